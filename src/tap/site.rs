@@ -1,0 +1,166 @@
+//! The names of the places in a model.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, nearest};
+
+/// A place in a layer, under pyvene's name.
+///
+/// The `Head*` forms name one head's columns of the site without the prefix (see [`Component::site`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Component {
+    BlockInput,
+    BlockOutput,
+    MlpInput,
+    MlpActivation,
+    MlpOutput,
+    AttentionInput,
+    AttentionOutput,
+    AttentionValueOutput,
+    QueryOutput,
+    KeyOutput,
+    ValueOutput,
+    HeadAttentionValueOutput,
+    HeadQueryOutput,
+    HeadKeyOutput,
+    HeadValueOutput,
+}
+
+impl Component {
+    /// Every component, whole sites first.
+    pub const ALL: [Self; 15] = [
+        Self::BlockInput,
+        Self::BlockOutput,
+        Self::MlpInput,
+        Self::MlpActivation,
+        Self::MlpOutput,
+        Self::AttentionInput,
+        Self::AttentionOutput,
+        Self::AttentionValueOutput,
+        Self::QueryOutput,
+        Self::KeyOutput,
+        Self::ValueOutput,
+        Self::HeadAttentionValueOutput,
+        Self::HeadQueryOutput,
+        Self::HeadKeyOutput,
+        Self::HeadValueOutput,
+    ];
+
+    /// The name in recipes, in run folders and in pyvene.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BlockInput => "block_input",
+            Self::BlockOutput => "block_output",
+            Self::MlpInput => "mlp_input",
+            Self::MlpActivation => "mlp_activation",
+            Self::MlpOutput => "mlp_output",
+            Self::AttentionInput => "attention_input",
+            Self::AttentionOutput => "attention_output",
+            Self::AttentionValueOutput => "attention_value_output",
+            Self::QueryOutput => "query_output",
+            Self::KeyOutput => "key_output",
+            Self::ValueOutput => "value_output",
+            Self::HeadAttentionValueOutput => "head_attention_value_output",
+            Self::HeadQueryOutput => "head_query_output",
+            Self::HeadKeyOutput => "head_key_output",
+            Self::HeadValueOutput => "head_value_output",
+        }
+    }
+
+    /// The whole site that a tap visits: `head_query_output` is a range of columns of `query_output`.
+    #[must_use]
+    pub fn site(self) -> Self {
+        match self {
+            Self::HeadAttentionValueOutput => Self::AttentionValueOutput,
+            Self::HeadQueryOutput => Self::QueryOutput,
+            Self::HeadKeyOutput => Self::KeyOutput,
+            Self::HeadValueOutput => Self::ValueOutput,
+            whole => whole,
+        }
+    }
+
+    /// Does the name stand for one head's columns?
+    #[must_use]
+    pub fn is_head(self) -> bool {
+        self.site() != self
+    }
+
+    /// The component in the given layer.
+    #[must_use]
+    pub fn at(self, layer: usize) -> Site {
+        Site { layer, component: self }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Component {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|component| component.name() == name).ok_or_else(|| Error::Unknown {
+            what: "component",
+            name: name.to_owned(),
+            hint: nearest(name, Self::ALL.map(Self::name)),
+        })
+    }
+}
+
+/// A component of one layer; written `15.block_output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Site {
+    /// The layer, counted from 0.
+    pub layer: usize,
+    /// The place in the layer.
+    pub component: Component,
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.layer, self.component)
+    }
+}
+
+impl FromStr for Site {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (layer, component) = text.split_once('.').ok_or_else(|| Error::Unknown {
+            what: "site",
+            name: text.to_owned(),
+            hint: "; a site is written LAYER.COMPONENT, for example 15.block_output".to_owned(),
+        })?;
+        let layer = layer.parse().map_err(|_| Error::Unknown {
+            what: "layer",
+            name: layer.to_owned(),
+            hint: "; a layer is a number, counted from 0".to_owned(),
+        })?;
+        Ok(Self { layer, component: component.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_there_and_back() {
+        for component in Component::ALL {
+            let site = component.at(7);
+            assert_eq!(site.to_string().parse::<Site>().unwrap(), site);
+        }
+    }
+
+    #[test]
+    fn a_typo_gets_a_suggestion() {
+        let error = "block_ouput".parse::<Component>().unwrap_err().to_string();
+        assert!(error.contains("did you mean `block_output`"), "{error}");
+    }
+}
