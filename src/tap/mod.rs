@@ -54,13 +54,13 @@ impl<T: Tap> Tap for [T] {
     }
 }
 
-impl<T: Tap + ?Sized> Tap for &mut T {
+impl Tap for &mut (dyn Tap + '_) {
     fn visit(&mut self, site: Site, activation: Tensor<3>) -> Tensor<3> {
         (**self).visit(site, activation)
     }
 }
 
-impl<T: Tap + ?Sized> Tap for Box<T> {
+impl Tap for Box<dyn Tap + '_> {
     fn visit(&mut self, site: Site, activation: Tensor<3>) -> Tensor<3> {
         (**self).visit(site, activation)
     }
