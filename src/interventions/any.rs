@@ -142,7 +142,18 @@ impl AnyIntervention {
         }
     }
 
-    /// Its temperature, where it has one: to read, to set, or to give another schedule.
+    /// Its present temperature, where it has one.
+    #[must_use]
+    pub const fn temperature(&self) -> Option<f64> {
+        match self {
+            Self::BoundlessRotatedSpace(one) => Some(one.temperature.now()),
+            Self::SigmoidMask(one) => Some(one.temperature.now()),
+            Self::SigmoidMaskRotatedSpace(one) => Some(one.temperature.now()),
+            _ => None,
+        }
+    }
+
+    /// Its temperature, where it has one: to set, or to give another schedule.
     pub const fn temperature_mut(&mut self) -> Option<&mut Temperature> {
         match self {
             Self::BoundlessRotatedSpace(one) => Some(&mut one.temperature),

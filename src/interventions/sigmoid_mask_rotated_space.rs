@@ -7,6 +7,8 @@ use super::{Intervention, Temperature, as_row, rotated_edit};
 use crate::orthogonal::Rotation;
 
 /// `base + ((source − base) R ⊙ σ(m / T)) Rᵀ`: Boundless DAS with a mask of its own for each column.
+///
+/// While the mask is even, as at the start, the output does not depend on R: the mask's gradients have to part first.
 #[derive(Module, Debug)]
 pub struct SigmoidMaskRotatedSpace {
     /// R, `[width, width]`.

@@ -131,6 +131,7 @@ fn start(r: Tensor<2>, plain: &Device) -> (Tensor<2>, Tensor<2>) {
 /// The paths of its parameters end in `stiefel` (on the manifold) or `original` (parametrised), so a
 /// `ParamGroup::from_predicate("stiefel")` gives [`super::StiefelAdam`] exactly those that need it.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
 pub enum Rotation {
     /// The parameter is R itself.
     Manifold(Manifold),
