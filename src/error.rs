@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::tap::Site;
-
 /// What can go wrong, in words for the person who can mend it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -53,7 +51,7 @@ pub enum Error {
     )]
     NeverVisited {
         /// Where it waited.
-        site: Site,
+        site: String,
         /// A patch or a record.
         what: &'static str,
     },

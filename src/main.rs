@@ -1,1 +1,94 @@
-fn main() {}
+//! The command line: arguments in, the library's words out.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use intervene::recipe::Override;
+use intervene::{Error, recipes, run};
+
+/// Trains interventions on frozen neural networks.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a recipe and leaves a run folder.
+    Train {
+        /// A recipe's file, or the name of a shipped one.
+        recipe: String,
+        /// Puts another value at a dotted key of the recipe: training.steps=200
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<Override>,
+        /// auto or cpu; the recipe's by default.
+        #[arg(long)]
+        device: Option<String>,
+        /// The run folder; runs/<recipe>-<time> by default.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// The recipe's by default.
+        #[arg(long)]
+        seed: Option<u32>,
+        /// No progress and no table, only the folder's path.
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Reads a run folder back and measures its IIA again.
+    Evaluate {
+        /// The run folder.
+        dir: PathBuf,
+        /// One JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists the recipes that ship.
+    Recipes,
+    /// Validates a recipe without running it.
+    Check {
+        /// A recipe's file, or the name of a shipped one.
+        recipe: String,
+        /// Puts another value at a dotted key of the recipe.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<Override>,
+    },
+}
+
+fn main() -> ExitCode {
+    match carry_out(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Train { recipe, mut set, device, out, seed, quiet } => {
+            set.extend(device.map(|device| Override::new("device", device)));
+            set.extend(seed.map(|seed| Override::new("seed", seed)));
+            let recipe = recipes::open(&recipe, &set)?;
+            let folder = run::train(&recipe, &run::Options { out, quiet })?;
+            println!("{}", folder.display());
+        }
+        Command::Evaluate { dir, json } => {
+            let evaluated = run::evaluate(&dir)?;
+            println!("{}", if json { evaluated.json() } else { evaluated.table() });
+        }
+        Command::Recipes => {
+            for recipe in recipes::shipped() {
+                println!("{}\n    {}", recipe.name, recipe.summary);
+            }
+        }
+        Command::Check { recipe, set } => {
+            let recipe = recipes::open(&recipe, &set)?;
+            println!("{}: nothing wrong", recipe.name);
+        }
+    }
+    Ok(())
+}

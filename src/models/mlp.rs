@@ -1,11 +1,14 @@
 //! The multilayer perceptron of the hierarchical equality task.
 
 use std::ops::Range;
+use std::path::Path;
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Device, Tensor, activation};
 
 use super::{Context, FrozenModel, SiteShape};
+use crate::error::Error;
 use crate::tap::{Component, Tap};
+use crate::tensors::Tensors;
 
 /// ReLU layers and a linear classifier, under pyvene's names of its sites.
 ///
@@ -73,5 +76,36 @@ impl FrozenModel for Mlp {
 
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
         linear(hidden, &self.score)
+    }
+}
+
+impl Mlp {
+    /// Reads f32 weights under pyvene's names, `mlp.h.0.ff1.weight` `[out, in]`, `score.weight` and their biases.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, Error> {
+        let file = Tensors::read(path)?;
+        let named = |error: Error| Error::content(path, error.to_string());
+        let linear = |name: &str, from: usize| -> Result<(Tensor<2>, Tensor<1>), Error> {
+            let weight = file.get(&format!("{name}.weight"), [0, from], device).map_err(named)?;
+            let bias = file.get(&format!("{name}.bias"), [weight.dims()[0]], device).map_err(named)?;
+            Ok((weight.transpose(), bias))
+        };
+        let mut layers = vec![linear("mlp.h.0.ff1", 0)?];
+        let mut width = layers[0].0.dims()[1];
+        while file.contains(&format!("mlp.h.{}.ff1.weight", layers.len())) {
+            layers.push(linear(&format!("mlp.h.{}.ff1", layers.len()), width)?);
+            width = layers[layers.len() - 1].0.dims()[1];
+        }
+        Ok(Self { layers, score: linear("score", width)? })
+    }
+
+    /// Writes what [`Mlp::load`] reads.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let mut file = Tensors::default();
+        let named = self.layers.iter().enumerate().map(|(layer, linear)| (format!("mlp.h.{layer}.ff1"), linear));
+        for (name, (weight, bias)) in named.chain([("score".to_owned(), &self.score)]) {
+            file.insert(format!("{name}.weight"), weight.clone().transpose());
+            file.insert(format!("{name}.bias"), bias.clone());
+        }
+        file.write(path)
     }
 }

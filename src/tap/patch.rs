@@ -24,7 +24,7 @@ impl<'a> Patch<'a> {
 
     /// An error when the run never came by, or when the rows did not fit what it brought.
     pub fn finish(self) -> Result<(), Error> {
-        self.outcome.unwrap_or(Err(Error::NeverVisited { site: self.site, what: "patch" }))
+        self.outcome.unwrap_or(Err(Error::NeverVisited { site: self.site.to_string(), what: "patch" }))
     }
 }
 

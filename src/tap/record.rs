@@ -21,7 +21,7 @@ impl Record {
 
     /// The rows, `[batch, units, width]`, in the model's dtype; an error when the run never came by.
     pub fn take(self) -> Result<Tensor<3>, Error> {
-        self.taken.unwrap_or(Err(Error::NeverVisited { site: self.site, what: "record" }))
+        self.taken.unwrap_or(Err(Error::NeverVisited { site: self.site.to_string(), what: "record" }))
     }
 }
 

@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn values(tensor: Tensor<3>) -> Vec<f32> {
-        tensor.into_data().to_vec().unwrap()
+        tensor.into_data().try_to_vec().unwrap()
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! How well an intervention does: interchange intervention accuracy (IIA), and the controls beside it.
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+
+use super::network::count_hits;
+use super::step;
+use super::{Alignment, HeldOut};
+use crate::error::Error;
+use crate::interventions::RotatedSpace;
+
+/// Hits out of trials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// How often the network said what the causal model says.
+    pub hits: usize,
+    /// How often it was asked.
+    pub trials: usize,
+}
+
+impl Score {
+    /// The share of hits.
+    #[must_use]
+    pub fn mean(self) -> f64 {
+        self.hits as f64 / self.trials as f64
+    }
+}
+
+/// The scores of one intervention, swap by swap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scores(pub Vec<(String, Score)>);
+
+impl Scores {
+    /// All swaps together.
+    #[must_use]
+    pub fn overall(&self) -> Score {
+        self.0.iter().fold(Score::default(), |sum, (_, score)| Score {
+            hits: sum.hits + score.hits,
+            trials: sum.trials + score.trials,
+        })
+    }
+}
+
+impl Alignment<'_> {
+    /// Interchange intervention accuracy of a rotation: the share of pairs where argmax is the causal model's label.
+    pub fn iia(&self, held_out: &HeldOut, found: &RotatedSpace) -> Result<Scores, Error> {
+        self.accuracy_under(held_out, |base, sources| found.interchange(base, sources))
+    }
+
+    /// Nothing is swapped: how often the base's own answer happens to be the counterfactual one.
+    pub fn no_intervention(&self, held_out: &HeldOut) -> Result<Scores, Error> {
+        self.accuracy_under(held_out, |base, _| base)
+    }
+
+    /// The whole site is swapped, from the first source.
+    pub fn full_swap(&self, held_out: &HeldOut) -> Result<Scores, Error> {
+        self.accuracy_under(held_out, |_, sources| sources[0].0.clone())
+    }
+
+    /// How often the network gives the causal model's label when `edit` maps the base's rows, and each source's rows
+    /// with its columns, to the rows that go on.
+    fn accuracy_under(
+        &self,
+        held_out: &HeldOut,
+        edit: impl Fn(Tensor<3>, &[(Tensor<3>, Range<usize>)]) -> Tensor<3>,
+    ) -> Result<Scores, Error> {
+        let mut scores = Vec::new();
+        for (name, batches) in &held_out.batches {
+            let mut score = Score::default();
+            for batch in batches {
+                let logits = step::interchange(self.model, self.site, batch, |base| edit(base, &batch.sources))?;
+                score.hits += count_hits(logits, &batch.labels);
+                score.trials += batch.rows.batch();
+            }
+            scores.push((name.clone(), score));
+        }
+        Ok(Scores(scores))
+    }
+}

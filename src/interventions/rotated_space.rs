@@ -1,0 +1,92 @@
+//! The interchange in a learned basis: distributed alignment search.
+
+use std::ops::Range;
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::Intervention;
+use crate::orthogonal::Rotation;
+
+/// `base + ((source − base) R ⊙ mask) Rᵀ`, the mask being all ones where none is given.
+///
+/// With R of low rank this exchanges a subspace and keeps the rest; with R square and no mask it is the vanilla
+/// interchange. (Geiger et al. 2023, "Finding Alignments Between Interpretable Causal Variables and Distributed Neural
+/// Representations", arXiv 2303.02536; Wu et al. 2024, "pyvene", arXiv 2403.07809.)
+#[derive(Module, Debug)]
+pub struct RotatedSpace {
+    /// R, `[width, rank]`.
+    pub rotation: Rotation,
+}
+
+impl RotatedSpace {
+    /// In the basis of the rotation's columns.
+    #[must_use]
+    pub const fn new(rotation: Rotation) -> Self {
+        Self { rotation }
+    }
+
+    /// The edit with one mask over R's columns per source: `base + (Σₖ ((sourceₖ − base) R) ⊙ maskₖ) Rᵀ`.
+    ///
+    /// The variables of a causal model each own some of R's columns; an example swaps a variable by the mask of its
+    /// columns. Masks of ones and zeros that do not overlap make the order of the sources irrelevant.
+    ///
+    /// # Shapes
+    /// - base, sources, output: `[batch, units, width]`
+    /// - masks: `[batch or 1, units or 1, rank]`
+    #[must_use]
+    pub fn swap(&self, base: Tensor<3>, swaps: &[(Tensor<3>, Tensor<3>)]) -> Tensor<3> {
+        let r = self.rotation.matrix();
+        let [_, rank] = r.dims();
+        let [batch, units, _] = base.dims();
+        if swaps.is_empty() {
+            return base;
+        }
+        // All differences go through one product: [sources * batch * units, width] x [width, rank].
+        let differences = swaps.iter().map(|(source, _)| source.clone() - base.clone()).collect();
+        let rotated = times(Tensor::cat(differences, 0), r.clone());
+        let masked = swaps.iter().enumerate().map(|(k, (_, mask))| {
+            let own = rotated.clone().slice([k * batch..(k + 1) * batch, 0..units, 0..rank]);
+            own * mask.clone()
+        });
+        let edit = masked.reduce(|sum, next| sum + next).expect("there is a source");
+        base + times(edit, r.transpose())
+    }
+
+    /// The edit where each source swaps a range of R's columns, the same for all examples:
+    /// `base + Σₖ ((sourceₖ − base) Rₖ) Rₖᵀ` with `Rₖ` the columns of the k-th range.
+    ///
+    /// # Shapes
+    /// - base, sources, output: `[batch, units, width]`
+    #[must_use]
+    pub fn interchange(&self, base: Tensor<3>, swaps: &[(Tensor<3>, Range<usize>)]) -> Tensor<3> {
+        let r = self.rotation.matrix();
+        let [width, _] = r.dims();
+        let columns = |range: &Range<usize>| r.clone().slice([0..width, range.clone()]);
+        // Ranges are short against the rank: each source is multiplied with its own columns only.
+        let rotated: Vec<_> =
+            swaps.iter().map(|(source, range)| times(source.clone() - base.clone(), columns(range))).collect();
+        if rotated.is_empty() {
+            return base;
+        }
+        let basis = Tensor::cat(swaps.iter().map(|(_, range)| columns(range)).collect(), 1);
+        base + times(Tensor::cat(rotated, 2), basis.transpose())
+    }
+}
+
+impl Intervention for RotatedSpace {
+    fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3> {
+        let r = self.rotation.matrix();
+        base.clone() + times(times(source - base, r.clone()), r.transpose())
+    }
+}
+
+/// Rows times a matrix, as one product of two dimensions.
+///
+/// # Shapes
+/// - rows: `[batch, units, n]`, matrix: `[n, m]`, output: `[batch, units, m]`
+pub(super) fn times(rows: Tensor<3>, matrix: Tensor<2>) -> Tensor<3> {
+    let [batch, units, n] = rows.dims();
+    let m = matrix.dims()[1];
+    rows.reshape([batch * units, n]).matmul(matrix).reshape([batch, units, m])
+}

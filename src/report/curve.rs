@@ -1,0 +1,246 @@
+//! The picture of a training: loss and IIA over the steps.
+
+use std::path::Path;
+
+use super::canvas::{Anchor, Canvas, text_width};
+use super::colour::{FAINT_INK, GRID, INK, Rgb, SERIES, WHITE, tint};
+use crate::error::Error;
+use crate::files;
+
+const WIDTH: u32 = 1200;
+const HEIGHT: u32 = 675;
+/// Where the curves lie: left, top, right, bottom.
+const FRAME: (f64, f64, f64, f64) = (92.0, 104.0, 1112.0, 598.0);
+/// More points than this are averaged in groups: a pixel holds no more.
+const MOST_POINTS: usize = 400;
+
+/// One training's curves, each a list of (step, value).
+pub struct Series<'a> {
+    /// What the legend calls it.
+    pub name: &'a str,
+    /// The loss, on the left axis.
+    pub loss: &'a [(usize, f64)],
+    /// The interchange intervention accuracy, on the right axis.
+    pub iia: &'a [(usize, f64)],
+}
+
+/// Draws the trainings into one PNG of 1200 x 675: the loss thin and pale, on a logarithmic axis when it spans more
+/// than two decades; the IIA strong, from 0 to 1. Values that are not finite are left out.
+pub fn curve(path: &Path, title: &str, series: &[Series<'_>]) -> Result<(), Error> {
+    files::write(path, &draw(title, series)?)
+}
+
+fn draw(title: &str, series: &[Series<'_>]) -> Result<Vec<u8>, Error> {
+    let steps = series.iter().flat_map(|s| s.loss.iter().chain(s.iia)).map(|point| point.0);
+    let steps = Axis::linear(0.0, steps.max().unwrap_or(1).max(1) as f64, false);
+    let loss = Axis::of_loss(series);
+    let mut canvas = Canvas::new(WIDTH, HEIGHT);
+    scales(&mut canvas, title, &steps, &loss);
+    // The IIA lies above the loss, the first training above the others.
+    for (s, colour) in coloured(series).rev() {
+        let points = points(s.loss, |step, value| Some((x(&steps, step), y(loss.place(value)?))));
+        canvas.line(&points, tint(colour, 0.5), 1.4);
+    }
+    for (s, colour) in coloured(series).rev() {
+        let points = points(s.iia, |step, value| Some((x(&steps, step), y(value.clamp(0.0, 1.0)))));
+        canvas.line(&points, colour, 2.8);
+        for &point in points.iter().filter(|_| points.len() <= 60) {
+            canvas.dot(point, 4.6, WHITE);
+            canvas.dot(point, 3.6, colour);
+        }
+    }
+    legend(&mut canvas, series);
+    canvas.png()
+}
+
+fn scales(canvas: &mut Canvas, title: &str, steps: &Axis, loss: &Axis) {
+    let (left, top, right, bottom) = FRAME;
+    canvas.text(title, (left, 36.0), Anchor::Start, 27.0, INK);
+    // Only the IIA's grid is drawn: two grids would be read as one.
+    for tenths in (0..=10).step_by(2) {
+        let height = y(f64::from(tenths) / 10.0);
+        canvas.line(&[(left, height), (right, height)], GRID, 1.0);
+        let label = format!("{:.1}", f64::from(tenths) / 10.0);
+        canvas.text(&label, (right + 12.0, height), Anchor::Start, 18.0, FAINT_INK);
+    }
+    for (at, label) in steps.ticks() {
+        canvas.line(&[(x(steps, at), bottom), (x(steps, at), bottom + 6.0)], FAINT_INK, 1.0);
+        canvas.text(&label, (x(steps, at), bottom + 20.0), Anchor::Middle, 18.0, FAINT_INK);
+    }
+    for (at, label) in loss.ticks() {
+        let Some(height) = loss.place(at).map(y) else { continue };
+        canvas.line(&[(left - 6.0, height), (left, height)], FAINT_INK, 1.0);
+        canvas.text(&label, (left - 12.0, height), Anchor::End, 18.0, FAINT_INK);
+    }
+    canvas.line(&[(left, top), (left, bottom), (right, bottom), (right, top)], FAINT_INK, 1.0);
+    let middle = f64::midpoint(top, bottom);
+    let axis = if loss.logarithmic { "loss (log)" } else { "loss" };
+    canvas.text_up(axis, (24.0, middle), Anchor::Middle, 19.0, INK);
+    canvas.text_up("IIA", (f64::from(WIDTH) - 26.0, middle), Anchor::Middle, 19.0, INK);
+    canvas.text("step", (f64::midpoint(left, right), bottom + 52.0), Anchor::Middle, 19.0, INK);
+}
+
+/// A row above the frame: each training's name once, with its two lines.
+fn legend(canvas: &mut Canvas, series: &[Series<'_>]) {
+    const SIZE: f64 = 19.0;
+    let mut at = FRAME.0;
+    let height = 76.0;
+    for (s, colour) in coloured(series) {
+        canvas.text(s.name, (at, height), Anchor::Start, SIZE, colour);
+        at += text_width(s.name, SIZE) + 16.0;
+        let mut key = |canvas: &mut Canvas, name: &str, colour: Rgb, thickness: f64| {
+            canvas.line(&[(at, height), (at + 30.0, height)], colour, thickness);
+            at += 38.0;
+            canvas.text(name, (at, height), Anchor::Start, SIZE, INK);
+            at += text_width(name, SIZE) + 16.0;
+        };
+        if !s.iia.is_empty() {
+            key(canvas, "IIA", colour, 2.8);
+        }
+        if !s.loss.is_empty() {
+            key(canvas, "loss", tint(colour, 0.5), 1.4);
+        }
+        at += 28.0;
+    }
+}
+
+fn coloured<'a>(series: &'a [Series<'a>]) -> impl DoubleEndedIterator<Item = (&'a Series<'a>, Rgb)> {
+    series.iter().enumerate().map(|(i, s)| (s, SERIES[i % SERIES.len()]))
+}
+
+/// The curve on the picture, in groups of neighbours where there are too many.
+fn points(curve: &[(usize, f64)], place: impl Fn(f64, f64) -> Option<(f64, f64)>) -> Vec<(f64, f64)> {
+    let finite: Vec<(f64, f64)> =
+        curve.iter().filter(|point| point.1.is_finite()).map(|&(step, value)| (step as f64, value)).collect();
+    let group = finite.len().div_ceil(MOST_POINTS).max(1);
+    let means = finite.chunks(group).map(|chunk| {
+        let n = chunk.len() as f64;
+        (chunk.iter().map(|p| p.0).sum::<f64>() / n, chunk.iter().map(|p| p.1).sum::<f64>() / n)
+    });
+    means.filter_map(|(step, value)| place(step, value)).collect()
+}
+
+fn x(steps: &Axis, step: f64) -> f64 {
+    FRAME.0 + (FRAME.2 - FRAME.0) * steps.place(step).unwrap_or(0.0)
+}
+
+fn y(share: f64) -> f64 {
+    FRAME.3 - (FRAME.3 - FRAME.1) * share
+}
+
+/// A range of values; logarithms of them when it is logarithmic.
+struct Axis {
+    low: f64,
+    high: f64,
+    tick: f64,
+    logarithmic: bool,
+}
+
+impl Axis {
+    /// From `low` to `high`, widened to whole ticks where asked.
+    fn linear(low: f64, high: f64, widen: bool) -> Self {
+        let span = if high > low { high - low } else { 1.0 };
+        let rough = span / 6.0;
+        let decade = 10f64.powf(rough.log10().floor());
+        let tick = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * decade).into_iter().find(|t| *t >= rough * 0.999);
+        let tick = tick.unwrap_or(10.0 * decade);
+        let (low, high) =
+            if widen { ((low / tick).floor() * tick, ((low + span) / tick).ceil() * tick) } else { (low, low + span) };
+        Self { low, high, tick, logarithmic: false }
+    }
+
+    fn of_loss(series: &[Series<'_>]) -> Self {
+        let values = series.iter().flat_map(|s| points(s.loss, |step, value| Some((step, value))));
+        let values: Vec<f64> = values.map(|point| point.1).collect();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if least > 0.0 && most / least > 100.0 {
+            let (low, high) = (least.log10().floor(), most.log10().ceil());
+            return Self { low, high, tick: 1.0, logarithmic: true };
+        }
+        if values.is_empty() { Self::linear(0.0, 1.0, true) } else { Self::linear(least.min(0.0), most, true) }
+    }
+
+    /// Where a value lies, from 0 to 1; nowhere for what has no logarithm.
+    fn place(&self, value: f64) -> Option<f64> {
+        let value = if self.logarithmic { value.log10() } else { value };
+        value.is_finite().then(|| (value - self.low) / (self.high - self.low))
+    }
+
+    /// The values with a tick, and their labels.
+    fn ticks(&self) -> Vec<(f64, String)> {
+        let (first, last) =
+            ((self.low / self.tick - 1e-6).ceil() as i64, (self.high / self.tick + 1e-6).floor() as i64);
+        let decimals = (-self.tick.log10()).ceil().clamp(0.0, 12.0) as usize;
+        // Quarters need a digit more than their size tells.
+        let quarter = (self.tick * 10f64.powi(decimals as i32)).fract() > 1e-6;
+        let decimals = decimals + usize::from(quarter);
+        let tick = |i: i64| {
+            let at = i as f64 * self.tick;
+            if self.logarithmic {
+                let value = 10f64.powf(at);
+                (value, if (-3.5..4.5).contains(&at) { format!("{value}") } else { format!("1e{at:.0}") })
+            } else {
+                (at, format!("{at:.decimals$}"))
+            }
+        };
+        (first..=last).map(tick).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::canvas::decode;
+    use super::*;
+
+    fn falling(from: f64, to: f64) -> Vec<(usize, f64)> {
+        (0..=2000).step_by(2).map(|step| (step, from * (to / from).powf(step as f64 / 2000.0))).collect()
+    }
+
+    #[test]
+    fn the_picture_has_its_size_and_both_curves() {
+        let (loss, iia) = (falling(0.7, 0.1), vec![(0, 0.5), (1000, 0.9), (2000, 0.99)]);
+        let png = draw("title", &[Series { name: "run", loss: &loss, iia: &iia }]).unwrap();
+        let (width, height, pixels) = decode(&png);
+        assert_eq!((width, height), (WIDTH, HEIGHT));
+        let count = |colour: Rgb| pixels.chunks(3).filter(|pixel| *pixel == colour).count();
+        assert!(count(SERIES[0]) > 1000, "{}", count(SERIES[0]));
+        assert!(count(tint(SERIES[0], 0.5)) > 500, "{}", count(tint(SERIES[0], 0.5)));
+        assert_eq!(count(SERIES[1]), 0);
+    }
+
+    #[test]
+    fn odd_curves_draw_too() {
+        let odd = [(0, f64::NAN), (3, f64::INFINITY), (5, 0.0)];
+        for loss in [&odd[..], &[], &odd[2..]] {
+            draw("odd", &[Series { name: "run", loss, iia: &[] }]).unwrap();
+        }
+        draw("none", &[]).unwrap();
+    }
+
+    #[test]
+    fn the_loss_is_logarithmic_past_two_decades() {
+        let axis = |from, to| Axis::of_loss(&[Series { name: "", loss: &falling(from, to), iia: &[] }]);
+        assert!(!axis(1.0, 0.02).logarithmic);
+        let steep = axis(2.0, 0.0005);
+        assert!(steep.logarithmic);
+        let labels: Vec<String> = steep.ticks().into_iter().map(|tick| tick.1).collect();
+        assert_eq!(labels, ["1e-4", "0.001", "0.01", "0.1", "1", "10"]);
+    }
+
+    #[test]
+    fn ticks_are_round() {
+        let labels = |low, high| Axis::linear(low, high, true).ticks().into_iter().map(|t| t.1).collect::<Vec<_>>();
+        assert_eq!(labels(0.0, 0.69), ["0.0", "0.2", "0.4", "0.6", "0.8"]);
+        assert_eq!(labels(0.0, 2000.0), ["0", "500", "1000", "1500", "2000"]);
+        assert_eq!(labels(0.0, 0.15), ["0.000", "0.025", "0.050", "0.075", "0.100", "0.125", "0.150"]);
+    }
+
+    #[test]
+    fn many_points_are_averaged() {
+        let noisy: Vec<(usize, f64)> = (0..4000).map(|step| (step, (step % 2) as f64)).collect();
+        let points = points(&noisy, |step, value| Some((step, value)));
+        assert_eq!(points.len(), MOST_POINTS);
+        assert!(points.iter().all(|point| point.1 == 0.5));
+    }
+}

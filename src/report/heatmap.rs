@@ -1,0 +1,260 @@
+//! A table of numbers as a picture: IIA over layers and positions.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::canvas::{Anchor, Canvas, text_width};
+use super::colour::{EMPTY, FAINT_INK, INK, WHITE, text_on, viridis};
+use crate::error::Error;
+use crate::files;
+
+const LABEL: f64 = 18.0;
+const MARGIN: f64 = 28.0;
+
+/// Numbers in rows and columns, with their names. Row 0 is drawn on top; `None` is a cell that was not measured.
+#[derive(Clone, Debug)]
+pub struct Heatmap {
+    /// The heading.
+    pub title: String,
+    /// What the rows are, such as "layer".
+    pub row_axis: String,
+    /// What the columns are, such as "position".
+    pub column_axis: String,
+    /// The rows' names.
+    pub rows: Vec<String>,
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// One list for each row, one value for each column.
+    pub values: Vec<Vec<Option<f64>>>,
+    /// The values at the two ends of the colours.
+    pub range: (f64, f64),
+}
+
+impl Heatmap {
+    /// An error unless there are as many values as names.
+    pub fn check(&self) -> Result<(), Error> {
+        let (rows, columns) = (self.rows.len(), self.columns.len());
+        let found = self.values.iter().map(Vec::len);
+        if self.values.len() == rows && found.clone().all(|width| width == columns) && rows > 0 && columns > 0 {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "heatmap: {rows} rows and {columns} columns are named, but the rows' lengths are {:?}",
+            found.collect::<Vec<_>>()
+        )))
+    }
+
+    /// Writes the picture, a PNG.
+    pub fn write_png(&self, path: &Path) -> Result<(), Error> {
+        files::write(path, &self.png()?)
+    }
+
+    /// Writes the numbers, see [`Heatmap::csv`].
+    pub fn write_csv(&self, path: &Path) -> Result<(), Error> {
+        files::write(path, self.csv().as_bytes())
+    }
+
+    /// The numbers in full as comma-separated values: the columns' names first, an empty field where there is none.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut text = quoted(&self.row_axis);
+        for column in &self.columns {
+            text.push(',');
+            text.push_str(&quoted(column));
+        }
+        text.push('\n');
+        for (row, values) in self.rows.iter().zip(&self.values) {
+            text.push_str(&quoted(row));
+            for value in values {
+                text.push(',');
+                if let Some(value) = value {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "{value}");
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The picture's bytes: each cell in viridis' colour, its value written in it, a bar of the colours beside.
+    pub fn png(&self) -> Result<Vec<u8>, Error> {
+        self.check()?;
+        let layout = Layout::of(self);
+        let mut canvas = Canvas::new(layout.width.ceil() as u32, layout.height.ceil() as u32);
+        self.labels(&mut canvas, &layout);
+        for (i, row) in self.values.iter().enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                let (left, top) = (layout.left + j as f64 * layout.cell.0, layout.top + i as f64 * layout.cell.1);
+                let ground = value.map_or(EMPTY, |value| viridis(self.share(value)));
+                canvas.rectangle((left, top), (left + layout.cell.0, top + layout.cell.1), ground);
+                let middle = (left + layout.cell.0 / 2.0, top + layout.cell.1 / 2.0);
+                let ink = if value.is_some() { text_on(ground) } else { FAINT_INK };
+                canvas.text(&shown(*value), middle, Anchor::Middle, layout.number, ink);
+            }
+        }
+        self.gaps(&mut canvas, &layout);
+        self.bar(&mut canvas, &layout);
+        canvas.png()
+    }
+
+    /// Where a value lies between the two ends, from 0 to 1.
+    pub(super) fn share(&self, value: f64) -> f64 {
+        let (low, high) = self.range;
+        if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
+    }
+
+    fn labels(&self, canvas: &mut Canvas, layout: &Layout) {
+        let (right, bottom) = layout.corner(self);
+        canvas.text(&self.title, (MARGIN, 36.0), Anchor::Start, layout.title, INK);
+        for (i, row) in self.rows.iter().enumerate() {
+            let middle = layout.top + (i as f64 + 0.5) * layout.cell.1;
+            canvas.text(row, (layout.left - 10.0, middle), Anchor::End, LABEL, FAINT_INK);
+        }
+        for (j, column) in self.columns.iter().enumerate() {
+            let middle = layout.left + (j as f64 + 0.5) * layout.cell.0;
+            if layout.upright {
+                canvas.text_up(column, (middle, bottom + 10.0), Anchor::End, LABEL, FAINT_INK);
+            } else {
+                canvas.text(column, (middle, bottom + 18.0), Anchor::Middle, LABEL, FAINT_INK);
+            }
+        }
+        let middle = f64::midpoint(layout.top, bottom);
+        canvas.text_up(&self.row_axis, (MARGIN, middle), Anchor::Middle, LABEL, INK);
+        let below = (f64::midpoint(layout.left, right), layout.height - MARGIN);
+        canvas.text(&self.column_axis, below, Anchor::Middle, LABEL, INK);
+    }
+
+    /// White lines between the cells.
+    fn gaps(&self, canvas: &mut Canvas, layout: &Layout) {
+        let (right, bottom) = layout.corner(self);
+        for i in 1..self.rows.len() {
+            let y = layout.top + i as f64 * layout.cell.1;
+            canvas.line(&[(layout.left, y), (right, y)], WHITE, 1.0);
+        }
+        for j in 1..self.columns.len() {
+            let x = layout.left + j as f64 * layout.cell.0;
+            canvas.line(&[(x, layout.top), (x, bottom)], WHITE, 1.0);
+        }
+    }
+
+    fn bar(&self, canvas: &mut Canvas, layout: &Layout) {
+        let (right, bottom) = layout.corner(self);
+        let (left, height) = (right + 28.0, bottom - layout.top);
+        let strips = height.round() as u32;
+        for strip in 0..strips {
+            let y = layout.top + f64::from(strip);
+            let colour = viridis(1.0 - (f64::from(strip) + 0.5) / height);
+            canvas.rectangle((left, y), (left + 18.0, (y + 1.0).min(bottom)), colour);
+        }
+        for fifth in 0..=5 {
+            let share = f64::from(fifth) / 5.0;
+            let label = format!("{:.2}", self.range.0 + share * (self.range.1 - self.range.0));
+            let y = bottom - share * height;
+            canvas.line(&[(left + 18.0, y), (left + 23.0, y)], FAINT_INK, 1.0);
+            canvas.text(&label, (left + 28.0, y), Anchor::Start, 16.0, FAINT_INK);
+        }
+    }
+}
+
+/// Where everything lies, in pixels.
+struct Layout {
+    left: f64,
+    top: f64,
+    cell: (f64, f64),
+    width: f64,
+    height: f64,
+    number: f64,
+    title: f64,
+    upright: bool,
+}
+
+impl Layout {
+    fn of(map: &Heatmap) -> Self {
+        let widest = |names: &[String]| names.iter().map(|name| text_width(name, LABEL)).fold(0.0, f64::max);
+        let (rows, columns) = (map.rows.len() as f64, map.columns.len() as f64);
+        let names = widest(&map.columns);
+        let cell = ((820.0 / columns).clamp(46.0, 112.0).floor(), (560.0 / rows).clamp(25.0, 58.0).floor());
+        let upright = names > cell.0 - 8.0;
+        let left = MARGIN + 24.0 + widest(&map.rows) + 10.0;
+        let top = 72.0;
+        let below = if upright { names } else { 22.0 };
+        let width = left + columns * cell.0 + 110.0;
+        let room = width - 2.0 * MARGIN;
+        let title = (27.0 * room / text_width(&map.title, 27.0).max(1.0)).clamp(14.0, 27.0);
+        let number = (cell.1 * 0.62).min(cell.0 * 0.34).clamp(13.0, 20.0);
+        let height = top + rows * cell.1 + 10.0 + below + 16.0 + MARGIN + 12.0;
+        Self { left, top, cell, width, height, number, title, upright }
+    }
+
+    /// The cells' bottom right corner.
+    fn corner(&self, map: &Heatmap) -> (f64, f64) {
+        (self.left + map.columns.len() as f64 * self.cell.0, self.top + map.rows.len() as f64 * self.cell.1)
+    }
+}
+
+/// A value in a cell.
+pub(super) fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
+}
+
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::canvas::decode;
+    use super::*;
+
+    pub fn sample(rows: usize, columns: usize) -> Heatmap {
+        let value = |i: usize, j: usize| ((i * columns + j) as f64 / (rows * columns - 1) as f64).sqrt();
+        let values = (0..rows).map(|i| (0..columns).map(|j| (i + j != 1).then(|| value(i, j))).collect()).collect();
+        Heatmap {
+            title: "IIA by layer and position".into(),
+            row_axis: "layer".into(),
+            column_axis: "position".into(),
+            rows: (0..rows).map(|i| i.to_string()).collect(),
+            columns: (0..columns).map(|j| format!("t{j}")).collect(),
+            values,
+            range: (0.0, 1.0),
+        }
+    }
+
+    #[test]
+    fn the_picture_holds_every_cells_colour() {
+        let map = sample(3, 4);
+        let (width, height, pixels) = decode(&map.png().unwrap());
+        let layout = Layout::of(&map);
+        assert_eq!((width, height), (layout.width.ceil() as u32, layout.height.ceil() as u32));
+        for (i, row) in map.values.iter().enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                // A little in from the corner there is ground and no text.
+                let x = (layout.left + j as f64 * layout.cell.0) as usize + 4;
+                let y = (layout.top + i as f64 * layout.cell.1) as usize + 4;
+                let at = 3 * (y * width as usize + x);
+                let expected = value.map_or(EMPTY, |value| viridis(map.share(value)));
+                assert_eq!(pixels[at..at + 3], expected, "cell {i}, {j}");
+            }
+        }
+    }
+
+    #[test]
+    fn csv_quotes_and_leaves_empty() {
+        let mut map = sample(2, 2);
+        map.columns = vec!["a, b".into(), "say \"c\"".into()];
+        assert_eq!(map.csv(), "layer,\"a, b\",\"say \"\"c\"\"\"\n0,0,\n1,,1\n");
+    }
+
+    #[test]
+    fn a_missing_value_is_an_error() {
+        let mut map = sample(2, 3);
+        map.values[1].pop();
+        let error = map.png().unwrap_err().to_string();
+        assert_eq!(error, "heatmap: 2 rows and 3 columns are named, but the rows' lengths are [3, 2]");
+    }
+}

@@ -1,0 +1,42 @@
+//! How sure a proportion is.
+
+/// The 95% interval of Wilson (1927) for a proportion, `hits` of `trials`.
+///
+/// With p the proportion, n the trials and z = 1.96, `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)`. Unlike
+/// `p ± z √(p(1 − p)/n)` it stays within 0 and 1 and has a width at p = 1, where a good alignment ends. No trials: (0, 1).
+#[must_use]
+pub fn wilson(hits: usize, trials: usize) -> (f64, f64) {
+    const Z: f64 = 1.959_963_984_540_054;
+    if trials == 0 {
+        return (0.0, 1.0);
+    }
+    let n = trials as f64;
+    let p = hits as f64 / n;
+    let centre = p + Z * Z / (2.0 * n);
+    let reach = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    // The proportion lies within; at 0 and 1 rounding would have it a hair outside.
+    (((centre - reach) / scale).clamp(0.0, p), ((centre + reach) / scale).clamp(p, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wilson;
+
+    /// What defines the interval: at its ends the proportion is just z standard errors away.
+    #[test]
+    fn the_ends_are_z_standard_errors_away() {
+        for (hits, trials) in [(0, 10), (9, 10), (10, 10), (500, 1000), (9876, 10_000)] {
+            let (n, p) = (trials as f64, hits as f64 / trials as f64);
+            let (low, high) = wilson(hits, trials);
+            for end in [low, high] {
+                let errors = (p - end).abs() / (end * (1.0 - end) / n).sqrt();
+                // At 0 and 1 the near end is the proportion itself, rounding aside.
+                let there = (p - end).abs() < 1e-12;
+                assert!(there || (errors - 1.959_964).abs() < 1e-5, "{hits}/{trials}: {end} is {errors} away");
+            }
+            assert!(0.0 <= low && low <= p && p <= high && high <= 1.0 && low < high);
+        }
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
+    }
+}

@@ -1,0 +1,23 @@
+//! What a run leaves for people: the log, the curve, the heatmap, the table.
+//!
+//! Everything here takes plain numbers and names; it knows nothing of models, interventions or training.
+
+mod canvas;
+mod colour;
+mod curve;
+mod heatmap;
+mod interval;
+mod log;
+mod progress;
+mod table;
+mod tensorboard;
+mod terminal;
+
+pub use curve::{Series, curve};
+pub use heatmap::Heatmap;
+pub use interval::wilson;
+pub use log::Log;
+pub use progress::Progress;
+pub use table::{Column, Row, table};
+pub use tensorboard::EventFile;
+pub use terminal::Ink;

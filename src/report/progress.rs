@@ -1,0 +1,122 @@
+//! How far a run is.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+/// Shows a loop's progress on standard error: a bar with loss, IIA and time left on a terminal, a line every tenth of
+/// the way where there is none, nothing when quiet.
+pub struct Progress {
+    way: Way,
+    name: String,
+    steps: usize,
+    started: Instant,
+    tenths: usize,
+    iia: Option<f64>,
+}
+
+enum Way {
+    Quiet,
+    Lines,
+    Bar(ProgressBar),
+}
+
+impl Progress {
+    /// Starts at step 0 of `steps`.
+    #[must_use]
+    pub fn new(name: &str, steps: usize, quiet: bool) -> Self {
+        let way = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Way::Quiet,
+            (false, false) => Way::Lines,
+            (false, true) => Way::Bar(bar(name, steps)),
+        };
+        Self { way, name: name.to_owned(), steps, started: Instant::now(), tenths: 0, iia: None }
+    }
+
+    /// After `done` steps. An IIA stays on show until the next one: it is measured more seldom than the loss.
+    pub fn update(&mut self, done: usize, loss: f64, iia: Option<f64>) {
+        self.iia = iia.or(self.iia);
+        let numbers = numbers(loss, self.iia);
+        let due = self.due(done);
+        match &self.way {
+            Way::Quiet => {}
+            Way::Lines if due => {
+                let left = left(self.started.elapsed(), done, self.steps);
+                eprintln!("{}  {done}/{}  {numbers}  {left}", self.name, self.steps);
+            }
+            Way::Lines => {}
+            Way::Bar(bar) => {
+                bar.set_position(done as u64);
+                bar.set_message(numbers);
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(self) {
+        if let Way::Bar(bar) = self.way {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Whether another tenth of the way is done.
+    fn due(&mut self, done: usize) -> bool {
+        let tenths = (10 * done).checked_div(self.steps).unwrap_or(10);
+        let due = tenths > self.tenths;
+        self.tenths = tenths;
+        due
+    }
+}
+
+fn bar(name: &str, steps: usize) -> ProgressBar {
+    let bar = ProgressBar::new(steps as u64);
+    let template = "{prefix}  {bar:32.cyan/bright.black}  {pos}/{len}  {msg}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━━━"));
+    }
+    bar.set_prefix(name.to_owned());
+    bar
+}
+
+fn numbers(loss: f64, iia: Option<f64>) -> String {
+    let loss = format!("loss {loss:.4}");
+    iia.map_or(loss.clone(), |iia| format!("{loss}  IIA {iia:.3}"))
+}
+
+fn left(elapsed: Duration, done: usize, steps: usize) -> String {
+    if done == 0 || done >= steps {
+        return format!("in {}", HumanDuration(elapsed));
+    }
+    format!("{} left", HumanDuration(elapsed.mul_f64((steps - done) as f64 / done as f64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_due_every_tenth() {
+        let mut progress = Progress::new("alignment", 2000, true);
+        let due: Vec<usize> = (1..=2000).filter(|&done| progress.due(done)).collect();
+        assert_eq!(due, (1..=10).map(|tenth| 200 * tenth).collect::<Vec<_>>());
+        let mut short = Progress::new("alignment", 3, true);
+        assert_eq!((1..=3).filter(|&done| short.due(done)).count(), 3);
+        assert!(Progress::new("nothing", 0, true).due(0));
+    }
+
+    #[test]
+    fn the_iia_stays_on_show() {
+        let mut progress = Progress::new("alignment", 10, true);
+        progress.update(1, 0.7, Some(0.5));
+        progress.update(2, 0.6, None);
+        assert_eq!(numbers(0.6, progress.iia), "loss 0.6000  IIA 0.500");
+        assert_eq!(numbers(0.6, None), "loss 0.6000");
+    }
+
+    #[test]
+    fn the_time_left_follows_from_the_time_taken() {
+        assert_eq!(left(Duration::from_secs(10), 100, 400), "30 seconds left");
+        assert_eq!(left(Duration::from_secs(10), 400, 400), "in 10 seconds");
+    }
+}

@@ -1,0 +1,115 @@
+//! The short table at the end of a run.
+
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
+
+/// How wide an interval is when written.
+const INTERVAL: usize = 14;
+
+/// One line: a name, its value, and where it is known an interval round it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The heading that it stands under; empty for none.
+    pub group: String,
+    /// What was measured.
+    pub label: String,
+    /// The value.
+    pub value: f64,
+    /// From, to.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Row {
+    /// A line under a heading.
+    #[must_use]
+    pub fn new(group: &str, label: &str, value: f64, interval: Option<(f64, f64)>) -> Self {
+        Self { group: group.to_owned(), label: label.to_owned(), value, interval }
+    }
+}
+
+/// What was measured on one network.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The network.
+    pub name: String,
+    /// Its lines.
+    pub rows: Vec<Row>,
+}
+
+/// Sets the columns side by side, a line for each group and label in the order in which they first come; a dash where
+/// a column lacks one.
+#[must_use]
+pub fn table(columns: &[Column]) -> String {
+    let mut lines: Vec<(&str, &str)> = Vec::new();
+    for row in columns.iter().flat_map(|column| &column.rows) {
+        let line = (row.group.as_str(), row.label.as_str());
+        if !lines.contains(&line) {
+            // Beside its group, also where another column brings it late.
+            let at = lines.iter().rposition(|known| known.0 == line.0).map_or(lines.len(), |last| last + 1);
+            lines.insert(at, line);
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    let names = columns.iter().map(|column| Cell::new(&column.name).set_alignment(CellAlignment::Right));
+    table.set_header([Cell::new("")].into_iter().chain(names).collect::<Vec<_>>());
+    let mut group = "";
+    for (of, label) in lines {
+        if of != group {
+            group = of;
+            table.add_row([Cell::new(of)]);
+        }
+        let indent = if of.is_empty() { "" } else { "  " };
+        let values = columns.iter().map(|column| {
+            let found = column.rows.iter().find(|row| row.group == of && row.label == label);
+            Cell::new(found.map_or_else(|| format!("–  {:INTERVAL$}", ""), shown)).set_alignment(CellAlignment::Right)
+        });
+        table.add_row([Cell::new(format!("{indent}{label}"))].into_iter().chain(values).collect::<Vec<_>>());
+    }
+    table.trim_fmt()
+}
+
+/// Three decimals, powers of ten for what they would show as nothing, and room for an interval where there is none.
+fn shown(row: &Row) -> String {
+    let value = if row.value != 0.0 && row.value.abs() < 5e-4 {
+        format!("{:.1e}", row.value)
+    } else {
+        format!("{:.3}", row.value)
+    };
+    let interval = row.interval.map_or(String::new(), |(low, high)| format!("[{low:.3}, {high:.3}]"));
+    format!("{value}  {interval:INTERVAL$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_networks_stand_side_by_side() {
+        let column = |name: &str, iia: f64, last: &str| Column {
+            name: name.into(),
+            rows: vec![
+                Row::new("IIA", "overall", iia, Some((iia - 0.002, iia + 0.001))),
+                Row::new("IIA", "WX", iia, None),
+                Row::new("Controls", "random rotation", 0.5432, None),
+                Row::new("Controls", last, 0.61, None),
+                Row::new("", "orthogonality error", 2.4e-7, None),
+            ],
+        };
+        let text = table(&[column("network", 0.998, "full swap"), column("contrast", 0.87, "untrained model")]);
+        let expected = "\
+───────────────────────────────────────────────────────────────────────
+                                      network                 contrast
+═══════════════════════════════════════════════════════════════════════
+ IIA
+   overall              0.998  [0.996, 0.999]    0.870  [0.868, 0.871]
+   WX                   0.998                    0.870
+ Controls
+   random rotation      0.543                    0.543
+   full swap            0.610                        –
+   untrained model          –                    0.610
+
+ orthogonality error   2.4e-7                   2.4e-7
+───────────────────────────────────────────────────────────────────────";
+        assert_eq!(text, expected);
+    }
+}

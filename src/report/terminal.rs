@@ -1,0 +1,143 @@
+//! The heatmap in a terminal.
+
+use std::env;
+use std::fmt::Write;
+use std::io::IsTerminal;
+
+use super::colour::{Rgb, text_on, viridis};
+use super::heatmap::{Heatmap, shown};
+
+/// How much colour the reader of the output can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// None: plain numbers.
+    Plain,
+    /// The 256 colours of xterm.
+    Indexed,
+    /// Any colour.
+    True,
+}
+
+impl Ink {
+    /// What standard output can show: nothing when it is no terminal, or when `NO_COLOR` is set (no-color.org).
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        let set = |name| env::var(name).unwrap_or_default();
+        Self::of(std::io::stdout().is_terminal(), &set("NO_COLOR"), &set("TERM"), &set("COLORTERM"))
+    }
+
+    fn of(terminal: bool, no_color: &str, term: &str, colorterm: &str) -> Self {
+        if !terminal || !no_color.is_empty() || term == "dumb" {
+            Self::Plain
+        } else if matches!(colorterm, "truecolor" | "24bit") {
+            Self::True
+        } else {
+            Self::Indexed
+        }
+    }
+
+    fn block(self, text: &str, ground: Rgb) -> String {
+        let ink = text_on(ground);
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Indexed => format!("\x1b[48;5;{};38;5;{}m{text}\x1b[0m", indexed(ground), indexed(ink)),
+            Self::True => {
+                let ([r, g, b], [ir, ig, ib]) = (ground, ink);
+                format!("\x1b[48;2;{r};{g};{b};38;2;{ir};{ig};{ib}m{text}\x1b[0m")
+            }
+        }
+    }
+}
+
+impl Heatmap {
+    /// The numbers as lines of text, on the colours of the picture where the terminal has them. Column names longer
+    /// than twelve letters are cut.
+    #[must_use]
+    pub fn text(&self, ink: Ink) -> String {
+        let names = self.rows.iter().map(|row| row.chars().count());
+        let side = names.max().unwrap_or(0).max(self.row_axis.chars().count());
+        let columns: Vec<String> = self.columns.iter().map(|name| cut(name)).collect();
+        let width = columns.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4) + 2;
+        let mut text = format!("{}\n{:side$} ", self.title, self.row_axis);
+        for name in &columns {
+            // Writing to a string cannot fail, here and below.
+            let _ = write!(text, "{name:^width$}");
+        }
+        for (row, values) in self.rows.iter().zip(&self.values) {
+            let _ = write!(text, "\n{row:>side$} ");
+            for value in values {
+                let cell = format!("{:^width$}", shown(*value));
+                text.push_str(&value.map_or(cell.clone(), |value| ink.block(&cell, viridis(self.share(value)))));
+            }
+        }
+        let mut text: Vec<&str> = text.lines().map(str::trim_end).collect();
+        text.push("");
+        text.join("\n")
+    }
+}
+
+fn cut(name: &str) -> String {
+    const MOST: usize = 12;
+    if name.chars().count() <= MOST {
+        return name.to_owned();
+    }
+    name.chars().take(MOST - 1).chain(['…']).collect()
+}
+
+/// The nearest of xterm's 6 x 6 x 6 colours and 24 greys.
+fn indexed(colour: Rgb) -> u8 {
+    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let apart = |other: Rgb| -> u32 { colour.iter().zip(other).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum() };
+    let level = |channel: u8| (0..6u8).min_by_key(|&i| LEVELS[usize::from(i)].abs_diff(channel)).unwrap_or(0);
+    let [r, g, b] = colour.map(level);
+    let cube = (16 + 36 * r + 6 * g + b, [r, g, b].map(|i| LEVELS[usize::from(i)]));
+    let greys = (0..24u8).map(|i| (232 + i, [8 + 10 * i; 3]));
+    greys.chain([cube]).min_by_key(|(_, known)| apart(*known)).map_or(cube.0, |(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::heatmap::tests::sample;
+    use super::*;
+
+    #[test]
+    fn plain_is_a_table_of_numbers() {
+        let mut map = sample(2, 3);
+        map.columns[2] = "a long, long name".into();
+        let expected = "\
+IIA by layer and position
+layer       t0            t1       a long, lon…
+    0      0.00           –            0.63
+    1       –            0.89          1.00
+";
+        assert_eq!(map.text(Ink::Plain), expected);
+    }
+
+    #[test]
+    fn colours_stand_behind_the_numbers() {
+        let map = sample(2, 2);
+        let text = map.text(Ink::True);
+        let [r, g, b] = viridis(1.0);
+        assert!(text.contains(&format!("\x1b[48;2;{r};{g};{b};38;2;17;24;39m 1.00 \x1b[0m")), "{text:?}");
+        let text = map.text(Ink::Indexed);
+        assert!(text.contains("\x1b[48;5;53;38;5;231m 0.00 \x1b[0m"), "{text:?}");
+        assert_eq!(text.matches("\x1b[0m").count(), 2, "a cell without a value has no colour");
+    }
+
+    #[test]
+    fn no_colour_where_none_is_wanted() {
+        assert_eq!(Ink::of(true, "", "xterm-256color", "truecolor"), Ink::True);
+        assert_eq!(Ink::of(true, "", "xterm-256color", ""), Ink::Indexed);
+        assert_eq!(Ink::of(true, "1", "xterm-256color", "truecolor"), Ink::Plain);
+        assert_eq!(Ink::of(true, "", "dumb", ""), Ink::Plain);
+        assert_eq!(Ink::of(false, "", "xterm-256color", "truecolor"), Ink::Plain);
+    }
+
+    #[test]
+    fn the_index_is_the_nearest_colour() {
+        assert_eq!(indexed([0, 0, 0]), 16);
+        assert_eq!(indexed([255, 255, 255]), 231);
+        assert_eq!(indexed([128, 128, 128]), 244);
+        assert_eq!(indexed([255, 0, 0]), 196);
+    }
+}

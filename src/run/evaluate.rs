@@ -1,0 +1,98 @@
+//! `evaluate`: reads a run folder back and measures its IIA again.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::config;
+use super::experiment::Experiment;
+use super::metrics::{Measured, Metrics};
+use crate::error::Error;
+use crate::recipe::Recipe;
+use crate::report::table;
+use crate::{device, files, orthogonal};
+
+/// What a run folder's intervention does on the run's held-out pairs.
+#[derive(Debug, Serialize)]
+pub struct Evaluated {
+    /// The IIA, measured now.
+    pub iia: f64,
+    /// Its 95% interval.
+    pub iia_interval: [f64; 2],
+    /// The IIA of each swap, measured now.
+    pub iia_by_variable: std::collections::BTreeMap<String, f64>,
+    /// The largest entry of |RᵀR − I| of R as it was read.
+    pub orthogonality_error: f64,
+    /// What the run's `metrics.json` says.
+    pub recorded_iia: f64,
+    /// The contrast network's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<Box<Evaluated>>,
+}
+
+/// Reads a run folder and evaluates its intervention on the same held-out pairs, on the run's device.
+pub fn evaluate(folder: &Path) -> Result<Evaluated, Error> {
+    let path = folder.join("metrics.json");
+    if !path.is_file() {
+        let problem = "no metrics.json: this is no run folder, or its run did not get to its end";
+        return Err(Error::content(folder, problem));
+    }
+    let metrics: Metrics = files::read_json(&path)?;
+    let recipe = Recipe::load(&folder.join("recipe.toml"), &[])?;
+    let device = device::find(&metrics.device)?;
+    let task = recipe.task()?;
+    let main = Experiment::new(&recipe, task.as_ref(), &device, true)?;
+    let mut evaluated = again(folder, main, metrics.measured.iia)?;
+    if let (Some(contrast), Some(recorded)) =
+        (Experiment::contrast(&recipe, task.as_ref(), &device, true)?, &metrics.contrast)
+    {
+        evaluated.contrast = Some(Box::new(again(&folder.join("contrast"), contrast, recorded.iia)?));
+    }
+    Ok(evaluated)
+}
+
+fn again(folder: &Path, experiment: Experiment<'_>, recorded_iia: f64) -> Result<Evaluated, Error> {
+    let (config, model, found) = config::load(folder, experiment.device)?;
+    let site = config.site()?;
+    if site != experiment.site {
+        let problem = format!("config.json says {site}, recipe.toml says {}", experiment.site);
+        return Err(Error::content(folder, problem));
+    }
+    let alignment = experiment.alignment(&model);
+    let scores = alignment.iia(&experiment.held_out(&alignment)?, &found)?;
+    let mut measured = Measured::default();
+    measured.set_iia(&scores);
+    Ok(Evaluated {
+        iia: measured.iia,
+        iia_interval: measured.iia_interval,
+        iia_by_variable: measured.iia_by_variable,
+        orthogonality_error: orthogonal::error(&found.rotation.matrix()),
+        recorded_iia,
+        contrast: None,
+    })
+}
+
+impl Evaluated {
+    /// For machines.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and names make JSON")
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        use crate::report::{Column, Row};
+        let column = |name: &str, of: &Self| {
+            let [low, high] = of.iia_interval;
+            let mut rows = vec![Row::new("IIA", "overall", of.iia, Some((low, high)))];
+            rows.extend(of.iia_by_variable.iter().map(|(name, value)| Row::new("IIA", name, *value, None)));
+            rows.push(Row::new("IIA", "in metrics.json", of.recorded_iia, None));
+            rows.push(Row::new(" ", "orthogonality error", of.orthogonality_error, None));
+            Column { name: name.to_owned(), rows }
+        };
+        let mut columns = vec![column("network", self)];
+        columns.extend(self.contrast.as_deref().map(|contrast| column("contrast", contrast)));
+        table(&columns)
+    }
+}

@@ -1,0 +1,126 @@
+//! `metrics.json`: how well it went.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alignment::evaluate::{Score, Scores};
+use crate::report::{Column, Row, wilson};
+
+/// A share and its 95% interval.
+pub type Interval = [f64; 2];
+
+/// What was measured on one network; plain numbers, with intervals and draws under keys of their own.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Measured {
+    /// IIA on fresh held-out pairs, over all swaps.
+    pub iia: f64,
+    /// Its 95% interval.
+    pub iia_interval: Interval,
+    /// IIA on the last pairs that the search was trained on.
+    pub iia_train: f64,
+    /// IIA of each swap: of a variable alone, and of all at once (`WX+YZ`).
+    pub iia_by_variable: BTreeMap<String, f64>,
+    /// Their 95% intervals.
+    pub iia_by_variable_interval: BTreeMap<String, Interval>,
+    /// What the same evaluation gives without what was learned.
+    pub controls: Controls,
+    /// The 95% interval of each control; of the random rotation, over all pairs of all draws.
+    pub controls_interval: BTreeMap<String, Interval>,
+    /// The controls' single draws.
+    pub controls_draws: BTreeMap<String, Vec<f64>>,
+    /// How often the network does its task.
+    pub task_accuracy: f64,
+    /// The largest entry of |RᵀR − I|.
+    pub orthogonality_error: f64,
+    /// Steps of the search.
+    pub steps: usize,
+    /// Median milliseconds of a step of the search.
+    pub step_ms: f64,
+    /// Where the time went.
+    pub seconds: Seconds,
+}
+
+/// The controls; a control with draws is their mean.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Controls {
+    /// Nothing is swapped.
+    pub no_intervention: f64,
+    /// The whole site is swapped, from the first source.
+    pub full_swap: f64,
+    /// A random rotation, with the same partition.
+    pub random_rotation: f64,
+    /// The same search on an untrained network of the same shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untrained_model: Option<f64>,
+}
+
+/// Wall-clock seconds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Seconds {
+    /// Training or loading the network.
+    pub prepare: f64,
+    /// The search.
+    pub train: f64,
+    /// Evaluation, controls included.
+    pub evaluate: f64,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Metrics {
+    /// The recipe's network.
+    #[serde(flatten)]
+    pub measured: Measured,
+    /// The most memory that the process held.
+    pub peak_rss_bytes: u64,
+    /// The device that it ran on.
+    pub device: String,
+    /// The seed.
+    pub seed: u64,
+    /// The contrast network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<Measured>,
+}
+
+pub fn interval(score: Score) -> Interval {
+    let (low, high) = wilson(score.hits, score.trials);
+    [low, high]
+}
+
+impl Measured {
+    /// Fills in the IIA's.
+    pub fn set_iia(&mut self, scores: &Scores) {
+        self.iia = scores.overall().mean();
+        self.iia_interval = interval(scores.overall());
+        self.iia_by_variable = scores.0.iter().map(|(name, score)| (name.clone(), score.mean())).collect();
+        self.iia_by_variable_interval = scores.0.iter().map(|(name, score)| (name.clone(), interval(*score))).collect();
+    }
+
+    /// The lines of the table at the end.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Column {
+        let pair = |interval: Option<&Interval>| interval.map(|[low, high]| (*low, *high));
+        let mut rows = vec![Row::new("", "task accuracy", self.task_accuracy, None)];
+        rows.push(Row::new("IIA", "overall", self.iia, pair(Some(&self.iia_interval))));
+        // Variables first, then their joint swap.
+        let mut by_variable: Vec<(&String, &f64)> = self.iia_by_variable.iter().collect();
+        by_variable.sort_by_key(|(name, _)| name.contains('+'));
+        for (variable, value) in by_variable {
+            rows.push(Row::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
+        }
+        let controls = [
+            ("no intervention", "no_intervention", Some(self.controls.no_intervention)),
+            ("full swap", "full_swap", Some(self.controls.full_swap)),
+            ("random rotation", "random_rotation", Some(self.controls.random_rotation)),
+            ("untrained model", "untrained_model", self.controls.untrained_model),
+        ];
+        for (label, key, value) in controls {
+            if let Some(value) = value {
+                rows.push(Row::new("controls (IIA)", label, value, pair(self.controls_interval.get(key))));
+            }
+        }
+        rows.push(Row::new(" ", "orthogonality error", self.orthogonality_error, None));
+        Column { name: name.to_owned(), rows }
+    }
+}

@@ -1,0 +1,35 @@
+//! A run from beginning to end: what a recipe asks for, and the folder that it leaves.
+
+mod config;
+mod evaluate;
+mod experiment;
+mod measure;
+mod metrics;
+mod train;
+
+pub use evaluate::{Evaluated, evaluate};
+pub use train::{Options, train};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// What random numbers are drawn for. Each use has a stream of its own, so that a change in one (more steps, say)
+/// changes nothing in the others.
+#[derive(Clone, Copy)]
+enum Stream {
+    Network,
+    Examples,
+    Rotation,
+    Pairs,
+    HeldOut,
+    RandomRotations,
+    UntrainedNetwork,
+    UntrainedPairs,
+    TaskAccuracy,
+}
+
+fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream as u64);
+    rng
+}

@@ -1,0 +1,101 @@
+//! Small safetensors files, read and written as a whole: interventions, trained MLPs, collected rows.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use crate::error::Error;
+use crate::files;
+
+/// Named f32 tensors.
+#[derive(Clone, Debug, Default)]
+pub struct Tensors(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
+
+impl Tensors {
+    /// Adds a tensor, in f32.
+    pub fn insert<const D: usize>(&mut self, name: impl Into<String>, tensor: Tensor<D>) {
+        let shape = tensor.dims().to_vec();
+        let data: TensorData = tensor.into_data_as::<f32>();
+        let values = data.try_to_vec().expect("the data was read as f32");
+        self.0.insert(name.into(), (shape, values));
+    }
+
+    /// The tensor of that name; an error names what is missing or misshapen. A 0 in `shape` stands for any size.
+    pub fn get<const D: usize>(&self, name: &str, shape: [usize; D], device: &Device) -> Result<Tensor<D>, Error> {
+        let (found, values) = self.0.get(name).ok_or_else(|| Error::Invalid(format!("no tensor {name}")))?;
+        let fits = found.len() == D && found.iter().zip(shape).all(|(found, wanted)| wanted == 0 || wanted == *found);
+        if !fits {
+            let wanted: Vec<String> =
+                shape.iter().map(|n| if *n == 0 { "_".to_owned() } else { n.to_string() }).collect();
+            return Err(Error::Invalid(format!("{name} is {found:?}; [{}] is needed", wanted.join(", "))));
+        }
+        Ok(Tensor::from_data(TensorData::new(values.clone(), found.clone()), device))
+    }
+
+    /// Is there a tensor of that name?
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Reads a safetensors file of f32 tensors; NaN and infinities are refused.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = files::read(path)?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|error| Error::content(path, format!("not a whole safetensors file: {error}")))?;
+        let mut tensors = BTreeMap::new();
+        for (name, tensor) in file.tensors() {
+            if tensor.dtype() != Dtype::F32 {
+                return Err(Error::content(path, format!("{name} is {:?}; F32 is needed", tensor.dtype())));
+            }
+            let values = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            let values: Vec<f32> = values.collect();
+            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(Error::content(path, format!("{name} holds {value}; every number has to be finite")));
+            }
+            tensors.insert(name, (tensor.shape().to_vec(), values));
+        }
+        Ok(Self(tensors))
+    }
+
+    /// Writes a safetensors file, whole or not at all.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = self
+            .0
+            .iter()
+            .map(|(name, (shape, values))| (name, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+            .collect();
+        let views = bytes.iter().map(|(name, shape, bytes)| {
+            TensorView::new(Dtype::F32, (*shape).clone(), bytes).map(|view| (name.as_str(), view))
+        });
+        let refused = |error: safetensors::SafeTensorError| Error::content(path, format!("cannot be written: {error}"));
+        let views = views.collect::<Result<Vec<_>, _>>().map_err(refused)?;
+        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        files::write(path, &safetensors::serialize(views, Some(metadata)).map_err(refused)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_to_the_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let device = Device::flex();
+        let x = Tensor::<2>::from_data([[0.1f32, -2.5e-8, 3.0]], &device);
+        let mut tensors = Tensors::default();
+        tensors.insert("x", x.clone());
+        tensors.write(&path).unwrap();
+        let read = Tensors::read(&path).unwrap();
+        assert_eq!(read.get("x", [1, 0], &device).unwrap().into_data(), x.into_data());
+        assert!(read.get("x", [3, 1], &device).unwrap_err().to_string().contains("[1, 3]; [3, 1] is needed"));
+        let bytes = files::read(&path).unwrap();
+        files::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(Tensors::read(&path).unwrap_err().to_string().contains("not a whole safetensors file"));
+    }
+}
