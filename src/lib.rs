@@ -1,9 +1,11 @@
 //! `intervene` trains interventions on frozen neural networks.
 
 pub mod alignment;
+pub mod data;
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod hub;
 pub mod interventions;
 pub mod models;
 pub mod orthogonal;

@@ -1,5 +1,202 @@
-//! What a run knows of its tokens.
+//! What a run knows of its tokens: where they stand, and what came before them.
 
-/// Where the given tokens stand and what came before them.
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::memory::{KeyValue, Memory};
+
+/// Marks a place that holds no token.
+pub const PADDING: i64 = -1;
+
+/// Added to the score of a key that must not be seen: its weight is then exactly 0 in f32.
+const HIDDEN: f32 = -1e30;
+
+/// The absolute positions of a run's tokens, and the keys and values of the tokens before them.
+///
+/// Visibility is decided by absolute positions alone: a query sees the real keys at positions ≤ its own, and within
+/// the window where there is one. So one rule serves the plain forward, batches padded on either side, incremental
+/// decoding, and tails, whose examples begin at different positions. Positions are known on the host: nothing is read
+/// back from the device to build a mask.
+///
+/// The default context knows no tokens; it is for networks that need no positions.
 #[derive(Clone, Debug, Default)]
-pub struct Context {}
+pub struct Context {
+    positions: Vec<Vec<i64>>,
+    memory: Memory,
+    keep: bool,
+    /// By window: computed once for all layers of a run.
+    biases: Vec<(Option<usize>, Option<Tensor<4>>)>,
+}
+
+impl Context {
+    /// Whole sequences without padding.
+    #[must_use]
+    pub fn full(batch: usize, seq: usize) -> Self {
+        Self::at(vec![(0..seq as i64).collect(); batch])
+    }
+
+    /// Whole sequences, padded on either side: `mask[example][place]` says whether a token is real.
+    #[must_use]
+    pub fn padded(mask: &[Vec<bool>]) -> Self {
+        let count = |row: &Vec<bool>| {
+            let mut next = 0;
+            let place = |real: &bool| if *real { (next, next += 1).0 } else { PADDING };
+            row.iter().map(place).collect()
+        };
+        Self::at(mask.iter().map(count).collect())
+    }
+
+    /// Sequences of the given lengths, padded on the right up to the longest.
+    #[must_use]
+    pub fn of_lengths(lengths: &[usize]) -> Self {
+        Self::tail(&vec![0; lengths.len()], lengths, Memory::default())
+    }
+
+    /// Tokens at the given absolute positions, [`PADDING`] where there is none.
+    #[must_use]
+    pub fn at(positions: Vec<Vec<i64>>) -> Self {
+        Self { positions, ..Self::default() }
+    }
+
+    /// Tails: example `e` has `lengths[e]` tokens from position `first[e]` on, padded on the right, and `memory` holds
+    /// the keys and values of what comes before.
+    #[must_use]
+    pub fn tail(first: &[usize], lengths: &[usize], memory: Memory) -> Self {
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let row = |(first, length): (&usize, &usize)| {
+            (0..longest).map(|i| if i < *length { (first + i) as i64 } else { PADDING }).collect()
+        };
+        Self { memory, ..Self::at(first.iter().zip(lengths).map(row).collect()) }
+    }
+
+    /// The same, but the run's own keys and values are kept too: for decoding, and for whoever wants
+    /// [`Self::into_memory`].
+    #[must_use]
+    pub fn keeping(mut self) -> Self {
+        self.keep = true;
+        self
+    }
+
+    /// After a run that kept: the next tokens stand at the given positions, the last ones join the memory.
+    pub fn advance(&mut self, positions: Vec<Vec<i64>>) {
+        assert!(self.keep, "only a context that keeps can go on to the next tokens");
+        self.memory.extend_positions(&self.positions);
+        self.positions = positions;
+        self.biases.clear();
+    }
+
+    /// The keys and values of the layers that ran, and of those that were there before.
+    #[must_use]
+    pub fn into_memory(mut self) -> Memory {
+        assert!(self.keep, "only a context that keeps has a memory to give");
+        self.memory.extend_positions(&self.positions);
+        self.memory
+    }
+
+    /// The absolute positions of the tokens, `[batch][seq]`, [`PADDING`] where there is none.
+    #[must_use]
+    pub fn positions(&self) -> &[Vec<i64>] {
+        &self.positions
+    }
+
+    /// Do all examples' tokens stand at the same positions?
+    #[must_use]
+    pub fn is_uniform(&self) -> bool {
+        self.positions.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    /// The keys and values that a layer's queries may look at: what came before, and this run's own.
+    ///
+    /// # Shapes
+    /// - keys, values: `[batch, n_kv_heads, seq, head_dim]`
+    /// - output: both `[batch, n_kv_heads, before + seq, head_dim]`
+    pub fn attend(&mut self, layer: usize, keys: Tensor<4>, values: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let all = match self.memory.layer(layer) {
+            None => KeyValue { keys, values },
+            Some(before) => KeyValue {
+                keys: Tensor::cat(vec![before.keys.clone(), keys], 2),
+                values: Tensor::cat(vec![before.values.clone(), values], 2),
+            },
+        };
+        if self.keep {
+            self.memory.set_layer(layer, all.clone());
+        }
+        (all.keys, all.values)
+    }
+
+    /// What is added to the attention scores: 0 where a query sees a key, a huge negative number where it does not.
+    /// `None` when every query sees every key. Computed once per window and run.
+    ///
+    /// # Shapes
+    /// - output: f32, `[batch or 1, 1, seq, before + seq]`
+    pub fn bias(&mut self, window: Option<usize>, device: &Device) -> Option<Tensor<4>> {
+        if let Some((_, bias)) = self.biases.iter().find(|(of, _)| *of == window) {
+            return bias.clone();
+        }
+        let bias = self.build_bias(window, device);
+        self.biases.push((window, bias.clone()));
+        bias
+    }
+
+    fn build_bias(&self, window: Option<usize>, device: &Device) -> Option<Tensor<4>> {
+        let empty = Vec::new();
+        let before = |example: usize| self.memory.positions().get(example).unwrap_or(&empty);
+        let batch = self.positions.len();
+        let uniform = self.is_uniform() && (1..batch).all(|example| before(example) == before(0));
+        let rows = if uniform { 1 } else { batch };
+        let seq = self.positions.first().map_or(0, Vec::len);
+        let keys = before(0).len() + seq;
+
+        let mut values = Vec::with_capacity(rows * seq * keys);
+        let mut trivial = true;
+        for example in 0..rows {
+            for query in &self.positions[example] {
+                for key in before(example).iter().chain(&self.positions[example]) {
+                    let near = window.is_none_or(|window| query - key < window as i64);
+                    let seen = *key != PADDING && key <= query && near;
+                    // What a padding query sees is of no concern to anybody.
+                    trivial &= seen || *query == PADDING;
+                    values.push(if seen { 0.0 } else { HIDDEN });
+                }
+            }
+        }
+        let shape = [rows, 1, seq, keys];
+        (!trivial).then(|| Tensor::from_data(TensorData::new(values, shape), &device.clone().inner()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(context: &mut Context, window: Option<usize>) -> Vec<u8> {
+        let bias = context.bias(window, &Device::flex()).expect("something is hidden");
+        bias.into_data().iter::<f32>().map(|value| u8::from(value == 0.0)).collect()
+    }
+
+    #[test]
+    fn a_query_sees_real_keys_up_to_its_own_position() {
+        assert_eq!(seen(&mut Context::full(2, 3), None), [1, 0, 0, 1, 1, 0, 1, 1, 1]);
+        assert_eq!(seen(&mut Context::full(1, 3), Some(2)), [1, 0, 0, 1, 1, 0, 0, 1, 1]);
+        let mut left = Context::padded(&[vec![false, true, true], vec![true, true, true]]);
+        assert_eq!(left.positions()[0], [PADDING, 0, 1]);
+        assert_eq!(seen(&mut left, None)[3..], [0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn one_token_that_sees_everything_needs_no_mask() {
+        let mut context = Context::full(2, 3).keeping();
+        context.advance(vec![vec![3]; 2]);
+        assert!(context.bias(None, &Device::flex()).is_none());
+        assert!(context.bias(Some(2), &Device::flex()).is_some());
+    }
+
+    #[test]
+    fn tails_see_their_own_memory_only() {
+        let memory = Memory::new(vec![vec![0, PADDING], vec![0, 1]], vec![]);
+        let mut context = Context::tail(&[1, 2], &[2, 1], memory);
+        assert_eq!(context.positions(), [vec![1, 2], vec![2, PADDING]]);
+        let seen = seen(&mut context, None);
+        assert_eq!(seen[..8], [1, 0, 1, 0, 1, 0, 1, 1]);
+        assert_eq!(seen[8..12], [1, 1, 1, 0]);
+    }
+}

@@ -1,10 +1,40 @@
 //! Frozen models: ranges of layers, run past a tap.
 
+mod attention;
+mod checkpoint;
+mod config;
 mod context;
+mod dimensions;
+mod gemma;
+mod gemma2;
+mod generate;
+mod gpt2;
+mod gpt_neox;
+mod gru;
+mod linear;
+mod llama;
+mod memory;
 mod mlp;
+mod pretrained;
+mod qwen3;
+mod rope;
+mod weights;
 
-pub use context::Context;
+pub use context::{Context, PADDING};
+pub use dimensions::Dimensions;
+pub use gemma::Gemma;
+pub use gemma2::Gemma2;
+pub use generate::{GenerateOptions, Generation, Sampling};
+pub use gpt_neox::GptNeox;
+pub use gpt2::Gpt2;
+pub use gru::Gru;
+pub use linear::{Activation, LayerNorm, Linear, RmsNorm};
+pub use llama::Llama;
+pub use memory::{KeyValue, Memory};
 pub use mlp::Mlp;
+pub use pretrained::Pretrained;
+pub use qwen3::Qwen3;
+pub use weights::Dtype;
 
 use std::ops::Range;
 
@@ -49,6 +79,11 @@ pub trait FrozenModel {
 pub trait LanguageModel: FrozenModel {
     /// The number of tokens in the vocabulary.
     fn vocab_size(&self) -> usize;
+
+    /// The most positions that the model can tell apart; `None` where there is no such limit.
+    fn max_positions(&self) -> Option<usize> {
+        None
+    }
 
     /// From tokens, `[batch, seq]`, to the states that enter layer 0, `[batch, seq, d_model]`.
     fn embed(&self, tokens: Tensor<2, Int>, context: &Context) -> Tensor<3>;

@@ -26,11 +26,47 @@ pub enum Component {
     HeadQueryOutput,
     HeadKeyOutput,
     HeadValueOutput,
+    CellInput,
+    X2hOutput,
+    H2hOutput,
+    ResetX2hOutput,
+    UpdateX2hOutput,
+    NewX2hOutput,
+    ResetH2hOutput,
+    UpdateH2hOutput,
+    NewH2hOutput,
+    ResetGateInput,
+    UpdateGateInput,
+    NewGateInput,
+    ResetGateOutput,
+    UpdateGateOutput,
+    NewGateOutput,
+    CellOutput,
 }
 
 impl Component {
-    /// Every component, whole sites first.
-    pub const ALL: [Self; 15] = [
+    /// The components of a gated recurrent unit.
+    pub const GRU: [Self; 16] = [
+        Self::CellInput,
+        Self::X2hOutput,
+        Self::H2hOutput,
+        Self::ResetX2hOutput,
+        Self::UpdateX2hOutput,
+        Self::NewX2hOutput,
+        Self::ResetH2hOutput,
+        Self::UpdateH2hOutput,
+        Self::NewH2hOutput,
+        Self::ResetGateInput,
+        Self::UpdateGateInput,
+        Self::NewGateInput,
+        Self::ResetGateOutput,
+        Self::UpdateGateOutput,
+        Self::NewGateOutput,
+        Self::CellOutput,
+    ];
+
+    /// Every component: a transformer's, whole sites first, then a gated recurrent unit's.
+    pub const ALL: [Self; 31] = [
         Self::BlockInput,
         Self::BlockOutput,
         Self::MlpInput,
@@ -46,6 +82,22 @@ impl Component {
         Self::HeadQueryOutput,
         Self::HeadKeyOutput,
         Self::HeadValueOutput,
+        Self::CellInput,
+        Self::X2hOutput,
+        Self::H2hOutput,
+        Self::ResetX2hOutput,
+        Self::UpdateX2hOutput,
+        Self::NewX2hOutput,
+        Self::ResetH2hOutput,
+        Self::UpdateH2hOutput,
+        Self::NewH2hOutput,
+        Self::ResetGateInput,
+        Self::UpdateGateInput,
+        Self::NewGateInput,
+        Self::ResetGateOutput,
+        Self::UpdateGateOutput,
+        Self::NewGateOutput,
+        Self::CellOutput,
     ];
 
     /// The name in recipes, in run folders and in pyvene.
@@ -67,6 +119,22 @@ impl Component {
             Self::HeadQueryOutput => "head_query_output",
             Self::HeadKeyOutput => "head_key_output",
             Self::HeadValueOutput => "head_value_output",
+            Self::CellInput => "cell_input",
+            Self::X2hOutput => "x2h_output",
+            Self::H2hOutput => "h2h_output",
+            Self::ResetX2hOutput => "reset_x2h_output",
+            Self::UpdateX2hOutput => "update_x2h_output",
+            Self::NewX2hOutput => "new_x2h_output",
+            Self::ResetH2hOutput => "reset_h2h_output",
+            Self::UpdateH2hOutput => "update_h2h_output",
+            Self::NewH2hOutput => "new_h2h_output",
+            Self::ResetGateInput => "reset_gate_input",
+            Self::UpdateGateInput => "update_gate_input",
+            Self::NewGateInput => "new_gate_input",
+            Self::ResetGateOutput => "reset_gate_output",
+            Self::UpdateGateOutput => "update_gate_output",
+            Self::NewGateOutput => "new_gate_output",
+            Self::CellOutput => "cell_output",
         }
     }
 

@@ -1,0 +1,5 @@
+//! From text and files to the tokens of a batch.
+
+mod tokenizer;
+
+pub use tokenizer::Tokenizer;

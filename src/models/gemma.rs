@@ -1,0 +1,206 @@
+//! Gemma (Gemma Team 2024, arXiv 2403.08295).
+
+use std::ops::Range;
+use std::path::Path;
+
+use burn::tensor::{Device, Int, Tensor, module};
+use serde::Deserialize;
+
+use super::attention::{attention, split_heads};
+use super::checkpoint::{Checkpoint, read_json};
+use super::linear::{Activation, Linear, RmsNorm};
+use super::rope::{Rope, RopeConfig, Rotation};
+use super::weights::{Dtype, Weights};
+use super::{Context, Dimensions, FrozenModel, LanguageModel, SiteShape, config};
+use crate::error::Error;
+use crate::tap::{Component, Tap};
+
+#[derive(Deserialize)]
+struct Config {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    hidden_act: Option<String>,
+    hidden_activation: Option<String>,
+    #[serde(default = "config::epsilon_1e6")]
+    rms_norm_eps: f64,
+    #[serde(default)]
+    attention_bias: bool,
+    #[serde(default = "config::yes")]
+    tie_word_embeddings: bool,
+    #[serde(flatten)]
+    rope: RopeConfig,
+}
+
+impl Config {
+    /// Old checkpoints say `gelu` where the model was trained with its approximation.
+    fn activation(&self) -> &str {
+        let name = self.hidden_activation.as_deref().or(self.hidden_act.as_deref());
+        name.filter(|name| *name != "gelu" || self.hidden_activation.is_some()).unwrap_or("gelu_pytorch_tanh")
+    }
+}
+
+/// Gemma: as Llama, with embeddings scaled by the root of their width, norms that store their weight minus one, and
+/// GELU in the feed-forward.
+#[derive(Clone, Debug)]
+pub struct Gemma {
+    dimensions: Dimensions,
+    tokens: Tensor<2>,
+    rope: Rope,
+    blocks: Vec<Block>,
+    norm: RmsNorm,
+    head: Linear,
+}
+
+#[derive(Clone, Debug)]
+struct Block {
+    input_norm: RmsNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_out: Linear,
+    mlp_norm: RmsNorm,
+    gate: Linear,
+    up: Linear,
+    activation: Activation,
+    down: Linear,
+}
+
+impl Gemma {
+    pub(super) fn load(folder: &Path, checkpoint: &Checkpoint, dtype: Dtype, device: &Device) -> Result<Self, Error> {
+        let path = folder.join("config.json");
+        let config: Config = read_json(&path)?;
+        let activation = config::activation(config.activation(), &path)?;
+        let head_dim = config.head_dim.unwrap_or(256);
+        let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
+        config::divide(config.num_attention_heads, n_kv_heads, &path)?;
+        let dimensions = Dimensions {
+            d_model: config.hidden_size,
+            d_mlp: config.intermediate_size,
+            n_layers: config.num_hidden_layers,
+            n_heads: config.num_attention_heads,
+            n_kv_heads,
+            head_dim,
+            vocab_size: config.vocab_size,
+            max_positions: None,
+        };
+        let rope = Rope::new(&config.rope, head_dim, 1.0, &path)?;
+        Weights::load(checkpoint, "model.", dtype, device, |weights| {
+            let Dimensions { d_model, d_mlp, n_layers, n_heads, n_kv_heads, vocab_size, .. } = dimensions;
+            let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
+            let epsilon = config.rms_norm_eps;
+            let tokens = weights.tensor("embed_tokens.weight", [vocab_size, d_model]);
+            let head = if config.tie_word_embeddings {
+                Linear { weight: tokens.clone(), bias: None }
+            } else {
+                weights.linear("lm_head", d_model, vocab_size, false)
+            };
+            let block = |layer: usize| {
+                let name = |part: &str| format!("layers.{layer}.{part}");
+                Block {
+                    input_norm: weights.rms_norm(&name("input_layernorm"), d_model, epsilon, 1.0),
+                    query: weights.linear(&name("self_attn.q_proj"), d_model, q, config.attention_bias),
+                    key: weights.linear(&name("self_attn.k_proj"), d_model, kv, config.attention_bias),
+                    value: weights.linear(&name("self_attn.v_proj"), d_model, kv, config.attention_bias),
+                    attention_out: weights.linear(&name("self_attn.o_proj"), q, d_model, config.attention_bias),
+                    mlp_norm: weights.rms_norm(&name("post_attention_layernorm"), d_model, epsilon, 1.0),
+                    gate: weights.linear(&name("mlp.gate_proj"), d_model, d_mlp, false),
+                    up: weights.linear(&name("mlp.up_proj"), d_model, d_mlp, false),
+                    activation,
+                    down: weights.linear(&name("mlp.down_proj"), d_mlp, d_model, false),
+                }
+            };
+            let blocks = (0..n_layers).map(block).collect();
+            let norm = weights.rms_norm("norm", d_model, epsilon, 1.0);
+            Self { dimensions, tokens, rope: rope.clone(), blocks, norm, head }
+        })
+    }
+
+    pub(super) fn dimensions(&self) -> &Dimensions {
+        &self.dimensions
+    }
+
+    /// The final norm. # Shapes: `[batch, seq, d_model]` to the same
+    pub(super) fn norm(&self, hidden: Tensor<3>) -> Tensor<3> {
+        self.norm.forward(hidden)
+    }
+
+    fn block(
+        &self,
+        x: Tensor<3>,
+        layer: usize,
+        rotation: &Rotation,
+        context: &mut Context,
+        tap: &mut dyn Tap,
+    ) -> Tensor<3> {
+        let Dimensions { n_heads, n_kv_heads, head_dim, .. } = self.dimensions;
+        let block = &self.blocks[layer];
+        let x = tap.visit(Component::BlockInput.at(layer), x); // [batch, seq, d_model]
+
+        let h = tap.visit(Component::AttentionInput.at(layer), block.input_norm.forward(x.clone()));
+        let q = tap.visit(Component::QueryOutput.at(layer), block.query.forward(h.clone()));
+        let k = tap.visit(Component::KeyOutput.at(layer), block.key.forward(h.clone()));
+        let v = tap.visit(Component::ValueOutput.at(layer), block.value.forward(h));
+        let q = rotation.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
+        let k = rotation.forward(split_heads(k, n_kv_heads)); // [batch, n_kv_heads, seq, head_dim]
+        let (k, v) = context.attend(layer, k, split_heads(v, n_kv_heads));
+        let bias = context.bias(None, &q.device());
+        let z = attention(q, k, v, (head_dim as f64).sqrt().recip(), bias); // [batch, seq, n_heads × head_dim]
+        let z = tap.visit(Component::AttentionValueOutput.at(layer), z);
+        let a = tap.visit(Component::AttentionOutput.at(layer), block.attention_out.forward(z));
+        let x = x + a;
+
+        let h = tap.visit(Component::MlpInput.at(layer), block.mlp_norm.forward(x.clone()));
+        let gate = block.activation.forward(block.gate.forward(h.clone())); // [batch, seq, d_mlp]
+        let gate = tap.visit(Component::MlpActivation.at(layer), gate);
+        let m = block.down.forward(gate * block.up.forward(h));
+        let m = tap.visit(Component::MlpOutput.at(layer), m);
+        tap.visit(Component::BlockOutput.at(layer), x + m)
+    }
+}
+
+impl FrozenModel for Gemma {
+    fn n_layers(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn site_shape(&self, component: Component) -> Option<SiteShape> {
+        self.dimensions.site_shape(component)
+    }
+
+    fn layers(
+        &self,
+        mut hidden: Tensor<3>,
+        range: Range<usize>,
+        context: &mut Context,
+        tap: &mut dyn Tap,
+    ) -> Tensor<3> {
+        let rotation = self.rope.at(context, hidden.dtype(), &self.tokens.device());
+        for layer in range {
+            hidden = self.block(hidden, layer, &rotation, context, tap);
+        }
+        hidden
+    }
+
+    fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
+        self.head.forward(self.norm(hidden))
+    }
+}
+
+impl LanguageModel for Gemma {
+    fn vocab_size(&self) -> usize {
+        self.dimensions.vocab_size
+    }
+
+    fn embed(&self, tokens: Tensor<2, Int>, _context: &Context) -> Tensor<3> {
+        let hidden = module::embedding(self.tokens.clone(), tokens);
+        // The factor has the model's dtype too: in bfloat16 it is rounded.
+        let root =
+            Tensor::<1>::from_data([(self.dimensions.d_model as f32).sqrt()], (&hidden.device(), hidden.dtype()));
+        hidden * root.unsqueeze()
+    }
+}

@@ -1,0 +1,212 @@
+//! Greedy and sampled generation, token by token, past a tap.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::context::PADDING;
+use super::{Context, LanguageModel};
+use crate::error::Error;
+use crate::tap::{Rows, Tap};
+
+/// How the next token is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Sampling {
+    /// The likeliest.
+    #[default]
+    Greedy,
+    /// Drawn from the distribution.
+    Random {
+        /// Divides the logits: below 1 sharper, above 1 flatter.
+        temperature: f64,
+        /// Only the likeliest tokens whose probabilities sum up to this (1 for all).
+        top_p: f64,
+        /// The same seed draws the same tokens, on every device and in every batch.
+        seed: u64,
+    },
+}
+
+/// When a generation ends and how it chooses.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateOptions {
+    /// At most this many tokens after the prompt.
+    pub max_new_tokens: usize,
+    /// How the next token is chosen.
+    pub sampling: Sampling,
+    /// An example that produced one of these has ended (the token is part of its output).
+    pub stop: Vec<u32>,
+}
+
+/// A batch of generations under way; keys and values are kept, so that every step after the first runs one token.
+///
+/// Prompts of different lengths are padded on the right, so positions count from the left in each. Every step may go
+/// past another tap: the first step sees the prompt, `[batch, longest prompt, width]`, each later one the token just
+/// generated, `[batch, 1, width]`.
+///
+/// ```no_run
+/// # use intervene::{Error, models::{GenerateOptions, Generation, LanguageModel}};
+/// # fn run(model: &dyn LanguageModel, prompts: &[Vec<u32>], device: &burn::tensor::Device) -> Result<(), Error> {
+/// let options = GenerateOptions { max_new_tokens: 20, ..Default::default() };
+/// let mut generation = Generation::new(model, prompts, options, device)?;
+/// while let Some(tokens) = generation.step(&mut ())? {
+///     println!("{tokens:?}");
+/// }
+/// # Ok(()) }
+/// ```
+pub struct Generation<'a> {
+    model: &'a dyn LanguageModel,
+    options: GenerateOptions,
+    context: Context,
+    /// What the next step runs.
+    tokens: Tensor<2, Int>,
+    /// Where each example's last token lies in `tokens`.
+    last: Vec<usize>,
+    lengths: Vec<usize>,
+    outputs: Vec<Vec<u32>>,
+    ended: Vec<bool>,
+    random: Vec<ChaCha8Rng>,
+    device: Device,
+}
+
+impl<'a> Generation<'a> {
+    /// Begins with the given prompts; nothing is run yet.
+    pub fn new(
+        model: &'a dyn LanguageModel,
+        prompts: &[Vec<u32>],
+        options: GenerateOptions,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        check(model, prompts, &options)?;
+        let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let padded = prompts.iter().flat_map(|prompt| {
+            let padding = longest - prompt.len();
+            prompt.iter().map(|token| i64::from(*token)).chain(std::iter::repeat_n(0, padding))
+        });
+        let data = TensorData::new(padded.collect(), [prompts.len(), longest]);
+        let seed = if let Sampling::Random { seed, .. } = options.sampling { seed } else { 0 };
+        let random = |example: usize| {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(example as u64);
+            random
+        };
+        Ok(Self {
+            model,
+            options,
+            context: Context::of_lengths(&lengths).keeping(),
+            tokens: Tensor::from_data(data, device),
+            last: lengths.iter().map(|length| length - 1).collect(),
+            outputs: vec![Vec::new(); lengths.len()],
+            ended: vec![false; lengths.len()],
+            random: (0..lengths.len()).map(random).collect(),
+            lengths,
+            device: device.clone(),
+        })
+    }
+
+    /// How many tokens have been generated; 0 says that the next step runs the prompt.
+    #[must_use]
+    pub fn generated(&self) -> usize {
+        self.outputs.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The tokens after each prompt so far.
+    #[must_use]
+    pub fn outputs(&self) -> &[Vec<u32>] {
+        &self.outputs
+    }
+
+    /// Runs the prompt, or the token just generated, past the tap and chooses the next token of each example: `None`
+    /// for an example that has ended. `None` for all when every example has ended or has its tokens.
+    pub fn step(&mut self, tap: &mut dyn Tap) -> Result<Option<Vec<Option<u32>>>, Error> {
+        let step = self.generated();
+        if step == self.options.max_new_tokens || self.ended.iter().all(|ended| *ended) {
+            return Ok(None);
+        }
+        let hidden = self.model.embed(self.tokens.clone(), &self.context);
+        let hidden = self.model.layers(hidden, 0..self.model.n_layers(), &mut self.context, tap);
+        let last = Rows::positions(self.last.iter().map(|last| vec![*last]).collect())?;
+        let logits = self.model.unembed(last.gather(hidden)); // [batch, 1, vocabulary]
+        let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
+
+        let mut chosen = Vec::with_capacity(self.lengths.len());
+        for (example, logits) in logits.chunks_exact(self.model.vocab_size()).enumerate() {
+            if self.ended[example] {
+                chosen.push(None);
+                continue;
+            }
+            let token = choose(logits, self.options.sampling, &mut self.random[example])?;
+            self.outputs[example].push(token);
+            self.ended[example] = self.options.stop.contains(&token);
+            chosen.push(Some(token));
+        }
+        let next: Vec<i64> = chosen.iter().map(|token| token.map_or(0, i64::from)).collect();
+        self.tokens = Tensor::from_data(TensorData::new(next, [chosen.len(), 1]), &self.device);
+        self.last.fill(0);
+        let positions = chosen.iter().zip(&self.lengths);
+        let positions =
+            positions.map(|(token, length)| vec![token.map_or(PADDING, |_| (length + step) as i64)]).collect();
+        self.context.advance(positions);
+        Ok(Some(chosen))
+    }
+
+    /// Every remaining step past the same tap; the tokens after each prompt.
+    pub fn finish(mut self, tap: &mut dyn Tap) -> Result<Vec<Vec<u32>>, Error> {
+        while self.step(tap)?.is_some() {}
+        Ok(self.outputs)
+    }
+}
+
+fn check(model: &dyn LanguageModel, prompts: &[Vec<u32>], options: &GenerateOptions) -> Result<(), Error> {
+    if prompts.is_empty() || prompts.iter().any(Vec::is_empty) {
+        return Err(Error::Invalid("an empty prompt: at least one token is needed to go on from".to_owned()));
+    }
+    let vocabulary = model.vocab_size();
+    if let Some(token) = prompts.iter().flatten().find(|token| **token as usize >= vocabulary) {
+        return Err(Error::Invalid(format!("token {token} is not in the vocabulary of {vocabulary}")));
+    }
+    let longest = prompts.iter().map(Vec::len).max().unwrap_or(0) + options.max_new_tokens.saturating_sub(1);
+    if let Some(most) = model.max_positions().filter(|most| longest > *most) {
+        return Err(Error::Invalid(format!(
+            "{longest} tokens are more than the model's {most} positions: take a shorter prompt or fewer new tokens"
+        )));
+    }
+    if let Sampling::Random { temperature, top_p, .. } = options.sampling
+        && !(temperature > 0.0 && top_p > 0.0 && top_p <= 1.0)
+    {
+        return Err(Error::Invalid(format!(
+            "temperature {temperature} and top_p {top_p}: the temperature must be over 0, top_p over 0 and at most 1"
+        )));
+    }
+    Ok(())
+}
+
+fn choose(logits: &[f32], sampling: Sampling, random: &mut ChaCha8Rng) -> Result<u32, Error> {
+    if logits.iter().any(|logit| logit.is_nan()) {
+        return Err(Error::Invalid("a logit is not a number: an intervention put NaN into the model".to_owned()));
+    }
+    // Of equal logits the first counts, as in PyTorch.
+    let best = (0..logits.len()).reduce(|best, i| if logits[i] > logits[best] { i } else { best }).unwrap_or(0);
+    let Sampling::Random { temperature, top_p, .. } = sampling else {
+        return Ok(best as u32);
+    };
+    let weight = |i: usize| (f64::from(logits[i] - logits[best]) / temperature).exp();
+    let mut likeliest: Vec<(usize, f64)> = (0..logits.len()).map(|i| (i, weight(i))).collect();
+    likeliest.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let total: f64 = likeliest.iter().map(|(_, weight)| weight).sum();
+    let mut sum = 0.0;
+    let enough = likeliest.iter().position(|(_, weight)| {
+        sum += weight;
+        sum >= top_p * total
+    });
+    likeliest.truncate(enough.map_or(likeliest.len(), |last| last + 1));
+
+    let mut left = random.random::<f64>() * likeliest.iter().map(|(_, weight)| weight).sum::<f64>();
+    for (token, weight) in &likeliest {
+        left -= weight;
+        if left < 0.0 {
+            return Ok(*token as u32);
+        }
+    }
+    Ok(best as u32)
+}

@@ -1,0 +1,128 @@
+//! Linear layers, norms and activations with fixed weights.
+
+use burn::tensor::{DType, Tensor, activation, module};
+
+/// Up to this many rows the weight is the left factor of the product: flex is faster then.
+const FEW_ROWS: usize = 64;
+
+/// `y = x Wᵀ + b`, with the weight as PyTorch stores it.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// `[out, in]`
+    pub weight: Tensor<2>,
+    /// `[out]`
+    pub bias: Option<Tensor<1>>,
+}
+
+impl Linear {
+    /// # Shapes
+    /// - x: `[batch, seq, in]`
+    /// - output: `[batch, seq, out]`
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let [batch, seq, width] = x.dims();
+        let rows = batch * seq;
+        let x = x.reshape([rows, width]);
+        let y = if rows <= FEW_ROWS {
+            self.weight.clone().matmul(x.transpose()).transpose()
+        } else {
+            x.matmul(self.weight.clone().transpose())
+        };
+        let y = match &self.bias {
+            Some(bias) => y + bias.clone().unsqueeze(),
+            None => y,
+        };
+        let out = self.weight.dims()[0];
+        y.reshape([batch, seq, out])
+    }
+}
+
+/// Layer normalisation, `(x - mean) / sqrt(var + eps) * weight + bias` (Ba et al. 2016, arXiv 1607.06450).
+#[derive(Clone, Debug)]
+pub struct LayerNorm {
+    /// `[d_model]`
+    pub weight: Tensor<1>,
+    /// `[d_model]`
+    pub bias: Tensor<1>,
+    /// Keeps the root away from zero.
+    pub epsilon: f64,
+}
+
+impl LayerNorm {
+    /// # Shapes
+    /// - x, output: `[batch, seq, d_model]`
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        module::layer_norm(x, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
+    }
+}
+
+/// Root mean square normalisation, `x / sqrt(mean(x²) + eps) * weight` (Zhang and Sennrich 2019, arXiv 1910.07467), in
+/// f32 whatever the model's dtype.
+#[derive(Clone, Debug)]
+pub struct RmsNorm {
+    /// `[width]`, f32.
+    pub weight: Tensor<1>,
+    /// Keeps the root away from zero.
+    pub epsilon: f64,
+}
+
+impl RmsNorm {
+    /// # Shapes
+    /// - x, output: `[.., width]`
+    #[must_use]
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let dtype = x.dtype();
+        let x = x.cast(DType::F32);
+        let mean_square = (x.clone() * x.clone()).mean_dim(D - 1);
+        let normed = x / (mean_square + self.epsilon).sqrt();
+        (normed * self.weight.clone().unsqueeze()).cast(dtype)
+    }
+}
+
+/// A feed-forward layer's nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `x Φ(x)`
+    Gelu,
+    /// GELU by the hyperbolic tangent.
+    GeluTanh,
+    /// `x sigmoid(x)`
+    Silu,
+    /// `max(x, 0)`
+    Relu,
+}
+
+impl Activation {
+    /// By its name in transformers' configurations.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "gelu" => Some(Self::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Some(Self::GeluTanh),
+            "silu" | "swish" => Some(Self::Silu),
+            "relu" => Some(Self::Relu),
+            _ => None,
+        }
+    }
+
+    /// Element by element.
+    #[must_use]
+    pub fn forward(self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Gelu => activation::gelu(x),
+            Self::GeluTanh => gelu_tanh(x),
+            Self::Silu => activation::silu(x),
+            Self::Relu => activation::relu(x),
+        }
+    }
+}
+
+/// `x (1 + tanh u) / 2 = x sigmoid(2 u)` with `u = sqrt(2/π) (x + 0.044715 x³)`: two thirds of the operations, and no
+/// power function.
+fn gelu_tanh(x: Tensor<3>) -> Tensor<3> {
+    const TWICE_ROOT: f64 = 2.0 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+    let square = x.clone() * x.clone();
+    let twice_u = x.clone() * (square * (0.044_715 * TWICE_ROOT) + TWICE_ROOT);
+    x * activation::sigmoid(twice_u)
+}

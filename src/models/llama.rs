@@ -1,0 +1,221 @@
+//! Llama (Touvron et al. 2023, arXiv 2302.13971; Grattafiori et al. 2024, arXiv 2407.21783), and the two families that
+//! differ from it by a detail: Mistral (arXiv 2310.06825) by its sliding window, Qwen2 (arXiv 2407.10671) by the
+//! biases of its queries, keys and values.
+
+use std::ops::Range;
+use std::path::Path;
+
+use burn::tensor::{Device, Int, Tensor, module};
+use serde::Deserialize;
+
+use super::attention::{attention, split_heads};
+use super::checkpoint::{Checkpoint, read_json};
+use super::linear::{Activation, Linear, RmsNorm};
+use super::rope::{Rope, RopeConfig, Rotation};
+use super::weights::{Dtype, Weights};
+use super::{Context, Dimensions, FrozenModel, LanguageModel, SiteShape, config};
+use crate::error::Error;
+use crate::tap::{Component, Tap};
+
+#[derive(Deserialize)]
+struct Config {
+    model_type: String,
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    #[serde(default = "config::silu")]
+    hidden_act: String,
+    #[serde(default = "config::epsilon_1e6")]
+    rms_norm_eps: f64,
+    #[serde(default)]
+    attention_bias: bool,
+    #[serde(default)]
+    mlp_bias: bool,
+    #[serde(default)]
+    tie_word_embeddings: bool,
+    sliding_window: Option<usize>,
+    use_sliding_window: Option<bool>,
+    max_window_layers: Option<usize>,
+    layer_types: Option<Vec<String>>,
+    #[serde(flatten)]
+    rope: RopeConfig,
+}
+
+impl Config {
+    fn windows(&self) -> Vec<Option<usize>> {
+        let window = match self.model_type.as_str() {
+            "mistral" => self.sliding_window,
+            "qwen2" => self.sliding_window.filter(|_| self.use_sliding_window.unwrap_or(false)),
+            _ => None,
+        };
+        let first = if self.model_type == "qwen2" { self.max_window_layers.unwrap_or(28) } else { 0 };
+        config::windows(self.num_hidden_layers, window, self.layer_types.as_deref(), |layer| layer >= first)
+    }
+}
+
+/// Llama, Mistral and Qwen2: rotary positions, root mean square norms, gated feed-forward, shared key heads.
+#[derive(Clone, Debug)]
+pub struct Llama {
+    dimensions: Dimensions,
+    tokens: Tensor<2>,
+    rope: Rope,
+    blocks: Vec<Block>,
+    norm: RmsNorm,
+    head: Linear,
+}
+
+#[derive(Clone, Debug)]
+struct Block {
+    input_norm: RmsNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_out: Linear,
+    window: Option<usize>,
+    mlp_norm: RmsNorm,
+    gate: Linear,
+    up: Linear,
+    activation: Activation,
+    down: Linear,
+}
+
+impl Llama {
+    pub(super) fn load(folder: &Path, checkpoint: &Checkpoint, dtype: Dtype, device: &Device) -> Result<Self, Error> {
+        let path = folder.join("config.json");
+        let config: Config = read_json(&path)?;
+        let activation = config::activation(&config.hidden_act, &path)?;
+        let head_dim = match config.head_dim {
+            Some(head_dim) => head_dim,
+            None => config::divide(config.hidden_size, config.num_attention_heads, &path)?,
+        };
+        let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
+        config::divide(config.num_attention_heads, n_kv_heads, &path)?;
+        let dimensions = Dimensions {
+            d_model: config.hidden_size,
+            d_mlp: config.intermediate_size,
+            n_layers: config.num_hidden_layers,
+            n_heads: config.num_attention_heads,
+            n_kv_heads,
+            head_dim,
+            vocab_size: config.vocab_size,
+            max_positions: None,
+        };
+        let rope = Rope::new(&config.rope, head_dim, 1.0, &path)?;
+        let windows = config.windows();
+        let qkv_bias = config.attention_bias || config.model_type == "qwen2";
+        Weights::load(checkpoint, "model.", dtype, device, |weights| {
+            let Dimensions { d_model, d_mlp, n_layers, n_heads, n_kv_heads, vocab_size, .. } = dimensions;
+            let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
+            let epsilon = config.rms_norm_eps;
+            let tokens = weights.tensor("embed_tokens.weight", [vocab_size, d_model]);
+            let head = if config.tie_word_embeddings {
+                Linear { weight: tokens.clone(), bias: None }
+            } else {
+                weights.linear("lm_head", d_model, vocab_size, false)
+            };
+            let block = |layer: usize| {
+                let name = |part: &str| format!("layers.{layer}.{part}");
+                Block {
+                    input_norm: weights.rms_norm(&name("input_layernorm"), d_model, epsilon, 0.0),
+                    query: weights.linear(&name("self_attn.q_proj"), d_model, q, qkv_bias),
+                    key: weights.linear(&name("self_attn.k_proj"), d_model, kv, qkv_bias),
+                    value: weights.linear(&name("self_attn.v_proj"), d_model, kv, qkv_bias),
+                    attention_out: weights.linear(&name("self_attn.o_proj"), q, d_model, config.attention_bias),
+                    window: windows[layer],
+                    mlp_norm: weights.rms_norm(&name("post_attention_layernorm"), d_model, epsilon, 0.0),
+                    gate: weights.linear(&name("mlp.gate_proj"), d_model, d_mlp, config.mlp_bias),
+                    up: weights.linear(&name("mlp.up_proj"), d_model, d_mlp, config.mlp_bias),
+                    activation,
+                    down: weights.linear(&name("mlp.down_proj"), d_mlp, d_model, config.mlp_bias),
+                }
+            };
+            let blocks = (0..n_layers).map(block).collect();
+            let norm = weights.rms_norm("norm", d_model, epsilon, 0.0);
+            Self { dimensions, tokens, rope: rope.clone(), blocks, norm, head }
+        })
+    }
+
+    pub(super) fn dimensions(&self) -> &Dimensions {
+        &self.dimensions
+    }
+
+    /// The final norm. # Shapes: `[batch, seq, d_model]` to the same
+    pub(super) fn norm(&self, hidden: Tensor<3>) -> Tensor<3> {
+        self.norm.forward(hidden)
+    }
+
+    fn block(
+        &self,
+        x: Tensor<3>,
+        layer: usize,
+        rotation: &Rotation,
+        context: &mut Context,
+        tap: &mut dyn Tap,
+    ) -> Tensor<3> {
+        let Dimensions { n_heads, n_kv_heads, head_dim, .. } = self.dimensions;
+        let block = &self.blocks[layer];
+        let x = tap.visit(Component::BlockInput.at(layer), x); // [batch, seq, d_model]
+
+        let h = tap.visit(Component::AttentionInput.at(layer), block.input_norm.forward(x.clone()));
+        let q = tap.visit(Component::QueryOutput.at(layer), block.query.forward(h.clone()));
+        let k = tap.visit(Component::KeyOutput.at(layer), block.key.forward(h.clone()));
+        let v = tap.visit(Component::ValueOutput.at(layer), block.value.forward(h));
+        let q = rotation.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
+        let k = rotation.forward(split_heads(k, n_kv_heads)); // [batch, n_kv_heads, seq, head_dim]
+        let (k, v) = context.attend(layer, k, split_heads(v, n_kv_heads));
+        let bias = context.bias(block.window, &q.device());
+        let z = attention(q, k, v, (head_dim as f64).sqrt().recip(), bias); // [batch, seq, n_heads × head_dim]
+        let z = tap.visit(Component::AttentionValueOutput.at(layer), z);
+        let a = tap.visit(Component::AttentionOutput.at(layer), block.attention_out.forward(z));
+        let x = x + a;
+
+        let h = tap.visit(Component::MlpInput.at(layer), block.mlp_norm.forward(x.clone()));
+        let gate = block.activation.forward(block.gate.forward(h.clone())); // [batch, seq, d_mlp]
+        let gate = tap.visit(Component::MlpActivation.at(layer), gate);
+        let m = block.down.forward(gate * block.up.forward(h));
+        let m = tap.visit(Component::MlpOutput.at(layer), m);
+        tap.visit(Component::BlockOutput.at(layer), x + m)
+    }
+}
+
+impl FrozenModel for Llama {
+    fn n_layers(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn site_shape(&self, component: Component) -> Option<SiteShape> {
+        self.dimensions.site_shape(component)
+    }
+
+    fn layers(
+        &self,
+        mut hidden: Tensor<3>,
+        range: Range<usize>,
+        context: &mut Context,
+        tap: &mut dyn Tap,
+    ) -> Tensor<3> {
+        let rotation = self.rope.at(context, hidden.dtype(), &self.tokens.device());
+        for layer in range {
+            hidden = self.block(hidden, layer, &rotation, context, tap);
+        }
+        hidden
+    }
+
+    fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
+        self.head.forward(self.norm(hidden))
+    }
+}
+
+impl LanguageModel for Llama {
+    fn vocab_size(&self) -> usize {
+        self.dimensions.vocab_size
+    }
+
+    fn embed(&self, tokens: Tensor<2, Int>, _context: &Context) -> Tensor<3> {
+        module::embedding(self.tokens.clone(), tokens)
+    }
+}

@@ -1,0 +1,113 @@
+//! The fixtures, read as tensors.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
+use intervene::tap::Tap;
+use safetensors::SafeTensors;
+
+/// The folder of the families' fixtures: `INTERVENE_FIXTURES`, or the repository's copy.
+pub fn fixtures() -> PathBuf {
+    std::env::var_os("INTERVENE_FIXTURES")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pyvene"), PathBuf::from)
+}
+
+/// One folder per family, sorted; at least one.
+pub fn families() -> Vec<PathBuf> {
+    families_in(&fixtures())
+}
+
+/// The folders of `folder` that hold a checkpoint and what transformers computes with it.
+pub fn families_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut families: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("config.json").is_file() && path.join("io.safetensors").is_file())
+        .collect();
+    families.sort();
+    assert!(!families.is_empty(), "{} holds no family", folder.display());
+    families
+}
+
+/// The last part of a family's folder.
+pub fn name(folder: &Path) -> &str {
+    folder.file_name().unwrap().to_str().unwrap()
+}
+
+/// The family's model in f32.
+pub fn load(folder: &Path) -> Pretrained {
+    Pretrained::load(folder, Dtype::F32, &Device::flex()).unwrap()
+}
+
+/// A safetensors file of numbers.
+pub struct Numbers(HashMap<String, (Vec<usize>, Vec<f64>)>);
+
+impl Numbers {
+    pub fn open(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let numbers = file.iter().map(|(name, view)| {
+            let data = view.data();
+            let values = match view.dtype() {
+                safetensors::Dtype::F32 => {
+                    data.chunks_exact(4).map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap()))).collect()
+                }
+                safetensors::Dtype::I64 => {
+                    data.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64).collect()
+                }
+                other => panic!("{name} is {other:?}"),
+            };
+            (name.to_owned(), (view.shape().to_vec(), values))
+        });
+        Self(numbers.collect())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn get(&self, name: &str) -> &(Vec<usize>, Vec<f64>) {
+        self.0.get(name).unwrap_or_else(|| panic!("the fixture has no `{name}`"))
+    }
+
+    pub fn floats<const D: usize>(&self, name: &str) -> Tensor<D> {
+        let (shape, values) = self.get(name);
+        let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+        Tensor::from_data(TensorData::new(values, shape.clone()), &Device::flex())
+    }
+
+    pub fn ints<const D: usize>(&self, name: &str) -> Tensor<D, Int> {
+        let (shape, values) = self.get(name);
+        let values: Vec<i64> = values.iter().map(|value| *value as i64).collect();
+        Tensor::from_data(TensorData::new(values, shape.clone()), &Device::flex())
+    }
+
+    /// The rows of a matrix of whole numbers.
+    pub fn rows(&self, name: &str) -> Vec<Vec<i64>> {
+        let (shape, values) = self.get(name);
+        values.chunks_exact(shape[1]).map(|row| row.iter().map(|value| *value as i64).collect()).collect()
+    }
+}
+
+/// A full run past a tap, to logits.
+pub fn logits(model: &Pretrained, tokens: Tensor<2, Int>, context: &mut Context, tap: &mut dyn Tap) -> Tensor<3> {
+    let hidden = model.embed(tokens, context);
+    model.unembed(model.layers(hidden, 0..model.n_layers(), context, tap))
+}
+
+/// A full run without padding.
+pub fn plain(model: &Pretrained, tokens: Tensor<2, Int>, tap: &mut dyn Tap) -> Tensor<3> {
+    let [batch, seq] = tokens.dims();
+    logits(model, tokens, &mut Context::full(batch, seq), tap)
+}
+
+/// The largest distance of two tensors of one shape.
+pub fn distance<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let distance = (a.clone() - b.clone()).abs().max().into_scalar::<f32>();
+    assert!(!distance.is_nan());
+    distance
+}
