@@ -7,7 +7,8 @@
 The search of pyvene's tutorial "DAS main introduction": at layer 0's block_output one rotation, whose first half of columns is to
 carry WX (the first pair is equal) and whose second half YZ; each batch swaps WX, YZ or both; cross-entropy against the causal model's
 counterfactual label; Adam. Fresh examples are drawn for every batch, and their drawing is not timed. Prints one line of JSON: wall and CPU
-seconds of the training loop, and the IIA on fresh pairs before and after, overall and for each swap.
+seconds of the training loop, and the IIA on fresh pairs before and after, overall and for each swap. On a busy machine two threads wait for each
+other more than they work, in CPU seconds too: time it on an idle one, or with `--threads 1`.
 """
 import argparse, json, os, resource, time
 
