@@ -18,7 +18,8 @@
 //! | [`recipe`], [`recipes`] | what a run does, as TOML; the recipes that ship |
 //! | [`report`] | logs, curves, heatmaps, tables |
 //! | [`run`] | a recipe from beginning to end, and the folder that it leaves |
-//! | [`files`], [`tensors`], [`device`], [`error`] | the ground floor |
+//! | [`bench`] | the time of a training step, and its limit |
+//! | [`files`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
 //!
 //! Imports point downward only: `main → run → recipe, report → alignment → {models, interventions, data} → {tap,
 //! orthogonal, tasks}`. Models and interventions do not know of each other.
@@ -35,11 +36,13 @@
 //! - `attention_weight` is rank 4 and has no site.
 
 pub mod alignment;
+pub mod bench;
 pub mod data;
 pub mod device;
 pub mod error;
 pub mod files;
 pub mod interventions;
+pub mod measure;
 pub mod models;
 pub mod orthogonal;
 pub mod recipe;
