@@ -98,7 +98,7 @@ pub struct ModelTraining {
 
 impl Default for ModelTraining {
     fn default() -> Self {
-        Self { steps: 9216, batch: 1024, learning_rate: 2e-3, weight_decay: 1e-1, l1: 1e-4 }
+        Self { steps: 9216, batch: 1024, learning_rate: 2e-3, weight_decay: 0.3, l1: 1e-4 }
     }
 }
 
@@ -175,6 +175,9 @@ pub struct Contrast {
     /// The weight of the L1 norm of its first layer's weights.
     #[serde(default)]
     pub l1: f64,
+    /// AdamW's weight decay in its training.
+    #[serde(default)]
+    pub weight_decay: f64,
     /// Its partition of the rotation.
     pub partition: BTreeMap<String, [usize; 2]>,
 }

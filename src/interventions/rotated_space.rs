@@ -5,14 +5,14 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Intervention;
+use super::{Intervention, rotated_edit, times};
 use crate::orthogonal::Rotation;
 
 /// `base + ((source − base) R ⊙ mask) Rᵀ`, the mask being all ones where none is given.
 ///
-/// With R of low rank this exchanges a subspace and keeps the rest; with R square and no mask it is the vanilla
-/// interchange. (Geiger et al. 2023, "Finding Alignments Between Interpretable Causal Variables and Distributed Neural
-/// Representations", arXiv 2303.02536; Wu et al. 2024, "pyvene", arXiv 2403.07809.)
+/// With R of low rank (pyvene's LowRankRotatedSpaceIntervention) this exchanges a subspace and keeps the rest; with R
+/// square (pyvene's RotatedSpaceIntervention) and no mask it is the vanilla interchange. (Geiger et al. 2023, "Finding
+/// Alignments Between Interpretable Causal Variables and Distributed Neural Representations", arXiv 2303.02536.)
 #[derive(Module, Debug)]
 pub struct RotatedSpace {
     /// R, `[width, rank]`.
@@ -36,12 +36,12 @@ impl RotatedSpace {
     /// - masks: `[batch or 1, units or 1, rank]`
     #[must_use]
     pub fn swap(&self, base: Tensor<3>, swaps: &[(Tensor<3>, Tensor<3>)]) -> Tensor<3> {
-        let r = self.rotation.matrix();
-        let [_, rank] = r.dims();
-        let [batch, units, _] = base.dims();
         if swaps.is_empty() {
             return base;
         }
+        let r = self.rotation.matrix();
+        let [_, rank] = r.dims();
+        let [batch, units, _] = base.dims();
         // All differences go through one product: [sources * batch * units, width] x [width, rank].
         let differences = swaps.iter().map(|(source, _)| source.clone() - base.clone()).collect();
         let rotated = times(Tensor::cat(differences, 0), r.clone());
@@ -60,17 +60,20 @@ impl RotatedSpace {
     /// - base, sources, output: `[batch, units, width]`
     #[must_use]
     pub fn interchange(&self, base: Tensor<3>, swaps: &[(Tensor<3>, Range<usize>)]) -> Tensor<3> {
-        let r = self.rotation.matrix();
-        let [width, _] = r.dims();
-        let columns = |range: &Range<usize>| r.clone().slice([0..width, range.clone()]);
-        // Ranges are short against the rank: each source is multiplied with its own columns only.
-        let rotated: Vec<_> =
-            swaps.iter().map(|(source, range)| times(source.clone() - base.clone(), columns(range))).collect();
-        if rotated.is_empty() {
+        if swaps.is_empty() {
             return base;
         }
-        let basis = Tensor::cat(swaps.iter().map(|(_, range)| columns(range)).collect(), 1);
-        base + times(Tensor::cat(rotated, 2), basis.transpose())
+        let r = self.rotation.matrix();
+        let [width, _] = r.dims();
+        // Each source is multiplied by its own columns only.
+        let (rotated, columns) = swaps
+            .iter()
+            .map(|(source, range)| {
+                let columns = r.clone().slice([0..width, range.clone()]);
+                (times(source.clone() - base.clone(), columns.clone()), columns)
+            })
+            .unzip();
+        base + times(Tensor::cat(rotated, 2), Tensor::cat(columns, 1).transpose())
     }
 }
 
@@ -79,14 +82,12 @@ impl Intervention for RotatedSpace {
         let r = self.rotation.matrix();
         base.clone() + times(times(source - base, r.clone()), r.transpose())
     }
-}
 
-/// Rows times a matrix, as one product of two dimensions.
-///
-/// # Shapes
-/// - rows: `[batch, units, n]`, matrix: `[n, m]`, output: `[batch, units, m]`
-pub(super) fn times(rows: Tensor<3>, matrix: Tensor<2>) -> Tensor<3> {
-    let [batch, units, n] = rows.dims();
-    let m = matrix.dims()[1];
-    rows.reshape([batch * units, n]).matmul(matrix).reshape([batch, units, m])
+    fn forward_masked(&self, base: Tensor<3>, source: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
+        rotated_edit(&self.rotation, base, source, mask)
+    }
+
+    fn space(&self, _width: usize) -> usize {
+        self.rotation.dims()[1]
+    }
 }

@@ -74,13 +74,13 @@ fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }
 
-/// Box and Muller's transform.
-fn gaussian(width: usize, rng: &mut impl Rng) -> Vec<f64> {
+/// Standard Gaussian numbers, by Box and Muller's transform.
+pub(crate) fn gaussian(count: usize, rng: &mut impl Rng) -> Vec<f64> {
     let draw = |_| {
         let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
         radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
     };
-    (0..width).map(draw).collect()
+    (0..count).map(draw).collect()
 }
 
 /// Eight sums side by side, which the compiler turns into vector instructions.

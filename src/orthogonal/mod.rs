@@ -23,6 +23,7 @@ use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use host::Columns;
+pub(crate) use host::gaussian;
 
 /// Draws orthonormal columns, uniformly (by Haar's measure).
 ///

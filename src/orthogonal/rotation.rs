@@ -112,11 +112,26 @@ fn skew(x: Tensor<2>) -> Tensor<2> {
     x.clone() - x.transpose()
 }
 
+/// The `original` and the `base` at which every map gives R's bits: minus the identity, and R filled up to a square.
+fn start(r: Tensor<2>, plain: &Device) -> (Tensor<2>, Tensor<2>) {
+    let [width, rank] = r.dims();
+    let original = Tensor::<2>::eye(width, plain).slice([0..width, 0..rank]).neg();
+    if rank == width {
+        return (original, r);
+    }
+    // Which columns fill it up is of no consequence to R.
+    let mut columns = Columns::from_tensor(&r);
+    columns.extend_gaussian(&mut ChaCha8Rng::seed_from_u64(0));
+    columns.orthonormalise(rank);
+    (original, columns.to_tensor(plain))
+}
+
 /// A matrix R, `[width, rank]`, whose columns stay orthonormal while it is trained.
 ///
 /// The paths of its parameters end in `stiefel` (on the manifold) or `original` (parametrised), so a
 /// `ParamGroup::from_predicate("stiefel")` gives [`super::StiefelAdam`] exactly those that need it.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
 pub enum Rotation {
     /// The parameter is R itself.
     Manifold(Manifold),
@@ -160,20 +175,33 @@ impl Rotation {
     /// - r: `[width, rank]`
     #[must_use]
     pub fn from_matrix(map: Option<Map>, r: Tensor<2>, device: &Device) -> Self {
-        let Some(map) = map else { return Self::manifold(r, device) };
-        let [width, rank] = r.dims();
-        let plain = device.clone().inner();
-        let original = Tensor::<2>::eye(width, &plain).slice([0..width, 0..rank]).neg();
-        let base = if rank == width {
-            r
-        } else {
-            // Which columns fill it up is of no consequence to R.
-            let mut columns = Columns::from_tensor(&r);
-            columns.extend_gaussian(&mut ChaCha8Rng::seed_from_u64(0));
-            columns.orthonormalise(rank);
-            columns.to_tensor(&plain)
-        };
-        Self::parametrised(map, original, base, device)
+        match map {
+            None => Self::manifold(r, device),
+            Some(map) => {
+                let (original, base) = start(r, &device.clone().inner());
+                Self::parametrised(map, original, base, device)
+            }
+        }
+    }
+
+    /// R as PyTorch's `original` and `base` under its default map, off the tape.
+    ///
+    /// # Shapes
+    /// - output: `[width, rank]`, `[width, width]`
+    #[must_use]
+    pub fn to_pytorch(&self) -> (Tensor<2>, Tensor<2>) {
+        let [width, rank] = self.dims();
+        match self {
+            Self::Parametrised(own) if own.map == Map::default_for(width, rank) => {
+                let plain = own.base.device().inner();
+                (Tensor::from_data(own.original.val().into_data(), &plain), own.base.clone())
+            }
+            _ => {
+                let r = self.matrix();
+                let plain = r.device().inner();
+                start(Tensor::from_data(r.into_data(), &plain), &plain)
+            }
+        }
     }
 
     /// R, on the tape where the parameter is.

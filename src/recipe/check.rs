@@ -57,6 +57,7 @@ impl Recipe {
         if let Some(contrast) = &self.contrast {
             positive("contrast.width", contrast.width)?;
             not_negative("contrast.l1", contrast.l1)?;
+            not_negative("contrast.weight_decay", contrast.weight_decay)?;
             check_partition("contrast.partition", &contrast.partition, contrast.width, &task.aligned())?;
         }
         match &self.model.weights {

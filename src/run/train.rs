@@ -140,12 +140,21 @@ impl<'a> Experiment<'a> {
         experiment.name = "contrast";
         experiment.shape.width = contrast.width;
         experiment.network.l1 = contrast.l1;
+        experiment.network.weight_decay = contrast.weight_decay;
         experiment.partition = recipe.partition(&contrast.partition, contrast.width, task)?;
         Ok(Some(experiment))
     }
 
     /// The heading of its column and its curve.
     fn title(&self) -> String {
-        format!("{}: width {}, L1 {:e}", self.name, self.shape.width, self.network.l1)
+        let penalised = self.weights.is_none() && self.network.l1 > 0.0;
+        let how = if self.weights.is_some() {
+            "given"
+        } else if penalised {
+            "sparse"
+        } else {
+            "no penalty"
+        };
+        format!("{} (width {}, {how})", self.name, self.shape.width)
     }
 }

@@ -1,0 +1,56 @@
+//! The interchange of latents of an autoencoder.
+
+use std::ops::Range;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, activation};
+
+use super::{Intervention, Subspace, as_row, blend, times};
+
+/// With `z(x) = relu((x − b_dec) W_enc + b_enc)`: the base's z, with some latents taken from the source, decoded by
+/// `z W_dec + b_dec`.
+///
+/// The base's reconstruction error is not added back.
+#[derive(Module, Debug)]
+pub struct Autoencoder {
+    /// `[width, latents]`
+    pub w_enc: Param<Tensor<2>>,
+    /// `[latents]`
+    pub b_enc: Param<Tensor<1>>,
+    /// `[latents, width]`
+    pub w_dec: Param<Tensor<2>>,
+    /// `[width]`
+    pub b_dec: Param<Tensor<1>>,
+    /// The latents that are exchanged where no mask says which; pyvene takes the one whose number is the row's width.
+    #[module(skip)]
+    pub exchanged: Range<usize>,
+}
+
+impl Autoencoder {
+    /// `z(x)`: `[batch, units, width]` to `[batch, units, latents]`.
+    #[must_use]
+    pub fn encode(&self, rows: Tensor<3>) -> Tensor<3> {
+        activation::relu(times(rows - as_row(self.b_dec.val()), self.w_enc.val()) + as_row(self.b_enc.val()))
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn decode(&self, latents: Tensor<3>) -> Tensor<3> {
+        times(latents, self.w_dec.val()) + as_row(self.b_dec.val())
+    }
+}
+
+impl Intervention for Autoencoder {
+    fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3> {
+        let mask = Subspace::range_mask(self.exchanged.clone(), self.space(0), &base.device());
+        self.forward_masked(base, source, mask)
+    }
+
+    fn forward_masked(&self, base: Tensor<3>, source: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
+        self.decode(blend(self.encode(base), self.encode(source), mask))
+    }
+
+    fn space(&self, _width: usize) -> usize {
+        self.b_enc.val().dims()[0]
+    }
+}

@@ -1,0 +1,92 @@
+//! Boundless distributed alignment search.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Int, Tensor, activation};
+
+use super::{Intervention, RotatedSpace, Temperature, as_row, rotated_edit};
+use crate::orthogonal::Rotation;
+
+/// The least share of the columns.
+const LEAST: f64 = 1e-3;
+
+/// `base + ((source − base) R ⊙ m) Rᵀ`, where also the number of columns is learned.
+///
+/// `mᵢ = σ(i / T) σ((β width − i) / T)`, with i counting the columns from 0 and the boundary β, the share of the columns
+/// that is exchanged, kept in `[0.001, 1]`. At a low temperature T the mask is one for the first ⌈β width⌉ columns
+/// (one half for the very first) and zero for the rest. (Wu et al. 2023, "Interpretability at Scale: Identifying Causal
+/// Mechanisms in Alpaca", arXiv 2305.08809.)
+///
+/// The boundary's path ends in `boundary`: a group of its own gives it its own learning rate.
+#[derive(Module, Debug)]
+pub struct BoundlessRotatedSpace {
+    /// R, `[width, width]`.
+    pub rotation: Rotation,
+    /// β, `[1]`.
+    pub boundary: Param<Tensor<1>>,
+    /// T.
+    #[module(skip)]
+    pub temperature: Temperature,
+}
+
+impl BoundlessRotatedSpace {
+    /// With half of the columns, at the start of the schedule.
+    #[must_use]
+    pub fn new(rotation: Rotation, temperature: Temperature, device: &Device) -> Self {
+        Self { rotation, boundary: Param::from_data([0.5_f32], device), temperature }
+    }
+
+    /// The soft mask over R's columns.
+    ///
+    /// # Shapes
+    /// - output: `[1, 1, rank]`
+    #[must_use]
+    pub fn mask(&self) -> Tensor<3> {
+        let rank = self.rotation.dims()[1];
+        let boundary = self.boundary.val();
+        let t = self.temperature.now();
+        let index = Tensor::<1, Int>::arange(0..rank as i64, &boundary.device()).float();
+        let lower = activation::sigmoid(index.clone().div_scalar(t));
+        let end = boundary.clamp(LEAST, 1.0).mul_scalar(rank as f64); // [1]
+        as_row(lower * activation::sigmoid((end - index).div_scalar(t)))
+    }
+
+    /// How many columns are exchanged once the mask is hard: ⌈β width⌉. Reads β back from the device.
+    #[must_use]
+    pub fn hard_rank(&self) -> usize {
+        let rank = self.rotation.dims()[1];
+        // In f32, as the mask has it.
+        let end = self.boundary.val().into_scalar::<f32>().clamp(LEAST as f32, 1.0) * rank as f32;
+        end.ceil() as usize
+    }
+
+    /// What was found, as an intervention with a hard mask: R's first ⌈β width⌉ columns.
+    #[must_use]
+    pub fn harden(&self, device: &Device) -> RotatedSpace {
+        let r = self.rotation.matrix();
+        let width = r.dims()[0];
+        RotatedSpace::new(Rotation::manifold(r.slice([0..width, 0..self.hard_rank()]), device))
+    }
+}
+
+impl Intervention for BoundlessRotatedSpace {
+    fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3> {
+        rotated_edit(&self.rotation, base, source, self.mask())
+    }
+
+    fn forward_masked(&self, base: Tensor<3>, source: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
+        rotated_edit(&self.rotation, base, source, self.mask() * mask)
+    }
+
+    fn space(&self, _width: usize) -> usize {
+        self.rotation.dims()[1]
+    }
+
+    fn anneal(&mut self, progress: f64) {
+        self.temperature.anneal(progress);
+    }
+
+    /// β.
+    fn penalty(&self) -> Option<Tensor<1>> {
+        Some(self.boundary.val().sum())
+    }
+}

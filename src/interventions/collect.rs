@@ -1,0 +1,35 @@
+//! Reading activations.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::{Intervention, Subspace};
+use crate::error::Error;
+
+/// Leaves the base as it is; what it read is the point. It reads no source.
+#[derive(Module, Debug)]
+pub struct Collect {}
+
+impl Collect {
+    /// The rows as they are, or their columns in a subspace.
+    ///
+    /// # Shapes
+    /// - base: `[batch, units, width]`
+    /// - output: `[batch, units, columns]`
+    pub fn collect(&self, base: Tensor<3>, subspace: Option<&Subspace>) -> Result<Tensor<3>, Error> {
+        match subspace {
+            None => Ok(base),
+            Some(subspace) => subspace.select(base),
+        }
+    }
+}
+
+impl Intervention for Collect {
+    fn forward(&self, base: Tensor<3>, _source: Tensor<3>) -> Tensor<3> {
+        base
+    }
+
+    fn forward_masked(&self, base: Tensor<3>, _source: Tensor<3>, _mask: Tensor<3>) -> Tensor<3> {
+        base
+    }
+}

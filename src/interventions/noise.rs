@@ -1,0 +1,43 @@
+//! Corruption by noise.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::Rng;
+
+use super::Intervention;
+use crate::orthogonal::gaussian;
+
+/// pyvene's level: three times the spread of GPT-2 XL's embeddings, as in causal tracing.
+const LEVEL: f64 = 0.134_629_815_816_879_27;
+
+/// `base + level · noise`, the noise being drawn once and the same for each example. It reads no source. (Meng et al.
+/// 2022, "Locating and Editing Factual Associations in GPT", arXiv 2202.05262.)
+#[derive(Module, Debug)]
+pub struct Noise {
+    /// `[1, units, width]`, or `[1, 1, width]` for any number of units.
+    pub noise: Tensor<3>,
+    /// What the noise is multiplied by.
+    #[module(skip)]
+    pub level: f64,
+}
+
+impl Noise {
+    /// Fixed noise.
+    #[must_use]
+    pub const fn new(noise: Tensor<3>, level: f64) -> Self {
+        Self { noise, level }
+    }
+
+    /// Gaussian noise, drawn on the CPU; pyvene's level where none is given.
+    #[must_use]
+    pub fn gaussian(units: usize, width: usize, level: Option<f64>, rng: &mut impl Rng, device: &Device) -> Self {
+        let noise: Vec<f32> = gaussian(units * width, rng).into_iter().map(|x| x as f32).collect();
+        Self::new(Tensor::from_data(TensorData::new(noise, [1, units, width]), device), level.unwrap_or(LEVEL))
+    }
+}
+
+impl Intervention for Noise {
+    fn forward(&self, base: Tensor<3>, _source: Tensor<3>) -> Tensor<3> {
+        base + self.noise.clone().mul_scalar(self.level)
+    }
+}
