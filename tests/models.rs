@@ -5,8 +5,8 @@ mod common;
 use std::cell::RefCell;
 
 use burn::tensor::{Int, Tensor};
-use common::{Numbers, distance, families, load, logits, name, plain};
-use intervene::models::{Context, FrozenModel, GenerateOptions, Generation, LanguageModel, Pretrained};
+use common::{Numbers, all, distance, families, load, logits, name, plain};
+use intervene::models::{Context, FrozenModel, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows, Site};
 use serde_json::Value;
 
@@ -82,22 +82,6 @@ fn left_padded_batches_are_those_of_transformers() {
 }
 
 #[test]
-fn greedy_tokens_are_those_of_transformers() {
-    for folder in all() {
-        let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
-        let prompts = tokens_of(&io.rows("input_ids.0"));
-        let expected = tokens_of(&io.rows("greedy8"));
-        let new = expected[0].len() - prompts[0].len();
-        let options = GenerateOptions { max_new_tokens: new, ..Default::default() };
-        let outputs =
-            Generation::new(&model, &prompts, options, &burn::tensor::Device::flex()).unwrap().finish(&mut ()).unwrap();
-        for (example, output) in outputs.iter().enumerate() {
-            assert_eq!(*output, expected[example][prompts[0].len()..], "{}: example {example}", name(&folder));
-        }
-    }
-}
-
-#[test]
 fn vanilla_interchanges_are_those_of_pyvene() {
     for folder in families() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
@@ -157,98 +141,6 @@ fn every_component_is_visited_once_with_its_shape_and_an_identity_patch_changes_
             assert_eq!(distance(&got, &clean), 0.0, "{}: {site}", name(&folder));
         }
     }
-}
-
-#[test]
-fn prefix_and_suffix_make_the_full_run() {
-    for folder in all() {
-        let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
-        let tokens: Tensor<2, Int> = io.ints("input_ids.1");
-        let [batch, seq] = tokens.dims();
-        let clean = plain(&model, tokens.clone(), &mut ());
-        for cut in 0..=model.n_layers() {
-            let context = || Context::full(batch, seq);
-            let hidden = model.embed(tokens.clone(), &context());
-            let hidden = model.layers(hidden, 0..cut, &mut context(), &mut ());
-            let hidden = model.layers(hidden, cut..model.n_layers(), &mut context(), &mut ());
-            assert_eq!(distance(&model.unembed(hidden), &clean), 0.0, "{}: cut at {cut}", name(&folder));
-        }
-    }
-}
-
-#[test]
-fn tails_with_a_memory_are_the_full_run() {
-    for folder in all() {
-        let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
-        let tokens: Tensor<2, Int> = io.ints("input_ids.2");
-        let [batch, seq] = tokens.dims();
-        let whole = model.embed(tokens, &Context::full(batch, seq));
-        let layers = model.n_layers();
-        for (layer, first) in [(0, [3, 5]), (1, [5, 1]), (1, [0, 4]), (0, [5, 5]), (1, [0, 0]), (1, [2, 3])] {
-            let hidden = model.layers(whole.clone(), 0..layer, &mut Context::full(batch, seq), &mut ());
-            let mut full = Context::full(batch, seq).keeping();
-            let expected = model.layers(hidden.clone(), layer..layers, &mut full, &mut ());
-            let memory = full.into_memory().before(&first);
-
-            let lengths = first.map(|first| seq - first);
-            let mut context = Context::tail(&first, &lengths, memory);
-            let longest = *lengths.iter().max().unwrap();
-            let place = |e: usize, i: usize| (first[e] + i).min(seq - 1);
-            let rows = (0..batch).map(|e| (0..longest).map(|i| place(e, i)).collect()).collect();
-            let tail = Rows::positions(rows).unwrap();
-            let got = model.layers(tail.gather(hidden), layer..layers, &mut context, &mut ());
-            let expected = tail.gather(expected);
-            for (e, length) in lengths.iter().enumerate() {
-                let of = |x: &Tensor<3>| x.clone().narrow(0, e, 1).narrow(1, 0, *length);
-                let off = distance(&of(&got), &of(&expected));
-                assert!(off < 1e-5, "{}: layer {layer}, tails from {first:?}: off by {off}", name(&folder));
-            }
-        }
-    }
-}
-
-#[test]
-fn decoding_step_by_step_is_the_full_run() {
-    for folder in all() {
-        let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
-        let tokens: Tensor<2, Int> = io.ints("greedy8");
-        let [batch, seq] = tokens.dims();
-        let clean = plain(&model, tokens.clone(), &mut ());
-        let mut context = Context::full(batch, 3).keeping();
-        let mut got = vec![logits(&model, tokens.clone().narrow(1, 0, 3), &mut context, &mut ())];
-        for at in 3..seq {
-            context.advance(vec![vec![at as i64]; batch]);
-            got.push(logits(&model, tokens.clone().narrow(1, at, 1), &mut context, &mut ()));
-        }
-        let off = distance(&Tensor::cat(got, 1), &clean);
-        assert!(off < 1e-5, "{}: off by {off}", name(&folder));
-    }
-}
-
-#[test]
-fn a_batch_of_unequal_prompts_generates_what_each_does_alone() {
-    for folder in all() {
-        let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
-        let rows = tokens_of(&io.rows("input_ids.3"));
-        let prompts = [rows[0].clone(), rows[1][..3].to_vec()];
-        let generate = |prompts: &[Vec<u32>]| {
-            let options = GenerateOptions { max_new_tokens: 6, ..Default::default() };
-            Generation::new(&model, prompts, options, &burn::tensor::Device::flex()).unwrap().finish(&mut ()).unwrap()
-        };
-        let together = generate(&prompts);
-        for (prompt, output) in prompts.iter().zip(together) {
-            assert_eq!(generate(std::slice::from_ref(prompt))[0], output, "{}", name(&folder));
-        }
-    }
-}
-
-/// The families of pyvene's fixtures, and those that only transformers has been asked about.
-fn all() -> Vec<std::path::PathBuf> {
-    families()
-}
-
-fn tokens_of(rows: &[Vec<i64>]) -> Vec<Vec<u32>> {
-    rows.iter().map(|row| row.iter().map(|token| *token as u32).collect()).collect()
 }
 
 /// pyvene's locations of one intervention: positions per example, or a pair of heads and positions.
