@@ -8,8 +8,8 @@ mod pairs;
 mod partition;
 mod schedule;
 pub mod search;
-pub mod step;
 mod solved;
+pub mod step;
 mod target;
 
 pub use batches::Batches;
