@@ -41,6 +41,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod hub;
 pub mod interventions;
 pub mod measure;
 pub mod models;

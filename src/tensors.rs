@@ -14,6 +14,19 @@ use crate::files;
 #[derive(Clone, Debug, Default)]
 pub struct Tensors(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
 
+impl From<BTreeMap<String, TensorData>> for Tensors {
+    fn from(tensors: BTreeMap<String, TensorData>) -> Self {
+        let values = |data: TensorData| (data.shape().to_vec(), data.iter::<f32>().collect());
+        Self(tensors.into_iter().map(|(name, data)| (name, values(data))).collect())
+    }
+}
+
+impl From<Tensors> for BTreeMap<String, TensorData> {
+    fn from(tensors: Tensors) -> Self {
+        tensors.0.into_iter().map(|(name, (shape, values))| (name, TensorData::new(values, shape))).collect()
+    }
+}
+
 impl Tensors {
     /// Adds a tensor, in f32.
     pub fn insert<const D: usize>(&mut self, name: impl Into<String>, tensor: Tensor<D>) {

@@ -20,7 +20,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
 ];
 
 /// Everybody may use these; they use only each other.
-const GROUND: [&str; 5] = ["error", "files", "tensors", "device", "measure"];
+const GROUND: [&str; 6] = ["error", "files", "tensors", "device", "measure", "hub"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

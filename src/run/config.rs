@@ -6,21 +6,24 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::alignment::Partition;
+use crate::alignment::search::orthogonality_error;
+use crate::alignment::{Partition, Target};
 use crate::error::Error;
 use crate::files;
-use crate::interventions::{AnyIntervention, RotatedSpace};
+use crate::interventions::{AnyIntervention, Kind};
 use crate::models::Mlp;
-use crate::orthogonal::{self, Map, Rotation};
-use crate::tap::Site;
+use crate::orthogonal::Map;
+use crate::tap::Component;
 use crate::tensors::Tensors;
 
-/// The intervention's own name of its matrix in `intervention.safetensors`.
-const R: &str = "rotation";
+/// The file of an MLP's weights.
+const WEIGHTS: &str = "model.safetensors";
+/// The file of the intervention's tensors.
+const TENSORS: &str = "intervention.safetensors";
 
 /// The sentence that says how R is meant.
 const CONVENTION: &str =
-    "row vectors: a row x [width] has the coordinates x R [rank]; R [width, rank] is stored row by row";
+    "row vectors: a row x [width] has the coordinates x R [rank]; rotate_layer.weight is R, [width, rank], row by row";
 
 /// What a run folder's intervention is.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
@@ -28,18 +31,25 @@ const CONVENTION: &str =
 pub struct Config {
     /// What wrote the folder.
     pub library: String,
-    /// The network, as `ModelIdentity` tells it.
+    /// The network.
     pub model: ModelIdentity,
     /// The site's component.
     pub component: String,
     /// The site's layer.
     pub layer: usize,
+    /// The heads of a `head_` component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<usize>,
+    /// Which tokens, where the network reads tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
     /// The intervention's kind.
     pub kind: String,
-    /// The site's width.
+    /// The width of the rows.
     pub width: usize,
-    /// The number of R's columns.
-    pub rank: usize,
+    /// The number of R's columns, where there is an R.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
     /// The columns `[from, to)` of each variable.
     pub partition: BTreeMap<String, [usize; 2]>,
     /// `manifold`, or PyTorch's map under which R was trained.
@@ -52,100 +62,111 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct ModelIdentity {
-    /// `mlp`
+    /// `mlp`, or the `model_type` of a checkpoint.
     pub kind: String,
-    /// The file of the weights, in the same folder.
-    pub file: String,
-    /// Where the weights came from: `trained by the recipe`, or a file.
+    /// Where the weights came from: `trained by the recipe`, a file, or a checkpoint.
     pub source: String,
-    /// The width of its hidden layers.
+    /// The width of its hidden states.
     pub width: usize,
-    /// The number of its hidden layers.
+    /// The number of its layers.
     pub layers: usize,
 }
 
 impl Config {
-    /// Describes an intervention on an MLP.
-    pub fn new(model: &Mlp, source: String, site: Site, partition: &Partition, found: &Rotation) -> Self {
-        let [width, rank] = found.dims();
+    /// Describes an intervention.
+    pub fn new(
+        model: ModelIdentity,
+        target: &Target,
+        position: Option<String>,
+        width: usize,
+        partition: &Partition,
+        found: &AnyIntervention,
+    ) -> Self {
+        let rotation = found.rotation();
         Self {
             library: format!("intervene {}", env!("CARGO_PKG_VERSION")),
-            model: ModelIdentity {
-                kind: "mlp".to_owned(),
-                file: "model.safetensors".to_owned(),
-                source,
-                width: model.width(),
-                layers: model.layers.len(),
-            },
-            component: site.component.to_string(),
-            layer: site.layer,
-            kind: "rotated_space".to_owned(),
+            model,
+            component: target.site.component.to_string(),
+            layer: target.site.layer,
+            heads: target.heads.clone(),
+            position,
+            kind: found.kind().to_string(),
             width,
-            rank,
+            rank: rotation.map(|rotation| rotation.dims()[1]),
             partition: partition.parts().iter().map(|(name, c)| (name.clone(), [c.start, c.end])).collect(),
-            orthogonal: found.map_kind().map_or_else(|| "manifold".to_owned(), |map| map.to_string()),
+            orthogonal: rotation.and_then(|r| r.map_kind()).map_or_else(|| "manifold".to_owned(), |m| m.to_string()),
             convention: CONVENTION.to_owned(),
         }
     }
 
-    /// The site.
-    pub fn site(&self) -> Result<Site, Error> {
-        Ok(self.component.parse::<crate::tap::Component>()?.at(self.layer))
+    /// Reads a run folder's.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        files::read_json(&folder.join("config.json"))
     }
-}
 
-/// Writes the network, the intervention, and what they are, `config.json` last.
-pub fn save(folder: &Path, config: &Config, model: &Mlp, found: &Rotation) -> Result<(), Error> {
-    model.save(&folder.join(&config.model.file))?;
-    let mut tensors = Tensors::default();
-    tensors.insert(R, found.matrix());
-    tensors.write(&folder.join("intervention.safetensors"))?;
-    files::write_json(&folder.join("config.json"), config)
-}
+    /// Where the intervention acts.
+    pub fn target(&self) -> Result<Target, Error> {
+        Ok(Target { site: self.component.parse::<Component>()?.at(self.layer), heads: self.heads.clone() })
+    }
 
-/// Reads what [`save`] wrote, and refuses what does not fit together.
-pub fn load(folder: &Path, device: &Device) -> Result<(Config, Mlp, AnyIntervention), Error> {
-    let path = folder.join("config.json");
-    let config: Config = files::read_json(&path)?;
-    let wrong = |problem: String| Error::content(&path, problem);
-    if config.model.kind != "mlp" || config.kind != "rotated_space" {
-        return Err(wrong(format!(
-            "a {} on a {} is nothing that this version can load",
-            config.kind, config.model.kind
-        )));
+    /// Writes the intervention, then what it is.
+    pub fn save(&self, folder: &Path, found: &AnyIntervention) -> Result<(), Error> {
+        Tensors::from(found.to_tensors()).write(&folder.join(TENSORS))?;
+        files::write_json(&folder.join("config.json"), self)
     }
-    if config.model.file != "model.safetensors" {
-        return Err(wrong(format!("the weights lie in model.safetensors, not in {}", config.model.file)));
+
+    /// Reads the intervention of a run folder, and refuses one that is not what the config says.
+    pub fn intervention(&self, folder: &Path, device: &Device) -> Result<AnyIntervention, Error> {
+        let config = folder.join("config.json");
+        let kind: Kind = self.kind.parse().map_err(|e: Error| Error::content(&config, e.to_string()))?;
+        let map = match self.orthogonal.as_str() {
+            "manifold" => None,
+            name => Some(name.parse::<Map>().map_err(|e| Error::content(&config, e.to_string()))?),
+        };
+        let path = folder.join(TENSORS);
+        let tensors = Tensors::read(&path)?.into();
+        let found = AnyIntervention::from_tensors(kind, &tensors, map, device);
+        let found = found.map_err(|error| Error::content(&path, error.to_string()))?;
+        if let Some(rotation) = found.rotation() {
+            let wanted = [self.width, self.rank.unwrap_or(self.width)];
+            if rotation.dims() != wanted {
+                let problem = format!("the rotation is {:?}, config.json says {wanted:?}", rotation.dims());
+                return Err(Error::content(&path, problem));
+            }
+        }
+        let error = orthogonality_error(&found);
+        if error > 1e-4 {
+            let problem = format!("the rotation's columns are not orthonormal: R'R leaves I by {error:.1e}");
+            return Err(Error::content(&path, problem));
+        }
+        Ok(found)
     }
-    let model = Mlp::load(&folder.join(&config.model.file), device)?;
-    let found = [model.width(), model.layers.len()];
-    if found != [config.model.width, config.model.layers] {
-        let [width, layers] = found;
-        return Err(wrong(format!(
-            "the config tells of {} layers of width {}, model.safetensors holds {layers} of width {width}",
-            config.model.layers, config.model.width
-        )));
+
+    /// Writes an MLP's weights beside the intervention.
+    pub fn save_mlp(folder: &Path, model: &Mlp) -> Result<(), Error> {
+        model.save(&folder.join(WEIGHTS))
     }
-    if config.width != model.width() || config.layer >= model.layers.len() {
-        return Err(wrong(format!(
-            "an intervention of width {} at layer {} does not fit a network of {} layers of width {}",
-            config.width, config.layer, config.model.layers, config.model.width
-        )));
+
+    /// Reads the MLP of a run folder, and refuses one that is not what the config says.
+    pub fn mlp(&self, folder: &Path, device: &Device) -> Result<Mlp, Error> {
+        let wrong = |problem: String| Error::content(&folder.join("config.json"), problem);
+        if self.model.kind != "mlp" {
+            return Err(wrong(format!("the model is a {}, the recipe's is an mlp", self.model.kind)));
+        }
+        let model = Mlp::load(&folder.join(WEIGHTS), device)?;
+        let (width, layers) = (model.width(), model.layers.len());
+        if [width, layers] != [self.model.width, self.model.layers] {
+            return Err(wrong(format!(
+                "the config tells of {} layers of width {}, {WEIGHTS} holds {layers} of width {width}",
+                self.model.layers, self.model.width
+            )));
+        }
+        if self.width != width || self.layer >= layers {
+            return Err(wrong(format!(
+                "an intervention of width {} at layer {} does not fit a network of {layers} layers of width {width}",
+                self.width, self.layer
+            )));
+        }
+        Ok(model)
     }
-    let path = folder.join("intervention.safetensors");
-    let r = Tensors::read(&path)?.get(R, [config.width, config.rank], device);
-    let r = r.map_err(|error| Error::content(&path, error.to_string()))?;
-    let error = orthogonal::error(&r);
-    if error > 1e-4 {
-        return Err(Error::content(
-            &path,
-            format!("the columns of {R} are not orthonormal: R'R leaves I by {error:.1e}"),
-        ));
-    }
-    let map = match config.orthogonal.as_str() {
-        "manifold" => None,
-        name => Some(name.parse::<Map>()?),
-    };
-    let found = AnyIntervention::RotatedSpace(RotatedSpace::new(Rotation::from_matrix(map, r, device)));
-    Ok((config, model, found))
 }

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::config;
+use super::config::Config;
 use super::experiment::Experiment;
+use super::language;
 use super::metrics::{Measured, Metrics};
+use crate::alignment::evaluate::Scores;
 use crate::alignment::search::orthogonality_error;
 use crate::error::Error;
+use crate::interventions::AnyIntervention;
 use crate::recipe::Recipe;
 use crate::report::table;
 use crate::{device, files};
@@ -41,39 +44,49 @@ pub fn evaluate(folder: &Path) -> Result<Evaluated, Error> {
     let metrics: Metrics = files::read_json(&path)?;
     let recipe = Recipe::load(&folder.join("recipe.toml"), &[])?;
     let device = device::find(&metrics.device)?;
+    if recipe.is_language() {
+        let (scores, found) = language::again(&recipe, folder, &device)?;
+        return Ok(Evaluated::new(&scores, &found, metrics.measured.iia));
+    }
     let task = recipe.feature_task()?;
     let main = Experiment::new(&recipe, task.as_ref(), &device, true)?;
-    let mut evaluated = again(folder, main, metrics.measured.iia)?;
+    let mut evaluated = again(folder, &main, metrics.measured.iia)?;
     if let (Some(contrast), Some(recorded)) =
         (Experiment::contrast(&recipe, task.as_ref(), &device, true)?, &metrics.contrast)
     {
-        evaluated.contrast = Some(Box::new(again(&folder.join("contrast"), contrast, recorded.iia)?));
+        evaluated.contrast = Some(Box::new(again(&folder.join("contrast"), &contrast, recorded.iia)?));
     }
     Ok(evaluated)
 }
 
-fn again(folder: &Path, experiment: Experiment<'_>, recorded_iia: f64) -> Result<Evaluated, Error> {
-    let (config, model, found) = config::load(folder, experiment.device)?;
-    let site = config.site()?;
+fn again(folder: &Path, experiment: &Experiment<'_>, recorded_iia: f64) -> Result<Evaluated, Error> {
+    let config = Config::read(folder)?;
+    let model = config.mlp(folder, experiment.device)?;
+    let site = config.target()?.site;
     if site != experiment.site {
         let problem = format!("config.json says {site}, recipe.toml says {}", experiment.site);
         return Err(Error::content(folder, problem));
     }
+    let found = config.intervention(folder, experiment.device)?;
     let alignment = experiment.alignment(&model);
     let scores = alignment.iia(&experiment.held_out(&alignment)?, &found)?;
-    let mut measured = Measured::default();
-    measured.set_iia(&scores);
-    Ok(Evaluated {
-        iia: measured.iia,
-        iia_interval: measured.iia_interval,
-        iia_by_variable: measured.iia_by_variable,
-        orthogonality_error: orthogonality_error(&found),
-        recorded_iia,
-        contrast: None,
-    })
+    Ok(Evaluated::new(&scores, &found, recorded_iia))
 }
 
 impl Evaluated {
+    fn new(scores: &Scores, found: &AnyIntervention, recorded_iia: f64) -> Self {
+        let mut measured = Measured::default();
+        measured.set_iia(scores);
+        Self {
+            iia: measured.iia,
+            iia_interval: measured.iia_interval,
+            iia_by_variable: measured.iia_by_variable,
+            orthogonality_error: orthogonality_error(found),
+            recorded_iia,
+            contrast: None,
+        }
+    }
+
     /// For machines.
     #[must_use]
     pub fn json(&self) -> String {

@@ -39,6 +39,15 @@ pub struct Measured {
     pub step_ms: f64,
     /// Where the time went.
     pub seconds: Seconds,
+    /// Boundless DAS: the number of columns that a hard mask exchanges, ⌈β width⌉.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hard_rank: Option<usize>,
+    /// IIA with that hard mask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iia_hard: Option<f64>,
+    /// What the frozen model's constants took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_bytes: Option<usize>,
 }
 
 /// The controls; a control with draws is their mean.
@@ -108,6 +117,9 @@ impl Measured {
         by_variable.sort_by_key(|(name, _)| name.contains('+'));
         for (variable, value) in by_variable {
             rows.push(Row::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
+        }
+        if let (Some(rank), Some(value)) = (self.hard_rank, self.iia_hard) {
+            rows.push(Row::new("IIA", &format!("hard mask, rank {rank}"), value, None));
         }
         let controls = [
             ("no intervention", "no_intervention", Some(self.controls.no_intervention)),

@@ -3,7 +3,9 @@
 mod config;
 mod evaluate;
 mod experiment;
+mod language;
 mod metrics;
+mod prompts;
 mod train;
 
 pub use evaluate::{Evaluated, evaluate};
@@ -21,6 +23,7 @@ enum Stream {
     Rotation,
     Pairs,
     HeldOut,
+    Order,
     RandomRotations,
     UntrainedNetwork,
     UntrainedPairs,

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::config;
+use super::config::{Config, ModelIdentity};
 use super::experiment::{Experiment, Outcome};
-use super::metrics::Metrics;
+use super::language;
+use super::metrics::{Measured, Metrics};
+use crate::alignment::Target;
 use crate::alignment::network::{Shape, Training};
 use crate::error::Error;
 use crate::recipe::Recipe;
-use crate::report::{Log, Series, curve, table};
+use crate::report::{Column, Log, Series, curve, table};
 use crate::tasks::FeatureTask;
 use crate::{device, files, measure};
 
@@ -27,34 +29,24 @@ pub struct Options {
 /// `metrics.json` is written last: a folder with it is a whole run.
 pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     let device = device::find(&recipe.device)?;
-    let task = recipe.feature_task()?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&recipe.name));
     files::create_new_dir(&folder)?;
     write_recipe(recipe, &folder)?;
     let mut log = Log::create(&folder)?;
 
-    let main = Experiment::new(recipe, task.as_ref(), &device, options.quiet)?;
-    let outcome = main.run(&mut log)?;
-    save(&folder, &main, &outcome)?;
-    let mut metrics = Metrics {
-        measured: outcome.measured.clone(),
-        device: device::name(&device),
-        seed: recipe.seed,
-        ..Metrics::default()
+    let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
+    let networks = if recipe.is_language() {
+        let outcome = language::run(recipe, &folder, &mut log, &device, options.quiet)?;
+        vec![(recipe.name.clone(), outcome.measured, outcome.loss, outcome.iia)]
+    } else {
+        train_networks(recipe, &folder, &mut log, &device, options.quiet)?
     };
-    let mut columns = vec![outcome.measured.column(&main.title())];
-    let mut series = vec![(main.title(), outcome.loss, outcome.iia)];
-    if let Some(contrast) = Experiment::contrast(recipe, task.as_ref(), &device, options.quiet)? {
-        let outcome = contrast.run(&mut log)?;
-        let folder = folder.join("contrast");
-        files::create_new_dir(&folder)?;
-        save(&folder, &contrast, &outcome)?;
-        columns.push(outcome.measured.column(&contrast.title()));
-        metrics.contrast = Some(outcome.measured);
-        series.push((contrast.title(), outcome.loss, outcome.iia));
-    }
+    metrics.measured = networks[0].1.clone();
+    metrics.contrast = networks.get(1).map(|(_, measured, _, _)| measured.clone());
+    let columns: Vec<Column> = networks.iter().map(|(name, measured, _, _)| measured.column(name)).collect();
     let title = format!("{} (seed {})", recipe.name, recipe.seed);
-    let series: Vec<Series<'_>> = series.iter().map(|(name, loss, iia)| Series { name, loss, iia }).collect();
+    let series = networks.iter().map(|(name, _, loss, iia)| Series { name, loss, iia });
+    let series: Vec<Series<'_>> = series.collect();
     curve(&folder.join("curve.png"), &title, &series)?;
     log.events().text("recipe", &files::read_text(&folder.join("recipe.toml"))?, 0)?;
     log.finish()?;
@@ -64,6 +56,34 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
         println!("{}", table(&columns));
     }
     Ok(folder)
+}
+
+/// A network's title, what was measured on it, and its loss and IIA over the steps.
+type Network = (String, Measured, Vec<(usize, f64)>, Vec<(usize, f64)>);
+
+/// The recipe's MLP, and its contrast where it has one.
+fn train_networks(
+    recipe: &Recipe,
+    folder: &Path,
+    log: &mut Log,
+    device: &Device,
+    quiet: bool,
+) -> Result<Vec<Network>, Error> {
+    let task = recipe.feature_task()?;
+    let mut networks = Vec::new();
+    let main = Experiment::new(recipe, task.as_ref(), device, quiet)?;
+    let contrast = Experiment::contrast(recipe, task.as_ref(), device, quiet)?;
+    for (experiment, folder) in
+        std::iter::once((main, folder.to_owned())).chain(contrast.map(|c| (c, folder.join("contrast"))))
+    {
+        let outcome = experiment.run(log)?;
+        if !folder.is_dir() {
+            files::create_new_dir(&folder)?;
+        }
+        save(&folder, &experiment, &outcome)?;
+        networks.push((experiment.title(), outcome.measured, outcome.loss, outcome.iia));
+    }
+    Ok(networks)
 }
 
 /// `runs/<recipe>-<time>`, in UTC.
@@ -85,13 +105,17 @@ fn write_recipe(recipe: &Recipe, folder: &Path) -> Result<(), Error> {
 }
 
 fn save(folder: &Path, experiment: &Experiment<'_>, outcome: &Outcome) -> Result<(), Error> {
-    let source = experiment
-        .weights
-        .as_ref()
-        .map_or_else(|| "trained by the recipe".to_owned(), |path| path.display().to_string());
-    let rotation = outcome.found.rotation().expect("a rotated space has a rotation");
-    let config = config::Config::new(&outcome.model, source, experiment.site, &experiment.partition, rotation);
-    config::save(folder, &config, &outcome.model, rotation)
+    let trained = "trained by the recipe".to_owned();
+    let identity = ModelIdentity {
+        kind: "mlp".to_owned(),
+        source: experiment.weights.as_ref().map_or(trained, |path| path.display().to_string()),
+        width: outcome.model.width(),
+        layers: outcome.model.layers.len(),
+    };
+    let target = Target { site: experiment.site, heads: Vec::new() };
+    let width = outcome.model.width();
+    Config::save_mlp(folder, &outcome.model)?;
+    Config::new(identity, &target, None, width, &experiment.partition, &outcome.found).save(folder, &outcome.found)
 }
 
 impl<'a> Experiment<'a> {
