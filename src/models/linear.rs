@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor, activation, module};
 
 /// Up to this many rows the weight is the left factor of the product: flex is faster then.
-const FEW_ROWS: usize = 64;
+const FEW_ROWS: usize = 32;
 
 /// `y = x Wᵀ + b`, with the weight as PyTorch stores it.
 #[derive(Clone, Debug)]
