@@ -9,6 +9,7 @@ pub mod hub;
 pub mod interventions;
 pub mod models;
 pub mod orthogonal;
+pub mod places;
 pub mod recipe;
 pub mod recipes;
 pub mod report;
@@ -16,5 +17,6 @@ pub mod run;
 pub mod tap;
 pub mod tasks;
 pub mod tensors;
+pub mod tools;
 
 pub use error::Error;

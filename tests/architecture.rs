@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may import besides itself and the ground floor.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("tap", &[]),
     ("orthogonal", &[]),
     ("tasks", &[]),
@@ -16,10 +16,11 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("recipes", &["recipe"]),
     ("report", &["alignment"]),
     ("run", &["recipe", "report", "alignment", "models", "interventions", "data", "tap", "orthogonal", "tasks"]),
+    ("tools", &["report", "hub", "models", "interventions", "data", "tap", "orthogonal"]),
 ];
 
 /// Everybody may use these; they use only each other.
-const GROUND: [&str; 4] = ["error", "files", "tensors", "device"];
+const GROUND: [&str; 5] = ["error", "files", "places", "tensors", "device"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use super::Prompt;
 use crate::error::Error;
 
 /// The tokenizer of a checkpoint folder.
@@ -64,34 +65,29 @@ impl Tokenizer {
         self.0.get_vocab_size(true)
     }
 
+    /// A text as a model's prompt, with the special tokens that the model expects around it.
+    pub fn prompt(&self, text: &str) -> Result<Prompt, Error> {
+        if text.is_empty() {
+            return Err(Error::Invalid("an empty prompt: a text without a single character was given".to_owned()));
+        }
+        let encoding = self.encoding(text, true)?;
+        Ok(Prompt::of_text(text, encoding.get_ids(), encoding.get_offsets()))
+    }
+
     /// The positions of the tokens that the `occurrence`-th (from 0) appearance of `part` in `text` touches, without
     /// special tokens.
     pub fn positions(&self, text: &str, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
-        if part.is_empty() {
-            return Err(Error::Invalid(format!("an empty part of `{text}` has no tokens")));
-        }
-        let starts: Vec<usize> = text.match_indices(part).map(|(start, _)| start).collect();
-        let Some(start) = starts.get(occurrence) else {
-            return Err(Error::Invalid(format!(
-                "`{part}` is in `{text}` {} times: there is no occurrence {occurrence}, counted from 0",
-                starts.len()
-            )));
-        };
-        self.positions_of_bytes(text, *start..start + part.len())
+        self.bare(text)?.positions(part, occurrence)
     }
 
     /// The positions of the tokens that a range of the text's bytes touches, without special tokens.
     pub fn positions_of_bytes(&self, text: &str, bytes: Range<usize>) -> Result<Range<usize>, Error> {
+        self.bare(text)?.positions_of_bytes(bytes)
+    }
+
+    fn bare(&self, text: &str) -> Result<Prompt, Error> {
         let encoding = self.encoding(text, false)?;
-        let touches = |(start, end): &(usize, usize)| *start < bytes.end && bytes.start < *end;
-        let offsets = encoding.get_offsets();
-        match (offsets.iter().position(touches), offsets.iter().rposition(touches)) {
-            (Some(first), Some(last)) => Ok(first..last + 1),
-            _ => Err(Error::Invalid(format!(
-                "no token of `{text}` holds `{}`",
-                text.get(bytes.clone()).unwrap_or("these bytes")
-            ))),
-        }
+        Ok(Prompt::of_text(text, encoding.get_ids(), encoding.get_offsets()))
     }
 
     fn encoding(&self, text: &str, special: bool) -> Result<tokenizers::Encoding, Error> {
@@ -104,11 +100,11 @@ impl Tokenizer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Words and single letters; `Ann` is one token.
-    fn tokenizer() -> Tokenizer {
+    pub fn tokenizer() -> Tokenizer {
         let json = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
             "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":true},
             "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":true},

@@ -37,7 +37,15 @@ impl Progress {
     /// After `done` steps. An IIA stays on show until the next one: it is measured more seldom than the loss.
     pub fn update(&mut self, done: usize, loss: f64, iia: Option<f64>) {
         self.iia = iia.or(self.iia);
-        let numbers = numbers(loss, self.iia);
+        self.show(done, numbers(loss, self.iia));
+    }
+
+    /// After `done` steps of something that has no loss.
+    pub fn advance(&mut self, done: usize) {
+        self.show(done, String::new());
+    }
+
+    fn show(&mut self, done: usize, numbers: String) {
         let due = self.due(done);
         match &self.way {
             Way::Quiet => {}
