@@ -6,6 +6,7 @@ pub mod device;
 pub mod error;
 pub mod files;
 pub mod hub;
+pub mod intervenable;
 pub mod interventions;
 pub mod models;
 pub mod orthogonal;
