@@ -1,4 +1,4 @@
-//! A task of one's own: how many of two digits are odd? Is each digit's parity kept in columns of its own?
+//! A task of one's own: how many of two pairs rise? Is each pair's answer kept in columns of its own?
 //!
 //! `cargo run --release --example custom_task`
 
@@ -13,36 +13,32 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn main() -> Result<(), Error> {
-    let mut model = CausalModel::<usize>::new();
-    let (a, b) = (model.input("A"), model.input("B"));
-    let odd_a = model.variable("odd A", &[a], |v| v[0] % 2);
-    let odd_b = model.variable("odd B", &[b], |v| v[0] % 2);
-    model.variable("odd digits", &[odd_a, odd_b], |v| v[0] + v[1]);
+    let mut model = CausalModel::<i32>::new();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| model.input(name));
+    let ab = model.variable("a<b", &[a, b], |v| i32::from(v[0] < v[1]));
+    let cd = model.variable("c<d", &[c, d], |v| i32::from(v[0] < v[1]));
+    model.variable("rising", &[ab, cd], |v| v[0] + v[1]);
     let task = Task {
-        causal_model: model.sample_inputs_with(|rng| vec![rng.random_range(0..10), rng.random_range(0..10)]),
-        aligned: vec![odd_a, odd_b],
-        n_features: 20,
+        causal_model: model.sample_inputs_with(|rng| (0..4).map(|_| rng.random_range(-99..=99)).collect()),
+        aligned: vec![ab, cd],
+        n_features: 4,
         n_classes: 3,
-        features: |setting: &Setting<usize>, into| {
-            for digit in &setting.values()[..2] {
-                into.extend((0..10).map(|n| f32::from(u8::from(n == *digit))));
-            }
-        },
-        label: |setting| setting.values()[4],
+        features: |setting: &Setting<i32>, into| into.extend(setting.values()[..4].iter().map(|v| *v as f32 / 99.0)),
+        label: |setting| setting.values()[6] as usize,
     };
 
     let (device, mut rng) = (Device::flex(), ChaCha8Rng::seed_from_u64(0));
     let start = network::untrained(&task, Shape { width: 32, n_layers: 2 }, &mut rng, &device);
-    let training = Training { steps: 1500, batch: 256, learning_rate: 5e-3, weight_decay: 0.3, l1: 1e-4 };
+    let training = Training { steps: 3000, batch: 256, learning_rate: 5e-3, weight_decay: 0.3, l1: 1e-4 };
     let model = network::train(&start, &task, &training, &mut rng, &device, &mut |_, _| {})?;
     println!("accuracy {:.3}", network::accuracy(&model, &task, 5000, &mut rng, &device)?);
 
-    let partition = Partition::new(vec![("odd A".into(), 0..16), ("odd B".into(), 16..32)], 32)?;
+    let partition = Partition::new(vec![("a<b".into(), 0..16), ("c<d".into(), 16..32)], 32)?;
     let site = Component::BlockOutput.at(0);
     let alignment = Alignment { model: &model, task: &task, site, partition, device: &device };
     let held_out = alignment.held_out(5000, &mut ChaCha8Rng::seed_from_u64(1))?;
     let start = alignment.start(None, &mut rng);
-    let config = Search { steps: 600, learning_rate: 5e-3, log_every: 100 };
+    let config = Search { log_every: 100, ..Search::plain(600, 5e-3) };
     let mut next = || alignment.any(512, &mut rng).map(|(_, batch)| batch);
     let found = search(&model, site, start, &config, &mut next, &mut |line| {
         println!("step {:4}  loss {:.4}  IIA {:.3}", line.step, line.loss, line.iia);

@@ -1,6 +1,44 @@
-//! `intervene` trains interventions on frozen neural networks.
+//! `intervene` trains interventions on frozen neural networks: it finds *where*, and in which *subspace*, a network keeps
+//! a variable of a causal model.
+//!
+//! A *tap* visits every named *site* of a frozen model. A *patch* is a tap that replaces some *rows*. An *intervention* is
+//! a small module that maps base rows and source rows to rows. Alignment search trains that module until the model's
+//! counterfactual behaviour is a causal model's.
+//!
+//! # The map
+//! | module | what it holds |
+//! |---|---|
+//! | [`tap`] | [`tap::Tap`], [`tap::Patch`], [`tap::Record`]; sites and rows |
+//! | [`models`] | frozen models, read through ranges of layers: [`models::FrozenModel`] |
+//! | [`orthogonal`] | matrices with orthonormal columns: on the manifold, and PyTorch's three maps |
+//! | [`interventions`] | [`interventions::Intervention`], and pyvene's interventions |
+//! | [`tasks`] | causal models, their counterfactuals, and the tasks made of them; no tensor |
+//! | [`data`] | tokenizers, pairs, files of inputs, positions as people write them |
+//! | [`intervenable`] | many interventions in one run |
+//! | [`alignment`] | the search and its evaluation |
+//! | [`recipe`], [`recipes`] | what a run does, as TOML; the recipes that ship |
+//! | [`report`] | logs, curves, heatmaps, tables |
+//! | [`run`] | a recipe from beginning to end, and the folder that it leaves |
+//! | [`tools`], [`hub`] | the commands for a language model: patching, tracing, collecting, generating |
+//! | [`bench`] | the time of a training step, and its limit |
+//! | [`files`], [`places`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
+//!
+//! Imports point downward only: `main → run → recipe, report → alignment → {models, interventions, data} → {tap,
+//! orthogonal, tasks}`. Models and interventions do not know of each other.
+//!
+//! # One training step
+//! 1. A task draws (base, source) pairs; the label comes from the causal model's interchange.
+//! 2. The frozen layers below the site run on both, off the tape: what they give are constants.
+//! 3. A patch rewrites the base's rows at the site with the intervention; the layers above run; cross-entropy, backward,
+//!    the optimiser.
+//!
+//! # What is absent, and why
+//! - No model weight is ever on an autodiff device: nothing below the first patch is recorded, no weight has a gradient.
+//! - No hook sits inside a model: a run takes its tap as an argument, so there is no state to forget.
+//! - `attention_weight` is rank 4 and has no site.
 
 pub mod alignment;
+pub mod bench;
 pub mod data;
 pub mod device;
 pub mod error;
@@ -8,6 +46,7 @@ pub mod files;
 pub mod hub;
 pub mod intervenable;
 pub mod interventions;
+pub mod measure;
 pub mod models;
 pub mod orthogonal;
 pub mod places;
@@ -21,3 +60,7 @@ pub mod tensors;
 pub mod tools;
 
 pub use error::Error;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

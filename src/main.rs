@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use intervene::bench::{Method, Workload};
 use intervene::recipe::Override;
-use intervene::{Error, recipes, run, tools};
+use intervene::tap::Component;
+use intervene::{Error, bench, recipes, run, tools};
 
 /// Trains interventions on frozen neural networks.
 #[derive(Parser)]
@@ -45,6 +47,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Times a training step on a language model, and what it could be.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Lists the recipes that ship.
     Recipes,
     /// Prints the table of a model's sites.
@@ -65,6 +72,55 @@ enum Command {
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<Override>,
     },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Times the steps of a search with a filled cache, on random prompts.
+    Step {
+        #[command(flatten)]
+        work: Work,
+        /// auto or cpu.
+        #[arg(long, default_value = "auto")]
+        device: String,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The flags of benches/peer_das_step.py.
+#[derive(clap::Args)]
+struct Work {
+    /// A checkpoint folder.
+    #[arg(long)]
+    model: PathBuf,
+    /// boundless, rotated or lowrank:RANK
+    #[arg(long, default_value = "boundless")]
+    method: Method,
+    #[arg(long, default_value = "block_output")]
+    component: Component,
+    #[arg(long, default_value_t = 6)]
+    layer: usize,
+    /// Counted from 0.
+    #[arg(long, default_value_t = 31)]
+    position: usize,
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Tokens in a prompt.
+    #[arg(long, default_value_t = 32)]
+    length: usize,
+    #[arg(long, default_value_t = 3)]
+    warmup: usize,
+    #[arg(long, default_value_t = 7)]
+    steps: usize,
+}
+
+impl From<Work> for Workload {
+    fn from(work: Work) -> Self {
+        let Work { model, method, component, layer, position, batch, length, warmup, steps } = work;
+        Self { model, method, component, layer, position, batch, length, warmup, steps }
+    }
 }
 
 fn main() -> ExitCode {
@@ -89,6 +145,10 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Evaluate { dir, json } => {
             let evaluated = run::evaluate(&dir)?;
             println!("{}", if json { evaluated.json() } else { evaluated.table() });
+        }
+        Command::Bench { what: Bench::Step { work, device, json } } => {
+            let timed = bench::step(&work.into(), &intervene::device::find(&device)?)?;
+            println!("{}", if json { timed.json() } else { timed.text() });
         }
         Command::Recipes => {
             for recipe in recipes::shipped() {

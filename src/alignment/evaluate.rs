@@ -5,10 +5,11 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 
 use super::network::count_hits;
+use super::search::rewrite;
 use super::step;
 use super::{Alignment, HeldOut};
 use crate::error::Error;
-use crate::interventions::RotatedSpace;
+use crate::interventions::AnyIntervention;
 
 /// Hits out of trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,9 +44,9 @@ impl Scores {
 }
 
 impl Alignment<'_> {
-    /// Interchange intervention accuracy of a rotation: the share of pairs where argmax is the causal model's label.
-    pub fn iia(&self, held_out: &HeldOut, found: &RotatedSpace) -> Result<Scores, Error> {
-        self.accuracy_under(held_out, |base, sources| found.interchange(base, sources))
+    /// Interchange intervention accuracy of an intervention: the share of pairs where argmax is the causal model's label.
+    pub fn iia(&self, held_out: &HeldOut, found: &AnyIntervention) -> Result<Scores, Error> {
+        self.accuracy_under(held_out, |base, sources| rewrite(found, base, sources))
     }
 
     /// Nothing is swapped: how often the base's own answer happens to be the counterfactual one.

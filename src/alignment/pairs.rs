@@ -8,7 +8,7 @@ use super::network::{features, labels};
 use super::step::{Batch, first_layer};
 use super::{Partition, Swap};
 use crate::error::Error;
-use crate::interventions::RotatedSpace;
+use crate::interventions::{AnyIntervention, RotatedSpace};
 use crate::models::{Context, FrozenModel, Mlp};
 use crate::orthogonal::{self, Map, Rotation};
 use crate::tap::{Record, Rows, Site};
@@ -40,10 +40,11 @@ pub struct HeldOut {
 impl Alignment<'_> {
     /// A random rotation of the site, trainable: on the manifold without a map, else parametrised.
     #[must_use]
-    pub fn start(&self, map: Option<Map>, rng: &mut ChaCha8Rng) -> RotatedSpace {
+    pub fn start(&self, map: Option<Map>, rng: &mut ChaCha8Rng) -> AnyIntervention {
         let width = self.model.site_shape(self.site.component).map_or(self.model.width(), |shape| shape.width);
         let r = orthogonal::random(width, width, rng, self.device);
-        RotatedSpace::new(Rotation::from_matrix(map, r, &self.device.clone().autodiff()))
+        let rotation = Rotation::from_matrix(map, r, &self.device.clone().autodiff());
+        AnyIntervention::RotatedSpace(RotatedSpace::new(rotation))
     }
 
     /// Draws one kind of swap by chance, and pairs for it.
@@ -81,6 +82,7 @@ impl Alignment<'_> {
             context: Context::default(),
             sources: sources.collect::<Result<_, Error>>()?,
             labels: labels(&pairs.labels, self.device),
+            answers: rows.clone(),
             rows,
         })
     }

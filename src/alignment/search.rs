@@ -1,28 +1,45 @@
-//! The search itself: some sixty lines of training loop.
+//! The search itself: the training loop, written by hand.
 
+use std::ops::Range;
 use std::time::Instant;
 
-use burn::module::{Module, ParamGroup};
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::module::Module;
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Tensor, activation};
 
 use super::network::count_hits;
+use super::schedule::{Rates, optimizer, scheduler};
 use super::step::{self, Batch};
 use crate::error::Error;
-use crate::interventions::RotatedSpace;
+use crate::interventions::{AnyIntervention, Intervention};
 use crate::models::FrozenModel;
-use crate::orthogonal::{self, StiefelAdam};
+use crate::orthogonal;
 use crate::tap::Site;
 
-/// How an intervention is trained: Adam (on the manifold where the rotation is one) with linear decay.
+/// How an intervention is trained: Adam (on the manifold where the rotation is one), linear warm-up and decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Search {
     /// The number of steps.
     pub steps: usize,
-    /// The learning rate at the start; it falls linearly to nothing.
-    pub learning_rate: f64,
+    /// The learning rates at their height.
+    pub rates: Rates,
+    /// Steps of linear warm-up; the decay to nothing follows.
+    pub warmup: usize,
+    /// Batches whose gradients make one step.
+    pub accumulate: usize,
+    /// The weight of the intervention's own penalty (the share of columns, or of mask, that it takes) in the loss.
+    pub penalty: f64,
     /// Losses are fetched from the device, and reported, every so many steps.
     pub log_every: usize,
+}
+
+impl Search {
+    /// A plain search: one learning rate, no warm-up, no penalty.
+    #[must_use]
+    pub const fn plain(steps: usize, learning_rate: f64) -> Self {
+        Self { steps, rates: Rates::all(learning_rate), warmup: 0, accumulate: 1, penalty: 0.0, log_every: 20 }
+    }
 }
 
 /// What is reported every [`Search::log_every`] steps.
@@ -30,71 +47,164 @@ pub struct Search {
 pub struct Logged {
     /// Steps done.
     pub step: usize,
-    /// The mean loss of the steps since the last report.
+    /// The mean loss of the steps since the last report, penalty included.
     pub loss: f64,
     /// The share of the step's pairs on which the network says what the causal model says.
     pub iia: f64,
-    /// The learning rate of the step.
+    /// The rotation's learning rate in the step.
     pub learning_rate: f64,
-    /// The largest entry of |RᵀR − I|.
+    /// The largest entry of |RᵀR − I|; 0 without a rotation.
     pub orthogonality_error: f64,
+    /// The temperature of a soft mask.
+    pub temperature: Option<f64>,
+    /// What the penalty weighs: the share of columns, or of mask, that the intervention takes.
+    pub taken: Option<f64>,
     /// Milliseconds a step, over the steps since the last report.
     pub step_ms: f64,
+}
+
+/// An intervention while it is trained.
+pub struct Trainer<'a> {
+    model: &'a dyn FrozenModel,
+    site: Site,
+    intervention: AnyIntervention,
+    config: Search,
+    optimizer: ModuleOptimizer,
+    rates: ModuleLrScheduler,
+    done: usize,
+}
+
+/// What a step leaves on the device.
+pub struct Stepped {
+    /// The losses of its batches, each `[1]`, off the tape.
+    pub losses: Vec<Tensor<1>>,
+    /// The last batch's logits at the answers, `[batch, 1, classes]`, off the tape.
+    pub logits: Tensor<3>,
+    /// The last batch.
+    pub batch: Batch,
+    /// The rotation's learning rate.
+    pub learning_rate: f64,
+}
+
+impl<'a> Trainer<'a> {
+    /// At step 0.
+    #[must_use]
+    pub fn new(model: &'a dyn FrozenModel, site: Site, start: AnyIntervention, config: Search) -> Self {
+        let rates = scheduler(config.rates, config.warmup, config.steps);
+        Self { model, site, intervention: start, config, optimizer: optimizer(), rates, done: 0 }
+    }
+
+    /// One step of the optimiser. Nothing is read back from the device.
+    pub fn step(&mut self, next_batch: &mut dyn FnMut() -> Result<Batch, Error>) -> Result<Stepped, Error> {
+        self.intervention.anneal(self.done as f64 / (self.config.steps - 1).max(1) as f64);
+        let mut gradients = GradientsAccumulator::new();
+        let mut losses = Vec::new();
+        let mut last = None;
+        for _ in 0..self.config.accumulate {
+            let batch = next_batch()?;
+            let (loss, logits) = loss(self.model, self.site, &batch, &self.intervention, self.config.penalty)?;
+            losses.push(loss.clone().detach().inner());
+            let loss = loss / self.config.accumulate as f64;
+            let gradient = GradientsParams::from_grads(loss.backward(), &self.intervention);
+            gradients.accumulate(&self.intervention, gradient);
+            last = Some((logits.detach().inner(), batch));
+        }
+        let (logits, batch) = last.ok_or_else(|| Error::Invalid("a step of no batches".to_owned()))?;
+        let rate = self.rates.step();
+        let learning_rate = rate.base();
+        self.intervention = self.optimizer.step(rate, self.intervention.clone(), gradients.grads());
+        self.done += 1;
+        Ok(Stepped { losses, logits, batch, learning_rate })
+    }
+
+    /// The intervention as it stands, off the tape.
+    #[must_use]
+    pub fn intervention(&self) -> AnyIntervention {
+        self.intervention.valid()
+    }
 }
 
 /// Trains the intervention and gives it back, off the tape.
 pub fn search(
     model: &dyn FrozenModel,
     site: Site,
-    start: RotatedSpace,
+    start: AnyIntervention,
     config: &Search,
     next_batch: &mut dyn FnMut() -> Result<Batch, Error>,
     observe: &mut dyn FnMut(&Logged) -> Result<(), Error>,
-) -> Result<RotatedSpace, Error> {
-    let mut intervention = start;
-    let on_manifold = ParamGroup::from_predicate("stiefel");
-    let mut optimizer = ModuleOptimizer::from(AdamConfig::new().with_epsilon(1e-8).build()).with_group(
-        on_manifold,
-        StiefelAdam::default(),
-        None,
-    );
+) -> Result<AnyIntervention, Error> {
+    let mut trainer = Trainer::new(model, site, start, *config);
     let mut losses: Vec<Tensor<1>> = Vec::new();
     let mut since = Instant::now();
     for step in 1..=config.steps {
-        let batch = next_batch()?;
-        let logits = step::interchange(model, site, &batch, |base| intervention.interchange(base, &batch.sources))?;
-        let loss = cross_entropy(logits.clone(), &batch);
-        losses.push(loss.clone().detach().inner());
-        let grads = GradientsParams::from_grads(loss.backward(), &intervention);
-        let learning_rate = config.learning_rate * (1.0 - (step - 1) as f64 / config.steps as f64);
-        intervention = optimizer.step(learning_rate, intervention, grads);
+        let stepped = trainer.step(next_batch)?;
+        losses.extend(stepped.losses);
         if step % config.log_every == 0 || step == config.steps {
-            let steps = losses.len() as f64;
+            let steps = losses.len() as f64 / config.accumulate as f64;
             let loss = f64::from(Tensor::cat(std::mem::take(&mut losses), 0).mean().into_scalar::<f32>());
             if !loss.is_finite() {
                 return Err(Error::Diverged(format!(
                     "the loss is no longer finite at step {step}: a smaller `training.learning_rate` than {} helps",
-                    config.learning_rate
+                    config.rates.rotation
                 )));
             }
+            let (logits, batch, intervention) = (stepped.logits, stepped.batch, trainer.intervention());
             observe(&Logged {
                 step,
                 loss,
-                iia: count_hits(logits.inner(), &batch.labels) as f64 / batch.rows.batch() as f64,
-                learning_rate,
-                orthogonality_error: orthogonal::error(&intervention.rotation.matrix().inner()),
+                iia: count_hits(logits, &batch.labels) as f64 / batch.rows.batch() as f64,
+                learning_rate: stepped.learning_rate,
+                orthogonality_error: intervention.rotation().map_or(0.0, |r| orthogonal::live_error(r.matrix())),
+                temperature: intervention.temperature(),
+                taken: intervention.penalty().map(|taken| f64::from(taken.into_scalar::<f32>())),
                 step_ms: since.elapsed().as_secs_f64() * 1e3 / steps,
             })?;
             since = Instant::now();
         }
     }
-    Ok(intervention.valid())
+    Ok(trainer.intervention())
 }
 
-/// The mean cross-entropy of the logits at the last position against the labels.
+/// One forward pass: the loss on the tape, and the logits at the answers, `[batch, 1, classes]`.
+pub fn loss(
+    model: &dyn FrozenModel,
+    site: Site,
+    batch: &Batch,
+    intervention: &AnyIntervention,
+    penalty: f64,
+) -> Result<(Tensor<1>, Tensor<3>), Error> {
+    let logits = step::interchange(model, site, batch, |base| rewrite(intervention, base, &batch.sources))?;
+    let mut loss = cross_entropy(logits.clone(), batch);
+    if let Some(taken) = intervention.penalty().filter(|_| penalty != 0.0) {
+        loss = loss + taken * penalty;
+    }
+    Ok((loss, logits))
+}
+
+/// The base's rows with each source's coordinates in its columns of the rotation.
+///
+/// Only a rotated space has columns to share among sources; every other intervention takes one source, whole.
+#[must_use]
+pub fn rewrite(intervention: &AnyIntervention, base: Tensor<3>, sources: &[(Tensor<3>, Range<usize>)]) -> Tensor<3> {
+    match (intervention, sources) {
+        (AnyIntervention::RotatedSpace(space), [(_, columns), ..])
+            if sources.len() > 1 || columns.len() < space.rotation.dims()[1] =>
+        {
+            space.interchange(base, sources)
+        }
+        _ => intervention.forward(base, sources[0].0.clone()),
+    }
+}
+
+/// The largest entry of |RᵀR − I| of the intervention's rotation; 0 where it has none.
+#[must_use]
+pub fn orthogonality_error(intervention: &AnyIntervention) -> f64 {
+    intervention.rotation().map_or(0.0, |rotation| orthogonal::error(&rotation.matrix().detach().inner()))
+}
+
+/// The mean cross-entropy of the logits at the answers, `[batch, 1, classes]`, against the labels.
 fn cross_entropy(logits: Tensor<3>, batch: &Batch) -> Tensor<1> {
-    let [count, seq, classes] = logits.dims();
-    let last = logits.slice([0..count, seq - 1..seq, 0..classes]).reshape([count, classes]);
-    let log_probabilities = activation::log_softmax(last, 1);
+    let [count, _, classes] = logits.dims();
+    let log_probabilities = activation::log_softmax(logits.reshape([count, classes]), 1);
     -log_probabilities.gather(1, batch.labels.clone().reshape([count, 1])).mean()
 }

@@ -13,13 +13,15 @@ use crate::tap::{Component, Patch, Rows, Site, Tap};
 pub struct Batch {
     /// The base's states that enter the suffix, `[batch, seq, d_model]`.
     pub hidden: Tensor<3>,
-    /// Where the suffix's tokens stand.
+    /// Where the suffix's tokens stand, and the keys and values before them.
     pub context: Context,
-    /// The rows that are intervened on.
+    /// The rows that are intervened on, counted along `hidden`.
     pub rows: Rows,
     /// Each source's rows at the site, `[batch, units, width]`, and the columns of the rotation that it fills.
     pub sources: Vec<(Tensor<3>, Range<usize>)>,
-    /// What the causal model says, `[batch]`.
+    /// The one row of each example whose logits the loss reads, counted along `hidden`.
+    pub answers: Rows,
+    /// What the causal model says there, `[batch]`.
     pub labels: Tensor<1, Int>,
 }
 
@@ -29,7 +31,7 @@ pub fn first_layer(site: Site) -> usize {
     site.layer + usize::from(site.component == Component::BlockOutput)
 }
 
-/// The model's suffix on a batch's states, past a tap.
+/// The logits at the answers, `[batch, 1, classes]`, of the model's suffix on a batch's states, past a tap.
 ///
 /// A `block_output` is what enters the suffix, so the tap sees it before the first layer runs.
 pub fn suffix(model: &dyn FrozenModel, site: Site, batch: &Batch, tap: &mut dyn Tap) -> Tensor<3> {
@@ -38,10 +40,11 @@ pub fn suffix(model: &dyn FrozenModel, site: Site, batch: &Batch, tap: &mut dyn 
         hidden = tap.visit(site, hidden);
     }
     let layers = first_layer(site)..model.n_layers();
-    model.unembed(model.layers(hidden, layers, &mut batch.context.clone(), tap))
+    let hidden = model.layers(hidden, layers, &mut batch.context.clone(), tap);
+    model.unembed(batch.answers.gather(hidden))
 }
 
-/// The logits, `[batch, seq, classes]`, after `edit` has rewritten the batch's rows.
+/// The logits at the answers, `[batch, 1, classes]`, after `edit` has rewritten the batch's rows.
 pub fn interchange(
     model: &dyn FrozenModel,
     site: Site,

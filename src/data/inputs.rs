@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Positions, Prompt, Tokenizer};
+use super::{Positions, Tokenised, Tokenizer};
 use crate::error::Error;
 use crate::places;
 
@@ -23,9 +23,9 @@ pub enum Text {
 
 impl Text {
     /// Its tokens.
-    pub fn prompt(&self, tokenizer: Option<&Tokenizer>) -> Result<Prompt, Error> {
+    pub fn prompt(&self, tokenizer: Option<&Tokenizer>) -> Result<Tokenised, Error> {
         match (self, tokenizer) {
-            (Self::Tokens(tokens), _) => Prompt::of_tokens(tokens.clone()),
+            (Self::Tokens(tokens), _) => Tokenised::of_tokens(tokens.clone()),
             (Self::Text(text), Some(tokenizer)) => tokenizer.prompt(text),
             (Self::Text(text), None) => Err(Error::Invalid(format!(
                 "`{text}` is a text, and the model's folder has no tokenizer.json: give token ids"

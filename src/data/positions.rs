@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Prompt;
+use super::Tokenised;
 use crate::error::Error;
 
 /// Which tokens of an example are meant: several places, each from the left, from the right, or by text.
@@ -46,7 +46,7 @@ impl Positions {
     }
 
     /// The indices in a prompt, counted from 0, in the order in which they are written.
-    pub fn resolve(&self, prompt: &Prompt) -> Result<Vec<usize>, Error> {
+    pub fn resolve(&self, prompt: &Tokenised) -> Result<Vec<usize>, Error> {
         let mut found = Vec::new();
         for place in &self.0 {
             match place {
@@ -190,7 +190,7 @@ mod tests {
     use super::super::tokenizer::tests::tokenizer;
     use super::*;
 
-    fn at(positions: &str, prompt: &Prompt) -> Result<Vec<usize>, String> {
+    fn at(positions: &str, prompt: &Tokenised) -> Result<Vec<usize>, String> {
         positions.parse::<Positions>().and_then(|positions| positions.resolve(prompt)).map_err(|e| e.to_string())
     }
 
@@ -217,9 +217,9 @@ mod tests {
         refused("text[2]:Ann", "2 times");
         refused("text:", "unknown position `text:`");
         refused("lats", "unknown position `lats`");
-        let tokens = Prompt::of_tokens(vec![1, 2]).unwrap();
+        let tokens = Tokenised::of_tokens(vec![1, 2]).unwrap();
         assert!(at("text:Ann", &tokens).unwrap_err().contains("among token ids"));
-        assert!(Prompt::of_tokens(vec![]).unwrap_err().to_string().contains("an empty prompt"));
+        assert!(Tokenised::of_tokens(vec![]).unwrap_err().to_string().contains("an empty prompt"));
         assert!(tokenizer().prompt("").unwrap_err().to_string().contains("an empty prompt"));
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::Prompt;
+use super::Tokenised;
 use crate::error::Error;
 
 /// The tokenizer of a checkpoint folder.
@@ -66,12 +66,12 @@ impl Tokenizer {
     }
 
     /// A text as a model's prompt, with the special tokens that the model expects around it.
-    pub fn prompt(&self, text: &str) -> Result<Prompt, Error> {
+    pub fn prompt(&self, text: &str) -> Result<Tokenised, Error> {
         if text.is_empty() {
             return Err(Error::Invalid("an empty prompt: a text without a single character was given".to_owned()));
         }
         let encoding = self.encoding(text, true)?;
-        Ok(Prompt::of_text(text, encoding.get_ids(), encoding.get_offsets()))
+        Ok(Tokenised::of_text(text, encoding.get_ids(), encoding.get_offsets()))
     }
 
     /// The positions of the tokens that the `occurrence`-th (from 0) appearance of `part` in `text` touches, without
@@ -85,9 +85,9 @@ impl Tokenizer {
         self.bare(text)?.positions_of_bytes(bytes)
     }
 
-    fn bare(&self, text: &str) -> Result<Prompt, Error> {
+    fn bare(&self, text: &str) -> Result<Tokenised, Error> {
         let encoding = self.encoding(text, false)?;
-        Ok(Prompt::of_text(text, encoding.get_ids(), encoding.get_offsets()))
+        Ok(Tokenised::of_text(text, encoding.get_ids(), encoding.get_offsets()))
     }
 
     fn encoding(&self, text: &str, special: bool) -> Result<tokenizers::Encoding, Error> {

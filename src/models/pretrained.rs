@@ -27,12 +27,12 @@ pub struct Pretrained {
 /// One variant and one file per family.
 #[derive(Clone, Debug)]
 enum Family {
-    Gpt2(Gpt2),
-    GptNeox(GptNeox),
-    Llama(Llama),
-    Qwen3(Qwen3),
-    Gemma(Gemma),
-    Gemma2(Gemma2),
+    Gpt2(Box<Gpt2>),
+    GptNeox(Box<GptNeox>),
+    Llama(Box<Llama>),
+    Qwen3(Box<Qwen3>),
+    Gemma(Box<Gemma>),
+    Gemma2(Box<Gemma2>),
 }
 
 #[derive(Deserialize)]
@@ -53,12 +53,12 @@ impl Pretrained {
         let device = &device.clone().inner();
         let weights = Checkpoint::open(folder)?;
         let family = match model_type.as_str() {
-            "gpt2" => Family::Gpt2(Gpt2::load(folder, &weights, dtype, device)?),
-            "gpt_neox" => Family::GptNeox(GptNeox::load(folder, &weights, dtype, device)?),
-            "qwen3" => Family::Qwen3(Qwen3::load(folder, &weights, dtype, device)?),
-            "gemma" => Family::Gemma(Gemma::load(folder, &weights, dtype, device)?),
-            "gemma2" => Family::Gemma2(Gemma2::load(folder, &weights, dtype, device)?),
-            _ => Family::Llama(Llama::load(folder, &weights, dtype, device)?),
+            "gpt2" => Family::Gpt2(Box::new(Gpt2::load(folder, &weights, dtype, device)?)),
+            "gpt_neox" => Family::GptNeox(Box::new(GptNeox::load(folder, &weights, dtype, device)?)),
+            "qwen3" => Family::Qwen3(Box::new(Qwen3::load(folder, &weights, dtype, device)?)),
+            "gemma" => Family::Gemma(Box::new(Gemma::load(folder, &weights, dtype, device)?)),
+            "gemma2" => Family::Gemma2(Box::new(Gemma2::load(folder, &weights, dtype, device)?)),
+            _ => Family::Llama(Box::new(Llama::load(folder, &weights, dtype, device)?)),
         };
         Ok(Self { identity: folder.display().to_string(), model_type, family })
     }
@@ -106,12 +106,12 @@ impl Pretrained {
 
     fn model(&self) -> &dyn LanguageModel {
         match &self.family {
-            Family::Gpt2(model) => model,
-            Family::GptNeox(model) => model,
-            Family::Llama(model) => model,
-            Family::Qwen3(model) => model,
-            Family::Gemma(model) => model,
-            Family::Gemma2(model) => model,
+            Family::Gpt2(model) => model.as_ref(),
+            Family::GptNeox(model) => model.as_ref(),
+            Family::Llama(model) => model.as_ref(),
+            Family::Qwen3(model) => model.as_ref(),
+            Family::Gemma(model) => model.as_ref(),
+            Family::Gemma2(model) => model.as_ref(),
         }
     }
 }

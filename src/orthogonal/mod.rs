@@ -39,6 +39,18 @@ pub fn random(width: usize, rank: usize, rng: &mut impl Rng, device: &Device) ->
     columns.to_tensor(device)
 }
 
+/// The largest |entry| of `RᵀR − I`, in f32 on R's device: cheap enough to watch a training, and true up to the rounding
+/// of the product.
+///
+/// # Shapes
+/// - r: `[width, rank]`
+#[must_use]
+pub fn live_error(r: Tensor<2>) -> f64 {
+    let rank = r.dims()[1];
+    let identity = Tensor::eye(rank, &r.device());
+    f64::from((r.clone().transpose().matmul(r) - identity).abs().max().into_scalar::<f32>())
+}
+
 /// The largest |entry| of `RᵀR − I`, computed in f64 on the host, so that the measure itself adds no rounding.
 ///
 /// # Shapes

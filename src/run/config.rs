@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alignment::Partition;
 use crate::error::Error;
 use crate::files;
-use crate::interventions::RotatedSpace;
+use crate::interventions::{AnyIntervention, RotatedSpace};
 use crate::models::Mlp;
 use crate::orthogonal::{self, Map, Rotation};
 use crate::tap::Site;
@@ -66,8 +66,8 @@ pub struct ModelIdentity {
 
 impl Config {
     /// Describes an intervention on an MLP.
-    pub fn new(model: &Mlp, source: String, site: Site, partition: &Partition, found: &RotatedSpace) -> Self {
-        let [width, rank] = found.rotation.dims();
+    pub fn new(model: &Mlp, source: String, site: Site, partition: &Partition, found: &Rotation) -> Self {
+        let [width, rank] = found.dims();
         Self {
             library: format!("intervene {}", env!("CARGO_PKG_VERSION")),
             model: ModelIdentity {
@@ -83,7 +83,7 @@ impl Config {
             width,
             rank,
             partition: partition.parts().iter().map(|(name, c)| (name.clone(), [c.start, c.end])).collect(),
-            orthogonal: found.rotation.map_kind().map_or_else(|| "manifold".to_owned(), |map| map.to_string()),
+            orthogonal: found.map_kind().map_or_else(|| "manifold".to_owned(), |map| map.to_string()),
             convention: CONVENTION.to_owned(),
         }
     }
@@ -95,16 +95,16 @@ impl Config {
 }
 
 /// Writes the network, the intervention, and what they are, `config.json` last.
-pub fn save(folder: &Path, config: &Config, model: &Mlp, found: &RotatedSpace) -> Result<(), Error> {
+pub fn save(folder: &Path, config: &Config, model: &Mlp, found: &Rotation) -> Result<(), Error> {
     model.save(&folder.join(&config.model.file))?;
     let mut tensors = Tensors::default();
-    tensors.insert(R, found.rotation.matrix());
+    tensors.insert(R, found.matrix());
     tensors.write(&folder.join("intervention.safetensors"))?;
     files::write_json(&folder.join("config.json"), config)
 }
 
 /// Reads what [`save`] wrote, and refuses what does not fit together.
-pub fn load(folder: &Path, device: &Device) -> Result<(Config, Mlp, RotatedSpace), Error> {
+pub fn load(folder: &Path, device: &Device) -> Result<(Config, Mlp, AnyIntervention), Error> {
     let path = folder.join("config.json");
     let config: Config = files::read_json(&path)?;
     let wrong = |problem: String| Error::content(&path, problem);
@@ -146,5 +146,6 @@ pub fn load(folder: &Path, device: &Device) -> Result<(Config, Mlp, RotatedSpace
         "manifold" => None,
         name => Some(name.parse::<Map>()?),
     };
-    Ok((config, model, RotatedSpace::new(Rotation::from_matrix(map, r, device))))
+    let found = AnyIntervention::RotatedSpace(RotatedSpace::new(Rotation::from_matrix(map, r, device)));
+    Ok((config, model, found))
 }

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::config;
 use super::experiment::Experiment;
 use super::metrics::{Measured, Metrics};
+use crate::alignment::search::orthogonality_error;
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::report::table;
-use crate::{device, files, orthogonal};
+use crate::{device, files};
 
 /// What a run folder's intervention does on the run's held-out pairs.
 #[derive(Debug, Serialize)]
@@ -66,7 +67,7 @@ fn again(folder: &Path, experiment: Experiment<'_>, recorded_iia: f64) -> Result
         iia: measured.iia,
         iia_interval: measured.iia_interval,
         iia_by_variable: measured.iia_by_variable,
-        orthogonality_error: orthogonal::error(&found.rotation.matrix()),
+        orthogonality_error: orthogonality_error(&found),
         recorded_iia,
         contrast: None,
     })

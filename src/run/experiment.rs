@@ -7,18 +7,18 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 
-use super::measure::median;
 use super::metrics::{Controls, Measured, Seconds, interval};
 use super::{Stream, rng};
 use crate::alignment::evaluate::{Score, Scores};
 use crate::alignment::network::{self, Shape};
-use crate::alignment::search::{Logged, Search, search};
+use crate::alignment::search::{Logged, Search, orthogonality_error, search};
 use crate::alignment::step::Batch;
 use crate::alignment::{Alignment, HeldOut, Partition};
 use crate::error::Error;
-use crate::interventions::RotatedSpace;
+use crate::interventions::AnyIntervention;
+use crate::measure::median;
 use crate::models::Mlp;
-use crate::orthogonal::{self, Map};
+use crate::orthogonal::Map;
 use crate::report::{Log, Progress};
 use crate::tap::Site;
 use crate::tasks::FeatureTask;
@@ -48,7 +48,7 @@ pub struct Experiment<'a> {
 /// What came of it.
 pub struct Outcome {
     pub model: Mlp,
-    pub found: RotatedSpace,
+    pub found: AnyIntervention,
     pub measured: Measured,
     /// Loss and IIA over the steps.
     pub loss: Vec<(usize, f64)>,
@@ -57,7 +57,7 @@ pub struct Outcome {
 
 /// A search's result, and what it was trained on last.
 struct Found {
-    intervention: RotatedSpace,
+    intervention: AnyIntervention,
     lines: Vec<Logged>,
     last: VecDeque<(String, Batch)>,
 }
@@ -79,7 +79,7 @@ impl Experiment<'_> {
         let started = Instant::now();
         let mut measured = Measured {
             task_accuracy,
-            orthogonality_error: orthogonal::error(&found.intervention.rotation.matrix()),
+            orthogonality_error: orthogonality_error(&found.intervention),
             steps: self.search.steps,
             step_ms: median(found.lines.iter().map(|line| line.step_ms).collect()),
             ..Measured::default()

@@ -3,7 +3,6 @@
 mod config;
 mod evaluate;
 mod experiment;
-mod measure;
 mod metrics;
 mod train;
 

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+use super::config;
 use super::experiment::{Experiment, Outcome};
 use super::metrics::Metrics;
-use super::{config, measure};
 use crate::alignment::network::{Shape, Training};
 use crate::alignment::search::Search;
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::report::{Log, Series, curve, table};
 use crate::tasks::FeatureTask;
-use crate::{device, files};
+use crate::{device, files, measure};
 
 /// How a run is run.
 pub struct Options {
@@ -90,8 +90,9 @@ fn save(folder: &Path, experiment: &Experiment<'_>, outcome: &Outcome) -> Result
         .weights
         .as_ref()
         .map_or_else(|| "trained by the recipe".to_owned(), |path| path.display().to_string());
-    let config = config::Config::new(&outcome.model, source, experiment.site, &experiment.partition, &outcome.found);
-    config::save(folder, &config, &outcome.model, &outcome.found)
+    let rotation = outcome.found.rotation().expect("a rotated space has a rotation");
+    let config = config::Config::new(&outcome.model, source, experiment.site, &experiment.partition, rotation);
+    config::save(folder, &config, &outcome.model, rotation)
 }
 
 impl<'a> Experiment<'a> {
@@ -117,9 +118,8 @@ impl<'a> Experiment<'a> {
             partition: recipe.partition(&asked.partition, model.width, task)?,
             orthogonal: recipe.orthogonal()?,
             search: Search {
-                steps: recipe.training.steps,
-                learning_rate: recipe.training.learning_rate,
                 log_every: recipe.training.log_every,
+                ..Search::plain(recipe.training.steps, recipe.training.learning_rate)
             },
             batch: recipe.training.batch,
             pairs: recipe.evaluation.pairs,

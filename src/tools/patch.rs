@@ -6,7 +6,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::kept::{self, Kept, Start};
 use super::{ModelChoice, Opened, label, make_folder};
-use crate::data::Prompt;
+use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
 use crate::report::{Heatmap, Ink, Progress};
@@ -81,7 +81,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     same_length(&opened, &base, &source)?;
     let model = &opened.model;
 
-    let run = |prompt: &Prompt, component: Component| {
+    let run = |prompt: &Tokenised, component: Component| {
         let embeddings = model.embed(opened.tokens(&[prompt.tokens()]), &Context::full(1, prompt.len()));
         let mut rows = Vec::new();
         let (kept, hidden) = Kept::run(model, embeddings, &mut kept::recorder(component, &mut rows));
@@ -146,11 +146,11 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     Ok(Patched { heatmap, answers, differences: (d_source, d_base) })
 }
 
-fn same_length(opened: &Opened, base: &Prompt, source: &Prompt) -> Result<(), Error> {
+fn same_length(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Result<(), Error> {
     if base.len() == source.len() {
         return Ok(());
     }
-    let shown = |prompt: &Prompt| {
+    let shown = |prompt: &Tokenised| {
         let tokens: Vec<String> = prompt.tokens().iter().map(|token| opened.token(*token)).collect();
         format!("{} ({})", tokens.len(), tokens.join("|"))
     };
@@ -178,7 +178,7 @@ fn check(answers: &(String, String), same: bool, span: f64) -> Result<(), Error>
 }
 
 /// The base's tokens with their positions, the source's beside them where they differ.
-fn columns(opened: &Opened, base: &Prompt, source: &Prompt) -> Vec<String> {
+fn columns(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Vec<String> {
     let name = |(at, (base, source)): (usize, (&u32, &u32))| {
         let base_label = label(&opened.token(*base));
         if base == source {

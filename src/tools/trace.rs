@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::kept::{self, Kept, Start};
 use super::{ModelChoice, Opened, label, make_folder};
-use crate::data::Prompt;
+use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
 use crate::orthogonal::gaussian;
@@ -275,7 +275,7 @@ fn likeliest(probabilities: &[f32]) -> u32 {
         .unwrap_or(0) as u32
 }
 
-fn columns(opened: &Opened, prompt: &Prompt, subject: &std::ops::Range<usize>) -> Vec<String> {
+fn columns(opened: &Opened, prompt: &Tokenised, subject: &std::ops::Range<usize>) -> Vec<String> {
     let name = |(at, token): (usize, &u32)| {
         let mark = if subject.contains(&at) { "*" } else { "" };
         format!("{at} {}{mark}", label(&opened.token(*token)))

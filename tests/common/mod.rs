@@ -32,6 +32,12 @@ pub fn families_in(folder: &Path) -> Vec<PathBuf> {
     families
 }
 
+/// The families of pyvene's fixtures, and those that only transformers has been asked about.
+pub fn all() -> Vec<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transformers");
+    [families(), families_in(&own)].concat()
+}
+
 /// The last part of a family's folder.
 pub fn name(folder: &Path) -> &str {
     folder.file_name().unwrap().to_str().unwrap()
@@ -110,4 +116,9 @@ pub fn distance<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
     let distance = (a.clone() - b.clone()).abs().max().into_scalar::<f32>();
     assert!(!distance.is_nan());
     distance
+}
+
+/// Tokens, from whole numbers.
+pub fn tokens_of(rows: &[Vec<i64>]) -> Vec<Vec<u32>> {
+    rows.iter().map(|row| row.iter().map(|token| *token as u32).collect()).collect()
 }

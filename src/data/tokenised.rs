@@ -6,13 +6,13 @@ use crate::error::Error;
 
 /// The tokens of one example, with the text that they are of, where there was one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prompt {
+pub struct Tokenised {
     tokens: Vec<u32>,
     /// The text, and which of its bytes each token is of (none for special tokens).
     text: Option<(String, Vec<(usize, usize)>)>,
 }
 
-impl Prompt {
+impl Tokenised {
     /// Tokens as they are; an error when there are none.
     pub fn of_tokens(tokens: Vec<u32>) -> Result<Self, Error> {
         if tokens.is_empty() {

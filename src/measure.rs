@@ -1,6 +1,7 @@
-//! What a run cost.
+//! What a run costs.
 
 /// The most memory that this process has held, in bytes; 0 where the system does not say.
+#[must_use]
 pub fn peak_rss_bytes() -> u64 {
     #[cfg(unix)]
     {
@@ -13,7 +14,21 @@ pub fn peak_rss_bytes() -> u64 {
     0
 }
 
+/// The processor seconds that this process's threads have used; 0 where the system does not say.
+#[must_use]
+pub fn cpu_seconds() -> f64 {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{UsageWho, getrusage};
+        let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6;
+        getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()))
+    }
+    #[cfg(not(unix))]
+    0.0
+}
+
 /// The middle value; 0 of none.
+#[must_use]
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)

@@ -1,0 +1,91 @@
+//! Learning rates: one for each kind of parameter, with a linear warm-up and a linear decay.
+
+use burn::module::ParamGroup;
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
+use burn::optim::lr_scheduler::{LrScheduler, LrSchedulerRecord};
+use burn::optim::{AdamConfig, ModuleOptimizer};
+
+use crate::orthogonal::StiefelAdam;
+
+/// The learning rates at their height.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Of rotations.
+    pub rotation: f64,
+    /// Of a boundary, the share of columns that Boundless DAS learns.
+    pub boundary: f64,
+    /// Of masks.
+    pub mask: f64,
+}
+
+impl Rates {
+    /// The same for all.
+    #[must_use]
+    pub const fn all(rate: f64) -> Self {
+        Self { rotation: rate, boundary: rate, mask: rate }
+    }
+}
+
+/// Rises from nothing in `warmup` steps, then falls to nothing at the last of `steps`.
+#[derive(Clone, Copy, Debug)]
+struct WarmupLinear {
+    rate: f64,
+    warmup: usize,
+    steps: usize,
+    done: usize,
+}
+
+impl WarmupLinear {
+    /// As transformers' `get_linear_schedule_with_warmup`.
+    fn now(&self) -> f64 {
+        if self.done < self.warmup {
+            return self.rate * self.done as f64 / self.warmup as f64;
+        }
+        let left = self.steps.saturating_sub(self.done) as f64;
+        self.rate * left / self.steps.saturating_sub(self.warmup).max(1) as f64
+    }
+}
+
+impl LrScheduler for WarmupLinear {
+    fn step(&mut self) -> f64 {
+        let rate = self.now();
+        self.done += 1;
+        rate
+    }
+
+    fn to_record(&self) -> LrSchedulerRecord {
+        LrSchedulerRecord::new().with_scalar("done", self.done as u64)
+    }
+
+    fn load_record(&mut self, record: LrSchedulerRecord) {
+        self.done = record.scalar::<u64>("done").map_or(self.done, |done| done as usize);
+    }
+}
+
+/// A scheduler of the rates over a number of steps.
+pub(super) fn scheduler(rates: Rates, warmup: usize, steps: usize) -> ModuleLrScheduler {
+    let schedule = |rate: f64| WarmupLinear { rate, warmup, steps, done: 0 };
+    ModuleLrScheduler::new(schedule(rates.rotation))
+        .with_group(ParamGroup::from_predicate("boundary"), schedule(rates.boundary))
+        .with_group(ParamGroup::from_predicate("mask"), schedule(rates.mask))
+}
+
+/// Adam, on the manifold where a parameter lies on it.
+pub(super) fn optimizer() -> ModuleOptimizer {
+    let adam = AdamConfig::new().with_epsilon(1e-8).build();
+    ModuleOptimizer::from(adam).with_group(ParamGroup::from_predicate("stiefel"), StiefelAdam::default(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_then_falls_to_nothing() {
+        let mut schedule = WarmupLinear { rate: 1.0, warmup: 2, steps: 6, done: 0 };
+        let rates: Vec<f64> = (0..7).map(|_| schedule.step()).collect();
+        assert_eq!(rates, [0.0, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0]);
+        let mut plain = WarmupLinear { rate: 1.0, warmup: 0, steps: 4, done: 0 };
+        assert_eq!((0..4).map(|_| plain.step()).collect::<Vec<_>>(), [1.0, 0.75, 0.5, 0.25]);
+    }
+}

@@ -1,0 +1,59 @@
+//! Where an intervention on a language model acts.
+
+use crate::error::Error;
+use crate::models::LanguageModel;
+use crate::tap::{Rows, Site};
+
+/// A site, and for a `head_` site which of its heads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The site.
+    pub site: Site,
+    /// The heads, counted from 0; empty for whole rows.
+    pub heads: Vec<usize>,
+}
+
+impl Target {
+    /// Is the site there, and are its heads?
+    pub fn check(&self, model: &dyn LanguageModel) -> Result<(), Error> {
+        let Site { layer, component } = self.site;
+        if layer >= model.n_layers() {
+            let layers = model.n_layers();
+            return Err(Error::Invalid(format!("layer {layer} is not there: the model has {layers}, counted from 0")));
+        }
+        let shape = model.site_shape(component.site());
+        let shape = shape.ok_or_else(|| Error::Invalid(format!("the model has no {component}")))?;
+        if component.is_head() == self.heads.is_empty() {
+            let problem = if component.is_head() { "needs its heads named" } else { "has no heads to name" };
+            return Err(Error::Invalid(format!("{component} {problem}")));
+        }
+        let heads = shape.heads.unwrap_or(1);
+        match self.heads.iter().find(|head| **head >= heads) {
+            Some(head) => Err(Error::Invalid(format!("head {head} is not there: {component} has {heads}, from 0"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The number of heads that the site's row is made of.
+    pub(super) fn heads_of(&self, model: &dyn LanguageModel) -> usize {
+        model.site_shape(self.site.component.site()).and_then(|shape| shape.heads).unwrap_or(1)
+    }
+
+    /// The width of one unit.
+    #[must_use]
+    pub fn width(&self, model: &dyn LanguageModel) -> usize {
+        let whole = model.site_shape(self.site.component.site()).map_or(0, |shape| shape.width);
+        if self.heads.is_empty() { whole } else { whole / self.heads_of(model) }
+    }
+
+    /// The units at each example's positions: whole rows, or the heads at each of them.
+    pub(super) fn rows(&self, positions: Vec<Vec<usize>>, heads: usize) -> Result<Rows, Error> {
+        if self.heads.is_empty() {
+            return Rows::positions(positions);
+        }
+        let units = |positions: &Vec<usize>| {
+            self.heads.iter().flat_map(|head| positions.iter().map(move |position| (*head, *position))).collect()
+        };
+        Rows::heads(&positions.iter().map(units).collect::<Vec<_>>(), heads)
+    }
+}

@@ -1,0 +1,124 @@
+//! `bench step`: the time of a training step with a filled cache, and what filling it costs.
+
+use std::time::Instant;
+
+use burn::tensor::Device;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::{Method, Workload};
+use crate::alignment::search::{Search, Trainer};
+use crate::alignment::{Cache, Rates};
+use crate::error::Error;
+use crate::interventions::{AnyIntervention, Kind};
+use crate::measure::{cpu_seconds, median, peak_rss_bytes};
+use crate::models::{Dtype, LanguageModel, Pretrained};
+
+/// What was measured, under the keys of `benches/peer_das_step.py`, and the cache beside it.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the keys are the flags' and the peer's")]
+pub struct Timed {
+    pub system: String,
+    pub model: String,
+    pub method: String,
+    pub component: String,
+    pub layer: usize,
+    pub position: usize,
+    pub batch: usize,
+    pub length: usize,
+    pub warmup: usize,
+    pub steps: usize,
+    pub threads: usize,
+    pub device: String,
+    /// Median milliseconds of a measured step.
+    pub wall_ms: f64,
+    /// Median processor milliseconds of a measured step.
+    pub cpu_ms: f64,
+    /// The loss of every step.
+    pub losses: Vec<f64>,
+    pub peak_rss_mb: u64,
+    /// Filling the cache, once.
+    pub fill_ms: f64,
+    pub cache_bytes: usize,
+    pub load_ms: f64,
+}
+
+/// Times the steps of a search.
+pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
+    let started = Instant::now();
+    let model = Pretrained::load(&work.model, Dtype::F32, device)?;
+    let load_ms = started.elapsed().as_secs_f64() * 1e3;
+    let target = work.target();
+    target.check(&model)?;
+    let (rank, columns) = work.columns(target.width(&model));
+    let started = Instant::now();
+    let pairs = work.pairs(model.vocab_size());
+    let cache = Cache::fill(&model, &target, &pairs, &[columns], device, &mut |_| {})?;
+    let fill_ms = started.elapsed().as_secs_f64() * 1e3;
+
+    let kind = match work.method {
+        Method::Boundless => Kind::BoundlessRotatedSpace,
+        Method::Rotated | Method::LowRank(_) => Kind::RotatedSpace,
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let tracked = device.clone().autodiff();
+    let start = AnyIntervention::fresh(kind, target.width(&model), Some(rank), None, &mut rng, &tracked)?;
+    let rates = Rates { rotation: 1e-3, boundary: 1e-2, mask: 1e-3 };
+    let config = Search { rates, penalty: 1.0, ..Search::plain(work.warmup + work.steps, 1e-3) };
+    let mut trainer = Trainer::new(&model, target.site, start, config);
+    let all: Vec<usize> = (0..pairs.len()).collect();
+    let (mut walls, mut cpus, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+    for step in 0..config.steps {
+        let (wall, cpu) = (Instant::now(), cpu_seconds());
+        let stepped = trainer.step(&mut || cache.batch(&all))?;
+        // Reading the loss back waits for the device, as the peer's loss.item() does.
+        losses.push(f64::from(stepped.losses[0].clone().into_scalar::<f32>()));
+        if step >= work.warmup {
+            walls.push(wall.elapsed().as_secs_f64() * 1e3);
+            cpus.push((cpu_seconds() - cpu) * 1e3);
+        }
+    }
+    Ok(Timed {
+        system: format!("intervene {} on burn 0.22.1", env!("CARGO_PKG_VERSION")),
+        model: work.model.display().to_string(),
+        method: work.method.to_string(),
+        component: work.component.to_string(),
+        layer: work.layer,
+        position: work.position,
+        batch: work.batch,
+        length: work.length,
+        warmup: work.warmup,
+        steps: work.steps,
+        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        device: crate::device::name(device),
+        wall_ms: median(walls),
+        cpu_ms: median(cpus),
+        losses,
+        peak_rss_mb: peak_rss_bytes() >> 20,
+        fill_ms,
+        cache_bytes: cache.bytes(),
+        load_ms,
+    })
+}
+
+impl Timed {
+    /// For machines.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and names make JSON")
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!(
+            "a step: {:.1} ms wall, {:.1} ms CPU\nfilling the cache: {:.0} ms, {:.1} MB\npeak memory: {} MB",
+            self.wall_ms,
+            self.cpu_ms,
+            self.fill_ms,
+            self.cache_bytes as f64 / 1e6,
+            self.peak_rss_mb
+        )
+    }
+}

@@ -1,0 +1,105 @@
+//! The work of a benchmark: random prompts, one intervention, one step after another.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::alignment::Target;
+use crate::data::{Pair, Prompt};
+use crate::error::Error;
+use crate::tap::Component;
+
+/// What is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Boundless DAS, of full rank.
+    Boundless,
+    /// A square rotation whose first half of columns is exchanged.
+    Rotated,
+    /// A rotation of a low rank.
+    LowRank(usize),
+}
+
+impl FromStr for Method {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match (text, text.strip_prefix("lowrank:").map(str::parse)) {
+            ("boundless", _) => Ok(Self::Boundless),
+            ("rotated", _) => Ok(Self::Rotated),
+            (_, Some(Ok(rank))) if rank > 0 => Ok(Self::LowRank(rank)),
+            _ => Err(Error::Unknown {
+                what: "method",
+                name: text.to_owned(),
+                hint: "; there are: boundless, rotated, lowrank:RANK".to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boundless => f.write_str("boundless"),
+            Self::Rotated => f.write_str("rotated"),
+            Self::LowRank(rank) => write!(f, "lowrank:{rank}"),
+        }
+    }
+}
+
+/// The flags of a benchmark.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// A checkpoint folder.
+    pub model: PathBuf,
+    /// What is trained.
+    pub method: Method,
+    /// The site's component.
+    pub component: Component,
+    /// The site's layer.
+    pub layer: usize,
+    /// The position that is intervened on, counted from 0.
+    pub position: usize,
+    /// Pairs in a step.
+    pub batch: usize,
+    /// Tokens in a prompt.
+    pub length: usize,
+    /// Steps before the measured ones.
+    pub warmup: usize,
+    /// Measured steps.
+    pub steps: usize,
+}
+
+impl Workload {
+    /// Where it acts.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target { site: self.component.at(self.layer), heads: Vec::new() }
+    }
+
+    /// The rank of the rotation, and the columns that are exchanged, for rows of a width.
+    #[must_use]
+    pub fn columns(&self, width: usize) -> (usize, Range<usize>) {
+        match self.method {
+            Method::Boundless => (width, 0..width),
+            Method::Rotated => (width, 0..width / 2),
+            Method::LowRank(rank) => (rank, 0..rank),
+        }
+    }
+
+    /// Random prompts and labels.
+    #[must_use]
+    pub fn pairs(&self, vocab_size: usize) -> Vec<Pair> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut token = || rng.random_range(0..vocab_size as u32);
+        let mut prompt =
+            || Prompt { tokens: (0..self.length).map(|_| token()).collect(), positions: vec![self.position] };
+        let prompts: Vec<(Prompt, Prompt)> = (0..self.batch).map(|_| (prompt(), prompt())).collect();
+        let pair = |(base, source)| Pair { base, sources: vec![(0, source)], label: token() };
+        prompts.into_iter().map(pair).collect()
+    }
+}

@@ -1,0 +1,22 @@
+//! Interchanges of prompts, as tokens.
+
+/// A prompt's tokens, and which of its positions are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// The tokens, without padding.
+    pub tokens: Vec<u32>,
+    /// The positions that an intervention reads or writes, counted from 0.
+    pub positions: Vec<usize>,
+}
+
+/// One interchange: the base's rows are rewritten from the sources' rows, and the label is what the causal model then
+/// says after the base's last token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The prompt that is intervened on.
+    pub base: Prompt,
+    /// A prompt for each variable that is swapped: the variable's number in the task, and where its value is read.
+    pub sources: Vec<(usize, Prompt)>,
+    /// The token that the causal model says.
+    pub label: u32,
+}
