@@ -60,6 +60,8 @@ enum Command {
     Patch(tools::PatchOptions),
     /// Causal tracing with a noised subject: heatmaps.
     Trace(tools::TraceOptions),
+    /// Runs a specification of interventions over a file of inputs.
+    Apply(tools::ApplyOptions),
     /// Collects the activations of a file of inputs.
     Collect(tools::CollectOptions),
     /// Goes on with a prompt.
@@ -158,6 +160,7 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Sites(options) => print!("{}", tools::sites(&options)?),
         Command::Patch(options) => print!("{}", tools::patch(&options)?.text()),
         Command::Trace(options) => print!("{}", tools::trace(&options)?.text()),
+        Command::Apply(options) => println!("{}", tools::apply(&options)?),
         Command::Collect(options) => println!("{}", tools::collect(&options)?),
         Command::Generate(options) => tools::generate(&options, &mut std::io::stdout())?,
         Command::Check { recipe, set } => {

@@ -60,10 +60,14 @@ pub fn find(text: &str, key: &str) -> Option<Range<usize>> {
 #[must_use]
 pub fn explain(message: &str) -> String {
     let message = message.trim();
-    let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
-    let Some((name, known)) = rest.split_once('`') else { return message.to_owned() };
-    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    format!("unknown key `{name}`{}", nearest(name, known))
+    let closed_set = |start: &str, what: &str| {
+        let (name, known) = message.strip_prefix(start)?.split_once('`')?;
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        Some(format!("unknown {what} `{name}`{}", nearest(name, known)))
+    };
+    closed_set("unknown field `", "key")
+        .or_else(|| closed_set("unknown variant `", "value"))
+        .unwrap_or_else(|| message.to_owned())
 }
 
 #[cfg(test)]

@@ -45,6 +45,11 @@ pub struct Input {
     pub sources: Vec<Text>,
     /// Where, if the line says so itself.
     pub positions: Option<Positions>,
+    /// Where in the sources, if it is elsewhere.
+    pub source_positions: Option<Positions>,
+    /// The subspace of each intervention, `null` for one that takes what it takes otherwise.
+    #[serde(default)]
+    pub subspaces: Vec<Option<Vec<usize>>>,
 }
 
 /// Reads a file of JSON lines, one input each, without ever holding the whole; empty lines are passed over.

@@ -149,9 +149,11 @@ fn count(opened: &Opened, options: &CollectOptions) -> Result<(usize, usize), Er
 
 fn next(opened: &Opened, inputs: &mut Inputs, options: &CollectOptions) -> Result<Option<Ready>, Error> {
     let Some(input) = inputs.next().transpose()? else { return Ok(None) };
-    let ready = |Input { base, sources, positions }: Input| {
-        if !sources.is_empty() {
-            return Err(Error::Invalid("`sources` are of no use here: collect runs the base alone".to_owned()));
+    let ready = |Input { base, sources, positions, source_positions, subspaces }: Input| {
+        if !sources.is_empty() || source_positions.is_some() || !subspaces.is_empty() {
+            let problem =
+                "`sources`, `source_positions` and `subspaces` are of no use here: collect runs the base alone";
+            return Err(Error::Invalid(problem.to_owned()));
         }
         let prompt = opened.prompt(&base)?;
         let kept = positions.as_ref().unwrap_or(&options.positions).resolve(&prompt)?;

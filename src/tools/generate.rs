@@ -1,15 +1,17 @@
 //! `intervene generate`: a prompt gone on with, token by token.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::prepared::Prepared;
+use super::spec::Spec;
 use super::{ModelChoice, Opened};
-use crate::data::TokenStream;
+use crate::data::{self, Text, TokenStream, Tokenised};
 use crate::error::Error;
-use crate::files;
 use crate::models::{GenerateOptions, Generation, Sampling};
+use crate::{files, intervenable};
 
 /// The options of [`generate`].
 #[derive(Clone, Debug, clap::Args)]
@@ -32,6 +34,12 @@ pub struct GenerateArguments {
     /// The tokens are drawn from it.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Interventions, as `apply` takes them.
+    #[arg(long, value_name = "SPEC")]
+    pub with: Option<PathBuf>,
+    /// What the interventions read, once for each of their sources.
+    #[arg(long, value_name = "TEXT", requires = "with")]
+    pub source: Vec<String>,
 }
 
 /// Writes what a model goes on with into `out`, each piece as soon as its characters are whole, and a line's end.
@@ -39,20 +47,56 @@ pub struct GenerateArguments {
 /// It ends with the model's end-of-text token, which is not written, or with `max_new_tokens`.
 pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write) -> Result<(), Error> {
     let sampling = sampling(arguments)?;
+    let spec = arguments.with.as_deref().map(Spec::load).transpose()?;
     let opened = Opened::open(&arguments.model)?;
+    let prepared = spec.map(|spec| Prepared::new(spec, &opened)).transpose()?;
     let prompt = opened.text(&arguments.prompt)?;
     let stop = end_tokens(&opened.folder)?;
+    let ends = stop.clone();
     let options = GenerateOptions { max_new_tokens: arguments.max_new_tokens, sampling, stop };
     let prompts = [prompt.tokens().to_vec()];
     let mut generation = Generation::new(&opened.model, &prompts, options, &opened.device)?;
     let mut text = TokenStream::after(prompt.tokens(), opened.tokenizer()?);
-    while let Some(tokens) = generation.step(&mut ())? {
-        for token in tokens.into_iter().flatten() {
-            show(out, &text.push(token)?)?;
+    let mut outcome = Ok(());
+    let mut observe = |tokens: &[Option<u32>]| {
+        for token in tokens.iter().flatten().filter(|token| !ends.contains(token)) {
+            if outcome.is_ok() {
+                outcome = text.push(*token).and_then(|piece| show(out, &piece));
+            }
         }
+    };
+    match &prepared {
+        None => {
+            while let Some(tokens) = generation.step(&mut ())? {
+                observe(&tokens);
+            }
+        }
+        Some(prepared) => intervened(&opened, prepared, arguments, &prompt, generation, &mut observe)?,
     }
+    outcome?;
     let rest = text.finish()?;
     show(out, &format!("{rest}\n"))
+}
+
+fn intervened(
+    opened: &Opened,
+    prepared: &Prepared,
+    arguments: &GenerateArguments,
+    prompt: &Tokenised,
+    generation: Generation<'_>,
+    observe: &mut dyn FnMut(&[Option<u32>]),
+) -> Result<(), Error> {
+    let sources = arguments.source.iter().map(|text| opened.text(text)).collect::<Result<Vec<_>, _>>()?;
+    let base = Text::Text(arguments.prompt.clone());
+    let line = data::Input { base, sources: vec![], positions: None, source_positions: None, subspaces: vec![] };
+    let places = prepared.places(&line, prompt, &sources)?;
+    let input = |source: &Tokenised| {
+        intervenable::Input::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)
+    };
+    let sources = sources.iter().map(input).collect::<Result<Vec<_>, _>>()?;
+    let placements = prepared.placements(&[&places]);
+    prepared.intervenable(opened)?.generate(generation, prepared.spec.during(), &sources, &placements, observe)?;
+    Ok(())
 }
 
 fn show(out: &mut dyn Write, text: &str) -> Result<(), Error> {

@@ -3,20 +3,25 @@
 //! Each command is a function of its options and gives back what is to be printed; errors are the library's. The
 //! options are clap's arguments, so the command line's help is their documentation.
 
+mod apply;
 mod collect;
 mod generate;
 mod kept;
 mod opened;
 mod patch;
+mod prepared;
 mod sites;
+mod spec;
 mod trace;
 
+pub use apply::{ApplyOptions, apply};
 pub use collect::{CollectOptions, collect};
 pub use generate::{GenerateArguments, generate};
 pub use kept::Kept;
 pub use opened::{ModelChoice, Opened};
 pub use patch::{PatchOptions, Patched, patch};
 pub use sites::{SitesOptions, sites};
+pub use spec::{Constant, InterventionSpec, Spec};
 pub use trace::{TraceKind, TraceOptions, Traced, trace};
 
 use std::path::Path;
