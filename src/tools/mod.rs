@@ -41,3 +41,8 @@ fn label(text: &str) -> String {
 fn make_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(Error::file(path, "cannot create the folder"))
 }
+
+/// The token of the highest value; of equal ones the first.
+fn likeliest(values: &[f32]) -> u32 {
+    (0..values.len()).reduce(|best, i| if values[i] > values[best] { i } else { best }).unwrap_or(0) as u32
+}

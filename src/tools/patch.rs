@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::{DType, Tensor};
 
 use super::kept::{self, Kept, Start};
-use super::{ModelChoice, Opened, label, make_folder};
+use super::{ModelChoice, Opened, label, likeliest, make_folder};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
@@ -93,7 +93,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     let (of_source, of_base) = (&of_source[0], &of_base[0]);
     let token = |given: &Option<String>, logits: &[f32]| match given {
         Some(text) => opened.tokenizer()?.single(text),
-        None => Ok(argmax(logits)),
+        None => Ok(likeliest(logits)),
     };
     let (answer, foil) = (token(&options.answer, of_source)?, token(&options.foil, of_base)?);
     let difference = |logits: &[f32]| f64::from(logits[answer as usize]) - f64::from(logits[foil as usize]);
@@ -195,8 +195,4 @@ fn logits(logits: Tensor<2>) -> Vec<Vec<f32>> {
     let [_, classes] = logits.dims();
     let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
     values.chunks_exact(classes).map(<[f32]>::to_vec).collect()
-}
-
-fn argmax(logits: &[f32]) -> u32 {
-    (0..logits.len()).reduce(|best, i| if logits[i] > logits[best] { i } else { best }).unwrap_or(0) as u32
 }

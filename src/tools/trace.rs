@@ -1,5 +1,6 @@
 //! `intervene trace`: causal tracing.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use burn::tensor::{DType, Tensor, TensorData, activation};
@@ -8,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::kept::{self, Kept, Start};
-use super::{ModelChoice, Opened, label, make_folder};
+use super::{ModelChoice, Opened, label, likeliest, make_folder};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
@@ -29,12 +30,14 @@ pub enum TraceKind {
     All,
 }
 
+/// The file's name, the component, and whether a window of layers is restored.
+type Part = (&'static str, Component, bool);
+
 impl TraceKind {
-    /// The file's name, the component, and whether a window of layers is restored.
-    fn parts(self) -> &'static [(&'static str, Component, bool)] {
-        const STATES: (&str, Component, bool) = ("states", Component::BlockOutput, false);
-        const MLP: (&str, Component, bool) = ("mlp", Component::MlpOutput, true);
-        const ATTENTION: (&str, Component, bool) = ("attention", Component::AttentionOutput, true);
+    fn parts(self) -> &'static [Part] {
+        const STATES: Part = ("states", Component::BlockOutput, false);
+        const MLP: Part = ("mlp", Component::MlpOutput, true);
+        const ATTENTION: Part = ("attention", Component::AttentionOutput, true);
         match self {
             Self::States => &[STATES],
             Self::Mlp => &[MLP],
@@ -147,41 +150,15 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     let noise = options.noise * deviation(&opened);
     let corrupted = corrupt(embeddings, subject.clone(), noise, options)?;
     let (kept, hidden) = Kept::run(model, corrupted, &mut ());
-    let p_of = |logits: Tensor<2>| -> Vec<f64> {
-        let [_, classes] = logits.dims();
-        probabilities(logits).chunks_exact(classes).map(|row| f64::from(row[answer as usize])).collect()
-    };
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let p_corrupted = mean(&p_of(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1)));
+    let of_draws = of_answer(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
+    let p_corrupted = of_draws.iter().sum::<f64>() / of_draws.len() as f64;
 
+    let corrupted = Corrupted { opened: &opened, kept, subject, answer, mean: p_corrupted, options };
     let mut progress = Progress::new("trace", parts.len() * layers, options.quiet);
     let mut heatmaps = Vec::new();
-    for (part, ((name, component, windowed), clean)) in parts.iter().zip(&clean).enumerate() {
-        // Before the subject nothing is corrupted, so nothing is restored.
-        let mut values = vec![vec![Some(p_corrupted); tokens]; layers];
-        for layer in 0..layers {
-            let restored = if *windowed {
-                layer.saturating_sub(options.window / 2)..layers.min(layer + options.window.div_ceil(2))
-            } else {
-                layer..layer + 1
-            };
-            let mut sums = vec![0.0; tokens];
-            let starts = (subject.start..tokens)
-                .flat_map(|position| (0..options.samples).map(move |example| Start { example, position }));
-            for starts in kept::batches(starts.collect(), tokens, |start| start.position) {
-                let positions: Vec<usize> = starts.iter().map(|start| start.position).collect();
-                let restore = |layer: usize| restoring(&clean[layer], component.at(layer), &positions);
-                let mut patches = restored.clone().map(restore).collect::<Result<Vec<Patch<'_>>, Error>>()?;
-                let mut tap = |site: Site, x: Tensor<3>| patches.iter_mut().fold(x, |x, patch| patch.visit(site, x));
-                let found = p_of(kept.logits_from(model, restored.start, &starts, &mut tap)?);
-                patches.into_iter().try_for_each(Patch::finish)?;
-                starts.iter().zip(found).for_each(|(start, p)| sums[start.position] += p);
-            }
-            for position in subject.start..tokens {
-                values[layer][position] = Some(sums[position] / options.samples as f64);
-            }
-            progress.advance(part * layers + layer + 1);
-        }
+    for (part, (kind, clean)) in parts.iter().zip(&clean).enumerate() {
+        let values = corrupted.restored(kind, clean, &mut |layer| progress.advance(part * layers + layer + 1))?;
+        let (name, component, windowed) = kind;
         let title = if *windowed {
             format!("p(answer) with {} layers of {component} restored", options.window)
         } else {
@@ -193,7 +170,7 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
             row_axis: "layer".to_owned(),
             column_axis: "restored position".to_owned(),
             rows: (0..layers).map(|layer| layer.to_string()).collect(),
-            columns: columns(&opened, &prompt, &subject),
+            columns: columns(&opened, &prompt, &corrupted.subject),
             values,
             range: (p_corrupted.min(p_clean), highest),
         };
@@ -208,6 +185,58 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     Ok(Traced { answer: opened.token(answer), probabilities: (p_clean, p_corrupted), noise, heatmaps })
 }
 
+/// The corrupted runs, one for each draw of the noise.
+struct Corrupted<'a> {
+    opened: &'a Opened,
+    kept: Kept,
+    subject: Range<usize>,
+    answer: u32,
+    /// The mean probability of the answer.
+    mean: f64,
+    options: &'a TraceOptions,
+}
+
+impl Corrupted<'_> {
+    /// The mean probability of the answer for each layer and position that is restored from `clean[layer]`.
+    fn restored(
+        &self,
+        (_, component, windowed): &Part,
+        clean: &[Tensor<3>],
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<Option<f64>>>, Error> {
+        let (layers, tokens) = (clean.len(), self.kept.tokens());
+        let TraceOptions { samples, window, .. } = *self.options;
+        let mut values = Vec::with_capacity(layers);
+        for layer in 0..layers {
+            let restored = if *windowed {
+                layer.saturating_sub(window / 2)..layers.min(layer + window.div_ceil(2))
+            } else {
+                layer..layer + 1
+            };
+            // Before the subject nothing is corrupted, so nothing is restored.
+            let mut row = vec![Some(self.mean); tokens];
+            let mut sums = vec![0.0; tokens];
+            let starts = (self.subject.start..tokens)
+                .flat_map(|position| (0..samples).map(move |example| Start { example, position }));
+            for starts in kept::batches(starts.collect(), tokens, |start| start.position) {
+                let positions: Vec<usize> = starts.iter().map(|start| start.position).collect();
+                let restore = |layer: usize| restoring(&clean[layer], component.at(layer), &positions);
+                let mut patches = restored.clone().map(restore).collect::<Result<Vec<Patch<'_>>, Error>>()?;
+                let mut tap = |site: Site, x: Tensor<3>| patches.iter_mut().fold(x, |x, patch| patch.visit(site, x));
+                let logits = self.kept.logits_from(&self.opened.model, restored.start, &starts, &mut tap)?;
+                patches.into_iter().try_for_each(Patch::finish)?;
+                starts.iter().zip(of_answer(logits, self.answer)).for_each(|(start, p)| sums[start.position] += p);
+            }
+            for position in self.subject.start..tokens {
+                row[position] = Some(sums[position] / samples as f64);
+            }
+            values.push(row);
+            done(layer);
+        }
+        Ok(values)
+    }
+}
+
 /// Puts the clean run's row of its own position into the first row of each tail.
 fn restoring(clean: &Tensor<3>, site: Site, positions: &[usize]) -> Result<Patch<'static>, Error> {
     let [_, _, width] = clean.dims();
@@ -219,11 +248,11 @@ fn restoring(clean: &Tensor<3>, site: Site, positions: &[usize]) -> Result<Patch
 /// The embeddings once per draw, noised where the subject is. # Shapes: `[1, seq, d_model]` to `[samples, seq, d_model]`
 fn corrupt(
     embeddings: Tensor<3>,
-    subject: std::ops::Range<usize>,
+    subject: Range<usize>,
     noise: f64,
     options: &TraceOptions,
 ) -> Result<Tensor<3>, Error> {
-    let [_, tokens, width] = embeddings.dims();
+    let [_, _, width] = embeddings.dims();
     let mut random = ChaCha8Rng::seed_from_u64(options.seed);
     let shape = [options.samples, subject.len(), width];
     let drawn = gaussian(shape.iter().product(), &mut random);
@@ -232,7 +261,6 @@ fn corrupt(
     let drawn = Tensor::<3>::from_data(drawn, (&embeddings.device(), DType::F32)).cast(dtype);
     let embeddings = embeddings.repeat_dim(0, options.samples);
     let rows = Rows::same(options.samples, &subject.collect::<Vec<_>>())?;
-    debug_assert_eq!(embeddings.dims()[1], tokens);
     Ok(rows.scatter(embeddings.clone(), rows.gather(embeddings) + drawn))
 }
 
@@ -264,18 +292,18 @@ fn deviation(opened: &Opened) -> f64 {
     (variance / width as f64).max(0.0).sqrt()
 }
 
+/// The answer's probability in each run. # Shapes: `[batch, classes]`
+fn of_answer(logits: Tensor<2>, answer: u32) -> Vec<f64> {
+    let [_, classes] = logits.dims();
+    probabilities(logits).chunks_exact(classes).map(|row| f64::from(row[answer as usize])).collect()
+}
+
 /// # Shapes: `[batch, classes]`
 fn probabilities(logits: Tensor<2>) -> Vec<f32> {
     activation::softmax(logits.cast(DType::F32), 1).into_data().iter::<f32>().collect()
 }
 
-fn likeliest(probabilities: &[f32]) -> u32 {
-    (0..probabilities.len())
-        .reduce(|best, i| if probabilities[i] > probabilities[best] { i } else { best })
-        .unwrap_or(0) as u32
-}
-
-fn columns(opened: &Opened, prompt: &Tokenised, subject: &std::ops::Range<usize>) -> Vec<String> {
+fn columns(opened: &Opened, prompt: &Tokenised, subject: &Range<usize>) -> Vec<String> {
     let name = |(at, token): (usize, &u32)| {
         let mark = if subject.contains(&at) { "*" } else { "" };
         format!("{at} {}{mark}", label(&opened.token(*token)))
