@@ -32,6 +32,14 @@ pub enum Error {
         /// What is wrong, and what would be right.
         problem: String,
     },
+    /// A row of data is wrong.
+    #[error("{place}: {problem}")]
+    Data {
+        /// File and line, or the task.
+        place: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
     /// A name that is not one of a closed set.
     #[error("unknown {what} `{name}`{hint}")]
     Unknown {

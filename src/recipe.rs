@@ -5,6 +5,7 @@
 
 mod check;
 mod load;
+mod resolve;
 
 pub use load::Override;
 
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::data::Position;
 
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
@@ -26,8 +29,12 @@ pub struct Recipe {
     /// The device, `auto` by default.
     #[serde(default = "auto")]
     pub device: String,
-    /// Which task's causal model is looked for.
-    pub task: Task,
+    /// Which task's causal model is looked for; a language model can be searched on `[data]` instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// The pairs that a language model is searched on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data>,
     /// The network that is searched.
     #[serde(default)]
     pub model: Model,
@@ -55,14 +62,56 @@ fn auto() -> String {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
-    /// `hierarchical_equality`
+    /// `hierarchical_equality` for an MLP; for a language model `gender_agreement`, `ioi` and so on.
     pub name: String,
 }
 
-/// `[model]`: an MLP, trained on the task first, or read from a file.
+/// `[data]`: pairs of prompts, from files or drawn from the task.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// A file of pairs to train on: JSON lines or Parquet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<PathBuf>,
+    /// A file of pairs that decide when to stop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
+    /// A file of pairs to report on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// Pairs to draw from the task for training.
+    pub train_pairs: usize,
+    /// Pairs to draw from the task for validation.
+    pub validation_pairs: usize,
+    /// Pairs to draw from the task to report on.
+    pub test_pairs: usize,
+    /// Keep only the pairs whose prompts the model answers rightly by itself, where the right answers are known?
+    pub solved: bool,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            train: None,
+            validation: None,
+            test: None,
+            train_pairs: 480,
+            validation_pairs: 96,
+            test_pairs: 128,
+            solved: true,
+        }
+    }
+}
+
+/// `[model]`: a language model's checkpoint, or an MLP, trained on the task first or read from a file.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Model {
+    /// A language model's checkpoint: a folder, or the Hub's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The dtype of its weights: `f32`, `bf16`, `f16`, or `keep` for the checkpoint's own.
+    pub dtype: String,
     /// The width of the hidden layers.
     pub width: usize,
     /// The number of hidden layers.
@@ -76,7 +125,14 @@ pub struct Model {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { width: 64, layers: 3, weights: None, training: ModelTraining::default() }
+        Self {
+            source: None,
+            dtype: "f32".to_owned(),
+            width: 64,
+            layers: 3,
+            weights: None,
+            training: ModelTraining::default(),
+        }
     }
 }
 
@@ -106,7 +162,7 @@ impl Default for ModelTraining {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Intervention {
-    /// `rotated_space`
+    /// The intervention's name: `rotated_space` for an MLP, any that is trained for a language model.
     #[serde(default = "rotated_space")]
     pub kind: String,
     /// The site's component, under pyvene's name.
@@ -116,7 +172,17 @@ pub struct Intervention {
     /// `manifold`, or one of PyTorch's maps: `matrix_exp`, `cayley`, `householder`.
     #[serde(default = "manifold")]
     pub orthogonal: String,
-    /// The columns `[from, to)` of the rotation that are to carry each variable.
+    /// The number of the rotation's columns; as many as the site is wide by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
+    /// Which tokens of a prompt: a slot of the task, `span` for what the data names, `last`, a number.
+    #[serde(default)]
+    pub position: Position,
+    /// The heads of a `head_` component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<usize>,
+    /// The columns `[from, to)` of the rotation that are to carry each variable; one variable takes all by default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partition: BTreeMap<String, [usize; 2]>,
 }
 
@@ -138,13 +204,42 @@ pub struct Training {
     pub batch: usize,
     /// The learning rate at the start.
     pub learning_rate: f64,
+    /// The learning rate of a boundary (Boundless DAS); the rotation's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boundary_learning_rate: Option<f64>,
+    /// The learning rate of masks; the rotation's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask_learning_rate: Option<f64>,
+    /// The share of the steps in which the learning rates rise.
+    pub warmup: f64,
+    /// Batches whose gradients make one step.
+    pub accumulate: usize,
+    /// The weight of the intervention's penalty in the loss.
+    pub penalty: f64,
+    /// The temperature of soft masks, from the first step to the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<[f64; 2]>,
+    /// A new order of the pairs in every epoch? Else the data's own.
+    pub shuffle: bool,
     /// A line of the log every so many steps.
     pub log_every: usize,
 }
 
 impl Default for Training {
     fn default() -> Self {
-        Self { steps: 2000, batch: 2048, learning_rate: 5e-3, log_every: 20 }
+        Self {
+            steps: 2000,
+            batch: 2048,
+            learning_rate: 5e-3,
+            boundary_learning_rate: None,
+            mask_learning_rate: None,
+            warmup: 0.0,
+            accumulate: 1,
+            penalty: 0.0,
+            temperature: None,
+            shuffle: true,
+            log_every: 20,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::target::Target;
 use crate::data::Pair;
 use crate::error::Error;
 use crate::models::{Context, KeyValue, LanguageModel, Memory, PADDING};
-use crate::tap::{Record, Rows};
+use crate::tap::{Record, Rows, Site};
 
 /// Prompts run through the model at once while the cache is filled.
 const FILL: usize = 16;
@@ -33,8 +33,10 @@ pub struct Cache {
     heads: usize,
     tails: Vec<Tail>,
     labels: Vec<u32>,
-    /// The columns of the rotation that each pair's sources fill.
-    columns: Vec<Vec<Range<usize>>>,
+    /// The variables that each pair swaps, by number.
+    swapped: Vec<Vec<usize>>,
+    /// Each variable's columns of the rotation.
+    columns: Vec<Range<usize>>,
     /// `[pairs, longest tail, d_model]`
     hidden: Tensor<3>,
     /// Per source, `[pairs, units, width]`.
@@ -79,7 +81,8 @@ impl Cache {
             target: target.clone(),
             heads: target.heads_of(model),
             labels: pairs.iter().map(|pair| pair.label).collect(),
-            columns: pairs.iter().map(|p| p.sources.iter().map(|(v, _)| columns[*v].clone()).collect()).collect(),
+            swapped: pairs.iter().map(|pair| pair.sources.iter().map(|(variable, _)| *variable).collect()).collect(),
+            columns: columns.to_vec(),
             hidden: Tensor::cat(hidden, 0),
             sources: sources.into_iter().map(|rows| Tensor::cat(rows, 0)).collect(),
             memory: memory
@@ -89,6 +92,12 @@ impl Cache {
             tails,
             device: device.clone(),
         })
+    }
+
+    /// Where the intervention acts.
+    #[must_use]
+    pub fn site(&self) -> Site {
+        self.target.site
     }
 
     /// The number of pairs.
@@ -112,14 +121,27 @@ impl Cache {
         memory.sum::<usize>() + sources.sum::<usize>() + numbers(&self.hidden.dims()) * self.hidden.dtype().size()
     }
 
+    /// The numbers of the pairs, by the variables that they swap; each group with the variables' numbers.
+    #[must_use]
+    pub fn groups(&self) -> Vec<(Vec<usize>, Vec<usize>)> {
+        let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+        for (pair, swapped) in self.swapped.iter().enumerate() {
+            match groups.iter_mut().find(|(known, _)| known == swapped) {
+                Some((_, pairs)) => pairs.push(pair),
+                None => groups.push((swapped.clone(), vec![pair])),
+            }
+        }
+        groups
+    }
+
     /// The pairs of these numbers as a batch; all of them swap the same variables.
     pub fn batch(&self, pairs: &[usize]) -> Result<Batch, Error> {
         let tails: Vec<&Tail> = pairs.iter().map(|pair| &self.tails[*pair]).collect();
         let longest = tails.iter().map(|tail| tail.length).max().unwrap_or(0);
         let first: Vec<usize> = tails.iter().map(|tail| tail.first).collect();
         let lengths: Vec<usize> = tails.iter().map(|tail| tail.length).collect();
-        let columns = &self.columns[pairs[0]];
-        if let Some(other) = pairs.iter().find(|pair| self.columns[**pair] != *columns) {
+        let swapped = &self.swapped[pairs[0]];
+        if let Some(other) = pairs.iter().find(|pair| self.swapped[**pair] != *swapped) {
             return Err(Error::Invalid(format!(
                 "pairs {} and {other} of one batch swap different variables",
                 pairs[0]
@@ -145,7 +167,12 @@ impl Cache {
             hidden: pick.from(self.hidden.clone()).narrow(1, 0, longest),
             context: Context::tail(&first, &lengths, memory),
             rows: self.target.rows(rows, self.heads)?,
-            sources: self.sources.iter().map(|rows| pick.from(rows.clone())).zip(columns.iter().cloned()).collect(),
+            sources: self
+                .sources
+                .iter()
+                .zip(swapped)
+                .map(|(rows, variable)| (pick.from(rows.clone()), self.columns[*variable].clone()))
+                .collect(),
             answers: Rows::positions(answers)?,
             labels: Tensor::from_data(TensorData::new(labels, [pairs.len()]), &self.device),
         })
@@ -276,7 +303,7 @@ fn source(
 }
 
 /// Prompts as one tensor, padded on the right.
-fn padded(prompts: &[&[u32]], device: &Device) -> (Tensor<2, Int>, Context) {
+pub(super) fn padded(prompts: &[&[u32]], device: &Device) -> (Tensor<2, Int>, Context) {
     let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
     let row = |prompt: &&[u32]| (0..longest).map(|at| prompt.get(at).map_or(0, |token| i64::from(*token))).collect();

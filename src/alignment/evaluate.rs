@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::cache::Cache;
 use super::network::count_hits;
 use super::search::rewrite;
 use super::step;
 use super::{Alignment, HeldOut};
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
+use crate::models::LanguageModel;
 
 /// Hits out of trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +77,46 @@ impl Alignment<'_> {
                 score.trials += batch.rows.batch();
             }
             scores.push((name.clone(), score));
+        }
+        Ok(Scores(scores))
+    }
+}
+
+/// Pairs of prompts that are evaluated at once.
+const PROMPTS: usize = 32;
+
+impl Cache {
+    /// Interchange intervention accuracy of an intervention on the cached pairs, by the variables that they swap.
+    pub fn iia(&self, model: &dyn LanguageModel, names: &[String], found: &AnyIntervention) -> Result<Scores, Error> {
+        self.accuracy_under(model, names, |base, sources| rewrite(found, base, sources))
+    }
+
+    /// Nothing is swapped.
+    pub fn no_intervention(&self, model: &dyn LanguageModel, names: &[String]) -> Result<Scores, Error> {
+        self.accuracy_under(model, names, |base, _| base)
+    }
+
+    /// The whole rows are swapped, from the first source.
+    pub fn full_swap(&self, model: &dyn LanguageModel, names: &[String]) -> Result<Scores, Error> {
+        self.accuracy_under(model, names, |_, sources| sources[0].0.clone())
+    }
+
+    fn accuracy_under(
+        &self,
+        model: &dyn LanguageModel,
+        names: &[String],
+        edit: impl Fn(Tensor<3>, &[(Tensor<3>, Range<usize>)]) -> Tensor<3>,
+    ) -> Result<Scores, Error> {
+        let mut scores = Vec::new();
+        for (swapped, pairs) in self.groups() {
+            let name: Vec<&str> = swapped.iter().map(|variable| names[*variable].as_str()).collect();
+            let mut score = Score { hits: 0, trials: pairs.len() };
+            for pairs in pairs.chunks(PROMPTS) {
+                let batch = self.batch(pairs)?;
+                let logits = step::interchange(model, self.site(), &batch, |base| edit(base, &batch.sources))?;
+                score.hits += count_hits(logits, &batch.labels);
+            }
+            scores.push((name.join("+"), score));
         }
         Ok(Scores(scores))
     }

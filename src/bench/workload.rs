@@ -99,7 +99,13 @@ impl Workload {
         let mut prompt =
             || Prompt { tokens: (0..self.length).map(|_| token()).collect(), positions: vec![self.position] };
         let prompts: Vec<(Prompt, Prompt)> = (0..self.batch).map(|_| (prompt(), prompt())).collect();
-        let pair = |(base, source)| Pair { base, sources: vec![(0, source)], label: token() };
+        let pair = |(base, source)| Pair {
+            base,
+            sources: vec![(0, source)],
+            label: token(),
+            base_answer: None,
+            source_answers: vec![None],
+        };
         prompts.into_iter().map(pair).collect()
     }
 }

@@ -14,14 +14,14 @@ use crate::places;
 
 /// A prompt as a file holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text {
+pub enum Given {
     /// In letters.
     Text(String),
     /// As token ids, taken as they are: no special tokens are added.
     Tokens(Vec<u32>),
 }
 
-impl Text {
+impl Given {
     /// Its tokens.
     pub fn prompt(&self, tokenizer: Option<&Tokenizer>) -> Result<Tokenised, Error> {
         match (self, tokenizer) {
@@ -39,10 +39,10 @@ impl Text {
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// What the model runs on.
-    pub base: Text,
+    pub base: Given,
     /// What is interchanged into it.
     #[serde(default)]
-    pub sources: Vec<Text>,
+    pub sources: Vec<Given>,
     /// Where, if the line says so itself.
     pub positions: Option<Positions>,
     /// Where in the sources, if it is elsewhere.
@@ -75,7 +75,7 @@ impl Inputs {
     /// An error about the input that was read last.
     #[must_use]
     pub fn wrong(&self, error: &Error) -> Error {
-        Error::Recipe { place: self.place(), problem: error.to_string() }
+        Error::Data { place: self.place(), problem: error.to_string() }
     }
 
     fn read(&mut self) -> Result<Option<Input>, Error> {
@@ -86,7 +86,7 @@ impl Inputs {
             if read == 0 {
                 return Ok(None);
             }
-            let problem = |problem: String| Error::Recipe { place: self.place(), problem };
+            let problem = |problem: String| Error::Data { place: self.place(), problem };
             let text = std::str::from_utf8(&bytes).map_err(|_| problem("not UTF-8".to_owned()))?;
             if !text.trim().is_empty() {
                 return serde_json::from_str(text).map(Some).map_err(|error| {
@@ -108,7 +108,7 @@ impl Iterator for Inputs {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for Given {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reader)
     }
@@ -117,22 +117,22 @@ impl<'de> Deserialize<'de> for Text {
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {
-    type Value = Text;
+    type Value = Given;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text or a list of token ids")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
-        Ok(Text::Text(text.to_owned()))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Given, E> {
+        Ok(Given::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Given, A::Error> {
         let mut tokens = Vec::new();
         while let Some(token) = list.next_element()? {
             tokens.push(token);
         }
-        Ok(Text::Tokens(tokens))
+        Ok(Given::Tokens(tokens))
     }
 }
 
@@ -154,8 +154,8 @@ mod tests {
             read("{\"base\": \"a\"}\n\n{\"base\": [1, 2], \"sources\": [\"b\", [3]], \"positions\": [0, \"last\"]}");
         assert_eq!(inputs.len(), 2);
         let second = inputs[1].clone().unwrap();
-        assert_eq!(second.base, Text::Tokens(vec![1, 2]));
-        assert_eq!(second.sources, [Text::Text("b".to_owned()), Text::Tokens(vec![3])]);
+        assert_eq!(second.base, Given::Tokens(vec![1, 2]));
+        assert_eq!(second.sources, [Given::Text("b".to_owned()), Given::Tokens(vec![3])]);
         assert_eq!(second.positions.unwrap().to_string(), "0,-1");
     }
 

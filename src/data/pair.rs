@@ -19,4 +19,8 @@ pub struct Pair {
     pub sources: Vec<(usize, Prompt)>,
     /// The token that the causal model says.
     pub label: u32,
+    /// What it says of the base itself, where that is known: what a model that solves the task says.
+    pub base_answer: Option<u32>,
+    /// What it says of each source itself, where that is known; as many as there are sources.
+    pub source_answers: Vec<Option<u32>>,
 }

@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
+use super::tokenizer::Encoded;
 use crate::error::Error;
 
 /// The tokens of one example, with the text that they are of, where there was one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tokenised {
-    tokens: Vec<u32>,
-    /// The text, and which of its bytes each token is of (none for special tokens).
-    text: Option<(String, Vec<(usize, usize)>)>,
+pub struct Tokenised(Origin);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    Tokens(Vec<u32>),
+    Text(String, Encoded),
 }
 
 impl Tokenised {
@@ -18,35 +21,41 @@ impl Tokenised {
         if tokens.is_empty() {
             return Err(Error::Invalid("an empty prompt: at least one token is needed".to_owned()));
         }
-        Ok(Self { tokens, text: None })
+        Ok(Self(Origin::Tokens(tokens)))
     }
 
-    pub(super) fn of_text(text: &str, tokens: &[u32], offsets: &[(usize, usize)]) -> Self {
-        Self { tokens: tokens.to_vec(), text: Some((text.to_owned(), offsets.to_vec())) }
+    pub(super) fn of_text(text: &str, encoded: Encoded) -> Self {
+        Self(Origin::Text(text.to_owned(), encoded))
     }
 
     /// The tokens; at least one.
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
-        &self.tokens
+        match &self.0 {
+            Origin::Tokens(tokens) => tokens,
+            Origin::Text(_, encoded) => &encoded.tokens,
+        }
     }
 
     /// The number of tokens.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a prompt is never empty")]
     pub fn len(&self) -> usize {
-        self.tokens.len()
+        self.tokens().len()
     }
 
     /// The text, where the prompt came from one.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        self.text.as_ref().map(|(text, _)| text.as_str())
+        match &self.0 {
+            Origin::Tokens(_) => None,
+            Origin::Text(text, _) => Some(text),
+        }
     }
 
     /// The positions of the tokens that the `occurrence`-th (from 0) appearance of `part` touches.
     pub fn positions(&self, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
-        let Some(text) = self.text() else {
+        let Origin::Text(text, encoded) = &self.0 else {
             return Err(Error::Invalid(format!(
                 "`{part}` cannot be looked for among token ids: give the prompt as a text, or the positions as numbers"
             )));
@@ -63,21 +72,7 @@ impl Tokenised {
                 ),
             }));
         };
-        self.positions_of_bytes(*start..start + part.len())
-    }
-
-    /// The positions of the tokens that a range of the text's bytes touches.
-    pub fn positions_of_bytes(&self, bytes: Range<usize>) -> Result<Range<usize>, Error> {
-        let Some((text, offsets)) = &self.text else {
-            return Err(Error::Invalid("token ids have no text to look in".to_owned()));
-        };
-        let touches = |(start, end): &(usize, usize)| *start < bytes.end && bytes.start < *end;
-        match (offsets.iter().position(touches), offsets.iter().rposition(touches)) {
-            (Some(first), Some(last)) => Ok(first..last + 1),
-            _ => Err(Error::Invalid(format!(
-                "no token of `{text}` holds `{}`",
-                text.get(bytes.clone()).unwrap_or("these bytes")
-            ))),
-        }
+        let touched = encoded.touching(&(*start..start + part.len()));
+        touched.ok_or_else(|| Error::Invalid(format!("no token of `{text}` holds `{part}`")))
     }
 }

@@ -6,6 +6,27 @@ use std::path::Path;
 use super::Tokenised;
 use crate::error::Error;
 
+/// A text's tokens, and which bytes of it each one is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Encoded {
+    /// The tokens, the special ones that begin the text included.
+    pub tokens: Vec<u32>,
+    /// The number of special tokens that begin it.
+    start: usize,
+    /// The bytes of each token after those.
+    offsets: Vec<(usize, usize)>,
+}
+
+impl Encoded {
+    /// The positions of the tokens that the bytes touch.
+    pub fn touching(&self, bytes: &Range<usize>) -> Option<Range<usize>> {
+        let touches = |(start, end): &(usize, usize)| *start < bytes.end && bytes.start < *end;
+        let first = self.offsets.iter().position(touches)?;
+        let last = self.offsets.iter().rposition(touches)?;
+        Some(self.start + first..self.start + last + 1)
+    }
+}
+
 /// The tokenizer of a checkpoint folder.
 #[derive(Clone, Debug)]
 pub struct Tokenizer(tokenizers::Tokenizer);
@@ -50,7 +71,13 @@ impl Tokenizer {
     /// The text of one token, special or not; empty where there is no such token.
     #[must_use]
     pub fn token(&self, token: u32) -> String {
-        self.0.decode(&[token], false).unwrap_or_default()
+        self.text(&[token])
+    }
+
+    /// The text of tokens, special ones included, for people to read.
+    #[must_use]
+    pub fn text(&self, tokens: &[u32]) -> String {
+        self.0.decode(tokens, false).unwrap_or_default()
     }
 
     /// The token of that name, for example `<|endoftext|>`.
@@ -65,29 +92,40 @@ impl Tokenizer {
         self.0.get_vocab_size(true)
     }
 
-    /// A text as a model's prompt, with the special tokens that the model expects around it.
+    /// A text as a model's prompt, begun with the special tokens that the model expects there.
     pub fn prompt(&self, text: &str) -> Result<Tokenised, Error> {
         if text.is_empty() {
             return Err(Error::Invalid("an empty prompt: a text without a single character was given".to_owned()));
         }
-        let encoding = self.encoding(text, true)?;
-        Ok(Tokenised::of_text(text, encoding.get_ids(), encoding.get_offsets()))
+        Ok(Tokenised::of_text(text, self.encoded(text, true)?))
     }
 
     /// The positions of the tokens that the `occurrence`-th (from 0) appearance of `part` in `text` touches, without
     /// special tokens.
     pub fn positions(&self, text: &str, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
-        self.bare(text)?.positions(part, occurrence)
+        Tokenised::of_text(text, self.encoded(text, false)?).positions(part, occurrence)
     }
 
     /// The positions of the tokens that a range of the text's bytes touches, without special tokens.
     pub fn positions_of_bytes(&self, text: &str, bytes: Range<usize>) -> Result<Range<usize>, Error> {
-        self.bare(text)?.positions_of_bytes(bytes)
+        self.encoded(text, false)?.touching(&bytes).ok_or_else(|| {
+            Error::Invalid(format!("no token of `{text}` holds `{}`", text.get(bytes).unwrap_or("these bytes")))
+        })
     }
 
-    fn bare(&self, text: &str) -> Result<Tokenised, Error> {
-        let encoding = self.encoding(text, false)?;
-        Ok(Tokenised::of_text(text, encoding.get_ids(), encoding.get_offsets()))
+    /// The tokens of a text, begun with the special tokens that the model expects there where `special` says so. Special
+    /// tokens after the text are left out: a prompt is to be gone on with.
+    pub(super) fn encoded(&self, text: &str, special: bool) -> Result<Encoded, Error> {
+        let plain = self.encoding(text, false)?;
+        let mut tokens = Vec::new();
+        if special {
+            let whole = self.encoding(text, true)?;
+            let begin = whole.get_special_tokens_mask().iter().take_while(|mask| **mask == 1).count();
+            tokens.extend_from_slice(&whole.get_ids()[..begin]);
+        }
+        let start = tokens.len();
+        tokens.extend_from_slice(plain.get_ids());
+        Ok(Encoded { tokens, start, offsets: plain.get_offsets().to_vec() })
     }
 
     fn encoding(&self, text: &str, special: bool) -> Result<tokenizers::Encoding, Error> {

@@ -1,73 +1,129 @@
 //! What a recipe must be beyond being well-formed.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
-use super::{Intervention, Recipe};
-use crate::alignment::Partition;
+use super::Recipe;
 use crate::error::{Error, nearest};
-use crate::orthogonal::Map;
+use crate::interventions::Kind;
+use crate::models::Dtype;
 use crate::tap::Component;
-use crate::tasks::{FeatureTask, hierarchical_equality::hierarchical_equality};
+use crate::tasks::PROMPT_TASKS;
 
 /// The dotted key of a mistake, and what is wrong there.
 pub(super) type Mistake = (String, String);
 
-/// The tasks that recipes can name.
-pub const TASKS: [&str; 1] = ["hierarchical_equality"];
+/// The interventions that a language model can be searched with.
+const TRAINED: [Kind; 5] = [
+    Kind::RotatedSpace,
+    Kind::LowRankRotatedSpace,
+    Kind::BoundlessRotatedSpace,
+    Kind::SigmoidMask,
+    Kind::SigmoidMaskRotatedSpace,
+];
 
 impl Recipe {
-    /// The task that the recipe names.
-    pub fn task(&self) -> Result<Box<dyn FeatureTask>, Error> {
-        match self.task.name.as_str() {
-            "hierarchical_equality" => Ok(Box::new(hierarchical_equality())),
-            name => Err(Error::Unknown { what: "task", name: name.to_owned(), hint: nearest(name, TASKS) }),
-        }
+    /// Is a language model searched? Else an MLP.
+    #[must_use]
+    pub fn is_language(&self) -> bool {
+        self.model.source.is_some()
     }
 
     pub(super) fn check(&self) -> Result<(), Mistake> {
-        let at = |key: &str| {
-            let key = key.to_owned();
-            move |error: Error| (key, error.to_string())
-        };
-        let task = self.task().map_err(at("task.name"))?;
         crate::device::find(&self.device).map_err(at("device"))?;
+        self.orthogonal().map_err(at("intervention.orthogonal"))?;
         self.check_sizes()?;
-        let Intervention { kind, component, layer, orthogonal, partition } = &self.intervention;
-        if kind != "rotated_space" {
-            return Err((
-                "intervention.kind".to_owned(),
-                format!("unknown kind `{kind}`{}", nearest(kind, ["rotated_space"])),
-            ));
+        if self.is_language() { self.check_language() } else { self.check_network() }
+    }
+
+    fn check_network(&self) -> Result<(), Mistake> {
+        let task = self.feature_task().map_err(at("task.name"))?;
+        let asked = &self.intervention;
+        let wrong = |key: &str, problem: String| Err((key.to_owned(), problem));
+        if asked.kind != "rotated_space" {
+            let hint = nearest(&asked.kind, ["rotated_space"]);
+            return wrong("intervention.kind", format!("unknown kind `{}`{hint}", asked.kind));
         }
-        let component: Component = component.parse().map_err(at("intervention.component"))?;
+        let component: Component = asked.component.parse().map_err(at("intervention.component"))?;
         if !matches!(component, Component::BlockOutput | Component::MlpActivation) {
             let problem = format!("an MLP has no {component}; it has block_output and mlp_activation");
-            return Err(("intervention.component".to_owned(), problem));
+            return wrong("intervention.component", problem);
         }
-        if *layer >= self.model.layers {
-            let problem =
-                format!("layer {layer} is not there: the model has {} layers, counted from 0", self.model.layers);
-            return Err(("intervention.layer".to_owned(), problem));
+        if asked.layer >= self.model.layers {
+            let (layer, layers) = (asked.layer, self.model.layers);
+            let problem = format!("layer {layer} is not there: the model has {layers} layers, counted from 0");
+            return wrong("intervention.layer", problem);
         }
-        if orthogonal != "manifold" {
-            orthogonal.parse::<Map>().map_err(at("intervention.orthogonal"))?;
+        if self.data.is_some() {
+            return wrong("data", "pairs of prompts need a language model: set model.source".to_owned());
         }
-        check_partition("intervention.partition", partition, self.model.width, &task.aligned())?;
+        if asked.rank.is_some_and(|rank| rank != self.model.width) {
+            return wrong("intervention.rank", "an MLP is searched at full rank: leave it out".to_owned());
+        }
+        self.partition(&asked.partition, self.model.width, &task.aligned()).map_err(at("intervention.partition"))?;
         if let Some(contrast) = &self.contrast {
             positive("contrast.width", contrast.width)?;
             not_negative("contrast.l1", contrast.l1)?;
             not_negative("contrast.weight_decay", contrast.weight_decay)?;
-            check_partition("contrast.partition", &contrast.partition, contrast.width, &task.aligned())?;
+            let partition = self.partition(&contrast.partition, contrast.width, &task.aligned());
+            partition.map_err(at("contrast.partition"))?;
         }
         match &self.model.weights {
-            Some(path) if !path.is_file() => {
-                Err(("model.weights".to_owned(), format!("there is no file {}", path.display())))
-            }
+            Some(path) if !path.is_file() => wrong("model.weights", format!("there is no file {}", path.display())),
             Some(_) if self.contrast.is_some() => {
-                Err(("contrast".to_owned(), "a contrast is trained, so it goes without `model.weights`".to_owned()))
+                wrong("contrast", "a contrast is trained, so it goes without `model.weights`".to_owned())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn check_language(&self) -> Result<(), Mistake> {
+        let wrong = |key: &str, problem: String| Err((key.to_owned(), problem));
+        self.model.dtype.parse::<Dtype>().map_err(at("model.dtype"))?;
+        let asked = &self.intervention;
+        let kind: Kind = asked.kind.parse().map_err(at("intervention.kind"))?;
+        if !TRAINED.contains(&kind) {
+            let names = TRAINED.map(Kind::name).join(", ");
+            return wrong("intervention.kind", format!("a {kind} has nothing to train; there are: {names}"));
+        }
+        let component: Component = asked.component.parse().map_err(at("intervention.component"))?;
+        if component.is_head() && asked.heads.is_empty() {
+            return wrong("intervention.heads", format!("{component} needs its heads named, for example [0]"));
+        }
+        if asked.rank == Some(0) {
+            return wrong("intervention.rank", "at least 1".to_owned());
+        }
+        if self.contrast.is_some() || self.model.weights.is_some() {
+            let key = if self.contrast.is_some() { "contrast" } else { "model.weights" };
+            return wrong(key, "only for an MLP, which has no model.source".to_owned());
+        }
+        match (&self.task, &self.data) {
+            (Some(task), _) if !PROMPT_TASKS.contains(&task.name.as_str()) => {
+                let hint = nearest(&task.name, PROMPT_TASKS);
+                wrong("task.name", format!("unknown task `{}` for a language model{hint}", task.name))
+            }
+            (Some(_), Some(data)) if data.train.is_some() || data.test.is_some() => {
+                wrong("data", "pairs come from files or from `task`, not from both".to_owned())
+            }
+            (Some(_), data) => {
+                let data = data.clone().unwrap_or_default();
+                positive("data.train_pairs", data.train_pairs)?;
+                positive("data.test_pairs", data.test_pairs)
+            }
+            (None, None) => wrong("data", "where do pairs come from? Name a `task`, or files in `data`".to_owned()),
+            (None, Some(data)) => {
+                for (key, path, needed) in [
+                    ("data.train", &data.train, true),
+                    ("data.test", &data.test, true),
+                    ("data.validation", &data.validation, false),
+                ] {
+                    match path {
+                        None if needed => return wrong(key, "a file of pairs is needed".to_owned()),
+                        Some(path) if !path.is_file() => {
+                            return wrong(key, format!("there is no file {}", path.display()));
+                        }
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
         }
     }
 
@@ -79,52 +135,30 @@ impl Recipe {
         rate("model.training.learning_rate", self.model.training.learning_rate)?;
         not_negative("model.training.weight_decay", self.model.training.weight_decay)?;
         not_negative("model.training.l1", self.model.training.l1)?;
-        positive("training.steps", self.training.steps)?;
-        positive("training.batch", self.training.batch)?;
-        positive("training.log_every", self.training.log_every)?;
-        rate("training.learning_rate", self.training.learning_rate)?;
+        let training = &self.training;
+        positive("training.steps", training.steps)?;
+        positive("training.batch", training.batch)?;
+        positive("training.accumulate", training.accumulate)?;
+        positive("training.log_every", training.log_every)?;
+        rate("training.learning_rate", training.learning_rate)?;
+        training.boundary_learning_rate.map_or(Ok(()), |value| rate("training.boundary_learning_rate", value))?;
+        training.mask_learning_rate.map_or(Ok(()), |value| rate("training.mask_learning_rate", value))?;
+        not_negative("training.penalty", training.penalty)?;
+        if !(0.0..1.0).contains(&training.warmup) {
+            let problem = format!("{} is not a share of the steps, from 0 up to 1", training.warmup);
+            return Err(("training.warmup".to_owned(), problem));
+        }
+        if training.temperature.is_some_and(|ends| ends.iter().any(|t| t.is_nan() || *t <= 0.0)) {
+            return Err(("training.temperature".to_owned(), "temperatures are over 0".to_owned()));
+        }
         positive("evaluation.pairs", self.evaluation.pairs)?;
         positive("evaluation.random_rotations", self.evaluation.random_rotations)
     }
 }
 
-impl Recipe {
-    /// A partition as the recipe writes it, in the order of the task's variables.
-    pub fn partition(
-        &self,
-        parts: &BTreeMap<String, [usize; 2]>,
-        rank: usize,
-        task: &dyn FeatureTask,
-    ) -> Result<Partition, Error> {
-        partition(parts, rank, &task.aligned())
-    }
-
-    /// The map under which the rotation is trained; none on the manifold.
-    pub fn orthogonal(&self) -> Result<Option<Map>, Error> {
-        match self.intervention.orthogonal.as_str() {
-            "manifold" => Ok(None),
-            name => name.parse().map(Some),
-        }
-    }
-}
-
-fn partition(parts: &BTreeMap<String, [usize; 2]>, rank: usize, variables: &[&str]) -> Result<Partition, Error> {
-    if let Some(name) = parts.keys().find(|name| !variables.contains(&name.as_str())) {
-        let hint = nearest(name, variables.iter().copied());
-        return Err(Error::Unknown { what: "variable", name: name.clone(), hint });
-    }
-    let range = |[from, to]: [usize; 2]| Range { start: from, end: to };
-    let ordered = variables.iter().filter_map(|v| parts.get(*v).map(|columns| ((*v).to_owned(), range(*columns))));
-    Partition::new(ordered.collect(), rank)
-}
-
-fn check_partition(
-    key: &str,
-    parts: &BTreeMap<String, [usize; 2]>,
-    rank: usize,
-    variables: &[&str],
-) -> Result<(), Mistake> {
-    partition(parts, rank, variables).map(|_| ()).map_err(|error| (key.to_owned(), error.to_string()))
+fn at(key: &str) -> impl FnOnce(Error) -> Mistake {
+    let key = key.to_owned();
+    move |error| (key, error.to_string())
 }
 
 fn positive(key: &str, value: usize) -> Result<(), Mistake> {
@@ -133,16 +167,14 @@ fn positive(key: &str, value: usize) -> Result<(), Mistake> {
 
 fn not_negative(key: &str, value: f64) -> Result<(), Mistake> {
     if value >= 0.0 && value.is_finite() {
-        Ok(())
-    } else {
-        Err((key.to_owned(), format!("{value} is not a number of at least 0")))
+        return Ok(());
     }
+    Err((key.to_owned(), format!("{value} is not a number of at least 0")))
 }
 
 fn rate(key: &str, value: f64) -> Result<(), Mistake> {
     if value > 0.0 && value < 1e3 {
-        Ok(())
-    } else {
-        Err((key.to_owned(), format!("{value} is no learning rate; 0.001, say")))
+        return Ok(());
     }
+    Err((key.to_owned(), format!("{value} is no learning rate; 0.001, say")))
 }

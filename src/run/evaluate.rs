@@ -41,7 +41,7 @@ pub fn evaluate(folder: &Path) -> Result<Evaluated, Error> {
     let metrics: Metrics = files::read_json(&path)?;
     let recipe = Recipe::load(&folder.join("recipe.toml"), &[])?;
     let device = device::find(&metrics.device)?;
-    let task = recipe.task()?;
+    let task = recipe.feature_task()?;
     let main = Experiment::new(&recipe, task.as_ref(), &device, true)?;
     let mut evaluated = again(folder, main, metrics.measured.iia)?;
     if let (Some(contrast), Some(recorded)) =

@@ -8,7 +8,6 @@ use super::config;
 use super::experiment::{Experiment, Outcome};
 use super::metrics::Metrics;
 use crate::alignment::network::{Shape, Training};
-use crate::alignment::search::Search;
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::report::{Log, Series, curve, table};
@@ -28,7 +27,7 @@ pub struct Options {
 /// `metrics.json` is written last: a folder with it is a whole run.
 pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     let device = device::find(&recipe.device)?;
-    let task = recipe.task()?;
+    let task = recipe.feature_task()?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&recipe.name));
     files::create_new_dir(&folder)?;
     write_recipe(recipe, &folder)?;
@@ -115,12 +114,9 @@ impl<'a> Experiment<'a> {
                 l1: model.training.l1,
             },
             site: asked.component.parse::<crate::tap::Component>()?.at(asked.layer),
-            partition: recipe.partition(&asked.partition, model.width, task)?,
+            partition: recipe.partition(&asked.partition, model.width, &task.aligned())?,
             orthogonal: recipe.orthogonal()?,
-            search: Search {
-                log_every: recipe.training.log_every,
-                ..Search::plain(recipe.training.steps, recipe.training.learning_rate)
-            },
+            search: recipe.search(),
             batch: recipe.training.batch,
             pairs: recipe.evaluation.pairs,
             random_rotations: recipe.evaluation.random_rotations,
@@ -141,7 +137,7 @@ impl<'a> Experiment<'a> {
         experiment.shape.width = contrast.width;
         experiment.network.l1 = contrast.l1;
         experiment.network.weight_decay = contrast.weight_decay;
-        experiment.partition = recipe.partition(&contrast.partition, contrast.width, task)?;
+        experiment.partition = recipe.partition(&contrast.partition, contrast.width, &task.aligned())?;
         Ok(Some(experiment))
     }
 

@@ -1,0 +1,73 @@
+//! From a recipe's names to what they stand for.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Recipe;
+use crate::alignment::search::Search;
+use crate::alignment::{Partition, Rates};
+use crate::error::{Error, nearest};
+use crate::orthogonal::Map;
+use crate::tasks::{FeatureTask, hierarchical_equality::hierarchical_equality};
+
+/// The tasks for an MLP.
+const FEATURE_TASKS: [&str; 1] = ["hierarchical_equality"];
+
+impl Recipe {
+    /// The task of an MLP that the recipe names.
+    pub fn feature_task(&self) -> Result<Box<dyn FeatureTask>, Error> {
+        match self.task.as_ref().map(|task| task.name.as_str()) {
+            Some("hierarchical_equality") => Ok(Box::new(hierarchical_equality())),
+            Some(name) => {
+                Err(Error::Unknown { what: "task", name: name.to_owned(), hint: nearest(name, FEATURE_TASKS) })
+            }
+            None => Err(Error::Invalid("a task has to be named".to_owned())),
+        }
+    }
+
+    /// A partition as the recipe writes it, in the order of the variables; without one, a single variable takes all.
+    pub fn partition(
+        &self,
+        parts: &BTreeMap<String, [usize; 2]>,
+        rank: usize,
+        variables: &[&str],
+    ) -> Result<Partition, Error> {
+        if let Some(name) = parts.keys().find(|name| !variables.contains(&name.as_str())) {
+            let hint = nearest(name, variables.iter().copied());
+            return Err(Error::Unknown { what: "variable", name: name.clone(), hint });
+        }
+        if let ([only], true) = (variables, parts.is_empty()) {
+            return Partition::new(vec![((*only).to_owned(), 0..rank)], rank);
+        }
+        let range = |[from, to]: [usize; 2]| Range { start: from, end: to };
+        let ordered = variables.iter().filter_map(|v| parts.get(*v).map(|columns| ((*v).to_owned(), range(*columns))));
+        Partition::new(ordered.collect(), rank)
+    }
+
+    /// The map under which the rotation is trained; none on the manifold.
+    pub fn orthogonal(&self) -> Result<Option<Map>, Error> {
+        match self.intervention.orthogonal.as_str() {
+            "manifold" => Ok(None),
+            name => name.parse().map(Some),
+        }
+    }
+
+    /// How the intervention is trained.
+    #[must_use]
+    pub fn search(&self) -> Search {
+        let training = &self.training;
+        let rotation = training.learning_rate;
+        Search {
+            steps: training.steps,
+            rates: Rates {
+                rotation,
+                boundary: training.boundary_learning_rate.unwrap_or(rotation),
+                mask: training.mask_learning_rate.unwrap_or(rotation),
+            },
+            warmup: (training.warmup * training.steps as f64) as usize,
+            accumulate: training.accumulate,
+            penalty: training.penalty,
+            log_every: training.log_every,
+        }
+    }
+}

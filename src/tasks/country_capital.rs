@@ -1,0 +1,100 @@
+//! Countries and their capitals.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::CausalModel;
+use super::prompt_task::{Balance, LanguageTask, TextPrompt};
+use super::words::Divided;
+
+const CAPITALS: [(&str, &str); 60] = [
+    ("Afghanistan", "Kabul"),
+    ("Algeria", "Algiers"),
+    ("Argentina", "Buenos Aires"),
+    ("Armenia", "Yerevan"),
+    ("Australia", "Canberra"),
+    ("Austria", "Vienna"),
+    ("Bangladesh", "Dhaka"),
+    ("Belgium", "Brussels"),
+    ("Bulgaria", "Sofia"),
+    ("Canada", "Ottawa"),
+    ("Chile", "Santiago"),
+    ("China", "Beijing"),
+    ("Colombia", "Bogotá"),
+    ("Croatia", "Zagreb"),
+    ("Cuba", "Havana"),
+    ("Denmark", "Copenhagen"),
+    ("Ecuador", "Quito"),
+    ("Egypt", "Cairo"),
+    ("England", "London"),
+    ("Estonia", "Tallinn"),
+    ("Ethiopia", "Addis Ababa"),
+    ("Finland", "Helsinki"),
+    ("France", "Paris"),
+    ("Germany", "Berlin"),
+    ("Ghana", "Accra"),
+    ("Greece", "Athens"),
+    ("Hungary", "Budapest"),
+    ("Iceland", "Reykjavik"),
+    ("India", "New Delhi"),
+    ("Indonesia", "Jakarta"),
+    ("Iran", "Tehran"),
+    ("Iraq", "Baghdad"),
+    ("Ireland", "Dublin"),
+    ("Italy", "Rome"),
+    ("Jamaica", "Kingston"),
+    ("Japan", "Tokyo"),
+    ("Kenya", "Nairobi"),
+    ("Lebanon", "Beirut"),
+    ("Libya", "Tripoli"),
+    ("Morocco", "Rabat"),
+    ("Nepal", "Kathmandu"),
+    ("Norway", "Oslo"),
+    ("Pakistan", "Islamabad"),
+    ("Peru", "Lima"),
+    ("Poland", "Warsaw"),
+    ("Portugal", "Lisbon"),
+    ("Romania", "Bucharest"),
+    ("Russia", "Moscow"),
+    ("Serbia", "Belgrade"),
+    ("South Korea", "Seoul"),
+    ("Spain", "Madrid"),
+    ("Sweden", "Stockholm"),
+    ("Syria", "Damascus"),
+    ("Taiwan", "Taipei"),
+    ("Thailand", "Bangkok"),
+    ("Turkey", "Ankara"),
+    ("Uganda", "Kampala"),
+    ("Ukraine", "Kyiv"),
+    ("Venezuela", "Caracas"),
+    ("Vietnam", "Hanoi"),
+];
+
+/// "The capital of {country} is the city of": the country's capital.
+///
+/// The variable is `capital`. Interchanges always change the answer. Countries are divided between the splits by the seed.
+/// Most capitals are several tokens; the first stands for them, as is usual with RAVEL (Huang et al. 2024, arXiv
+/// 2402.17700).
+#[must_use]
+pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
+    let countries = Divided::new(&CAPITALS.map(|(country, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
+    let mut model = CausalModel::new();
+    let country = model.input("country");
+    let capital = model.variable("capital", &[country], |v| {
+        let known = CAPITALS.iter().find(|(country, _)| country == v[0]);
+        known.map_or("", |(_, capital)| *capital)
+    });
+    LanguageTask {
+        name: "country_capital",
+        causal_model: model,
+        aligned: vec![capital],
+        slots: &["country", "last"],
+        answers: &[],
+        inputs: Box::new(move |split, rng| vec![countries.draw(split, rng)]),
+        render: Box::new(move |setting| {
+            TextPrompt::fill("The capital of {country} is the city of", &[("country", setting[country])])
+        }),
+        answer: Box::new(move |setting| format!(" {}", setting[capital])),
+        balance: Balance::Changes,
+    }
+}

@@ -1,0 +1,74 @@
+//! Gender agreement: which pronoun a sentence goes on with (the form of CausalGym, Arora et al. 2024, arXiv 2402.12560).
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::CausalModel;
+use super::prompt_task::{Balance, LanguageTask, TextPrompt};
+use super::words::{Divided, MEN, WOMEN};
+
+/// What was done yesterday.
+const PHRASES: [&str; 30] = [
+    "bought some flowers",
+    "felt very tired",
+    "went home early",
+    "missed the train",
+    "called the doctor",
+    "skipped the meeting",
+    "took a taxi",
+    "left the party",
+    "lost the keys",
+    "slept until noon",
+    "walked to work",
+    "ate lunch alone",
+    "went to bed early",
+    "stayed up late",
+    "cried all night",
+    "returned the book",
+    "sold the car",
+    "drove to the hospital",
+    "smiled all day",
+    "refused to speak",
+    "ran to the store",
+    "worked all night",
+    "baked a cake",
+    "wore a warm coat",
+    "closed the shop",
+    "opened the window",
+    "missed the bus",
+    "drank too much coffee",
+    "left the office late",
+    "read the letter twice",
+];
+
+/// "Yesterday, {name} {verb} because": the name has a gender, and the gender a pronoun.
+///
+/// The variable is `gender`. Interchanges always change the answer, so base and source are of different genders; half
+/// of the labels are " she". Names and verb phrases are divided between the splits by the seed.
+#[must_use]
+pub fn gender_agreement(seed: u64) -> LanguageTask<&'static str> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let [women, men] = [WOMEN, MEN].map(|names| Divided::new(&names, &mut rng));
+    let phrases = Divided::new(&PHRASES, &mut rng);
+    let mut model = CausalModel::new();
+    let (name, verb) = (model.input("name"), model.input("verb"));
+    let gender = model.variable("gender", &[name], |v| if WOMEN.contains(v[0]) { "female" } else { "male" });
+    let pronoun = model.variable("pronoun", &[gender], |v| if *v[0] == "female" { " she" } else { " he" });
+    LanguageTask {
+        name: "gender_agreement",
+        causal_model: model,
+        aligned: vec![gender],
+        slots: &["name", "verb", "last"],
+        answers: &[" he", " she"],
+        inputs: Box::new(move |split, rng| {
+            let names = if rng.random() { &women } else { &men };
+            vec![names.draw(split, rng), phrases.draw(split, rng)]
+        }),
+        render: Box::new(move |setting| {
+            let parts = [("name", setting[name]), ("verb", setting[verb])];
+            TextPrompt::fill("Yesterday, {name} {verb} because", &parts)
+        }),
+        answer: Box::new(move |setting| setting[pronoun].to_owned()),
+        balance: Balance::Changes,
+    }
+}

@@ -1,0 +1,136 @@
+//! Multiple choice with the answer in the question, as in the MIB benchmark (Mueller et al. 2025, arXiv 2504.13151).
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::CausalModel;
+use super::prompt_task::{Balance, LanguageTask, TextPrompt};
+use super::words::{Divided, pick_different};
+
+const COLORS: [&str; 10] = ["red", "green", "blue", "yellow", "brown", "black", "white", "gray", "orange", "purple"];
+const LETTERS: [&str; 26] = [
+    "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W",
+    "X", "Y", "Z",
+];
+const THINGS: [(&str, &str); 40] = [
+    ("a banana", "yellow"),
+    ("a tomato", "red"),
+    ("a frog", "green"),
+    ("the sky", "blue"),
+    ("a chocolate bar", "brown"),
+    ("coal", "black"),
+    ("snow", "white"),
+    ("an elephant", "gray"),
+    ("a carrot", "orange"),
+    ("an eggplant", "purple"),
+    ("a lemon", "yellow"),
+    ("a strawberry", "red"),
+    ("grass", "green"),
+    ("the ocean", "blue"),
+    ("a walnut", "brown"),
+    ("a raven", "black"),
+    ("milk", "white"),
+    ("a storm cloud", "gray"),
+    ("a pumpkin", "orange"),
+    ("lavender", "purple"),
+    ("a canary", "yellow"),
+    ("a fire truck", "red"),
+    ("a cucumber", "green"),
+    ("a sapphire", "blue"),
+    ("bark", "brown"),
+    ("a tire", "black"),
+    ("a swan", "white"),
+    ("a dolphin", "gray"),
+    ("a basketball", "orange"),
+    ("a plum", "purple"),
+    ("a sunflower", "yellow"),
+    ("a cherry", "red"),
+    ("spinach", "green"),
+    ("a blueberry", "blue"),
+    ("coffee", "brown"),
+    ("a panther", "black"),
+    ("paper", "white"),
+    ("a mouse", "gray"),
+    ("a tangerine", "orange"),
+    ("an amethyst", "purple"),
+];
+const TEMPLATE: &str = "Question: {Thing} is {color}. What color is {thing}?\n{0}. {choice0}\n{1}. {choice1}\n{2}. \
+{choice2}\n{3}. {choice3}\nAnswer:";
+const SYMBOL: [&str; 4] = ["0", "1", "2", "3"];
+const CHOICE: [&str; 4] = ["choice0", "choice1", "choice2", "choice3"];
+
+/// A word, four of them, or a number of one of the four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A thing, a colour or a letter.
+    Word(&'static str),
+    /// The choices' letters, or their colours.
+    Four([&'static str; 4]),
+    /// Which of the four.
+    At(usize),
+}
+
+impl Value {
+    fn word(self) -> &'static str {
+        let Self::Word(word) = self else { panic!("{self:?} is no word") };
+        word
+    }
+
+    fn four(self) -> [&'static str; 4] {
+        let Self::Four(four) = self else { panic!("{self:?} is not four words") };
+        four
+    }
+
+    fn at(self) -> usize {
+        let Self::At(at) = self else { panic!("{self:?} is no number") };
+        at
+    }
+}
+
+/// "Question: A banana is yellow. What color is a banana?", four lettered choices, "Answer:".
+///
+/// The variables are `answer_pointer`, which of the four choices is right, and `answer_token`, its letter. Half of the
+/// prompts are lettered A to D, the others with four different letters, without which the two variables could not be told apart.
+/// Interchanges always change the answer. The things are divided between the splits by the seed.
+#[must_use]
+pub fn mcqa(seed: u64) -> LanguageTask<Value> {
+    let things = Divided::new(&THINGS, &mut ChaCha8Rng::seed_from_u64(seed));
+    let mut model = CausalModel::<Value>::new();
+    let [thing, color, symbols, choices] = ["thing", "color", "symbols", "choices"].map(|name| model.input(name));
+    let pointer = model.variable("answer_pointer", &[color, choices], |v| {
+        let choices = v[1].four();
+        Value::At(choices.iter().position(|choice| *choice == v[0].word()).expect("one of the choices is right"))
+    });
+    let token = model.variable("answer_token", &[symbols, pointer], |v| Value::Word(v[0].four()[v[1].at()]));
+    LanguageTask {
+        name: "mcqa",
+        causal_model: model,
+        aligned: vec![pointer, token],
+        slots: &["thing", "color", "correct_symbol", "correct_symbol_period", "correct_choice", "last"],
+        answers: &[],
+        inputs: Box::new(move |split, rng| {
+            let (thing, color) = things.draw(split, rng);
+            let others: Vec<&str> = COLORS.into_iter().filter(|other| *other != color).collect();
+            let mut choices: [&str; 4] = pick_different(&others, rng);
+            choices[rng.random_range(0..4)] = color;
+            let symbols = if rng.random() { ["A", "B", "C", "D"] } else { pick_different(&LETTERS, rng) };
+            vec![Value::Word(thing), Value::Word(color), Value::Four(symbols), Value::Four(choices)]
+        }),
+        render: Box::new(move |setting| {
+            let (name, symbols, choices) = (setting[thing].word(), setting[symbols].four(), setting[choices].four());
+            let capital = name[..1].to_uppercase() + &name[1..];
+            let mut parts = vec![("Thing", &*capital), ("thing", name), ("color", setting[color].word())];
+            for at in 0..4 {
+                parts.extend([(SYMBOL[at], symbols[at]), (CHOICE[at], choices[at])]);
+            }
+            let right = setting[pointer].at();
+            let mut prompt = TextPrompt::fill(TEMPLATE, &parts);
+            prompt = prompt.also(SYMBOL[right], "correct_symbol").also(CHOICE[right], "correct_choice");
+            let period = prompt.span(SYMBOL[right]).expect("every symbol is in the template").end;
+            prompt.spans.push(("correct_symbol_period", period..period + 1));
+            prompt
+        }),
+        answer: Box::new(move |setting| format!(" {}", setting[token].word())),
+        balance: Balance::Changes,
+    }
+}

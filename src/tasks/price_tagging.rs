@@ -1,0 +1,78 @@
+//! Price tagging: does it cost between the two bounds? (Wu et al. 2023, arXiv 2305.08809)
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::CausalModel;
+use super::prompt_task::{Balance, LanguageTask, TextPrompt};
+use super::words::{Divided, pick};
+
+/// Alpaca's template for an instruction with an input.
+const TEMPLATE: &str = "Below is an instruction that describes a task, paired with an input that provides further \
+context. Write a response that appropriately completes the request.\n\n### Instruction:\nPlease say yes only if it costs \
+between {lower} and {upper} dollars, otherwise no.\n\n### Input:\n{amount} dollars\n\n### Response:\n";
+
+/// A price in cents, or whether it is on the right side of a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Cents.
+    Price(u32),
+    /// A comparison's outcome.
+    Is(bool),
+}
+
+impl Value {
+    fn price(self) -> u32 {
+        let Self::Price(cents) = self else { panic!("{self:?} is no price") };
+        cents
+    }
+
+    fn dollars(self) -> String {
+        let cents = self.price();
+        format!("{}.{:02}", cents / 100, cents % 100)
+    }
+}
+
+/// The variables are `left`, whether the amount is at least the lower bound, and `right`, whether it is at most the upper.
+///
+/// Bounds are drawn as in the paper's released code: a width of 2.50 to 7.50 dollars anywhere between 0.05 and 9.95; the amount
+/// lies below, within or above them, a third of the time each. As there, labels are balanced: "Yes" half of the
+/// time after the interchange, whether that changes the answer or not, so guessing reaches an IIA of 0.5. Amounts, to the cent, are divided between the splits by the seed.
+#[must_use]
+pub fn price_tagging(seed: u64) -> LanguageTask<Value> {
+    let amounts = Divided::new(&(1..=999).collect::<Vec<u32>>(), &mut ChaCha8Rng::seed_from_u64(seed));
+    let mut model = CausalModel::<Value>::new();
+    let [lower, upper, amount] = ["lower", "upper", "amount"].map(|name| model.input(name));
+    let left = model.variable("left", &[lower, amount], |v| Value::Is(v[1].price() >= v[0].price()));
+    let right = model.variable("right", &[upper, amount], |v| Value::Is(v[1].price() <= v[0].price()));
+    let within =
+        model.variable("within", &[left, right], |v| Value::Is(v.iter().all(|side| **side == Value::Is(true))));
+    LanguageTask {
+        name: "price_tagging",
+        causal_model: model,
+        aligned: vec![left, right],
+        slots: &["lower", "upper", "amount", "last"],
+        answers: &["Yes", "No"],
+        inputs: Box::new(move |split, rng| {
+            let width = rng.random_range(250..=750u32);
+            let lower = rng.random_range(5..=995 - width);
+            let upper = lower + width;
+            let regions = [1..lower, lower..upper + 1, upper + 1..1000];
+            let amount = loop {
+                // A region below five cents may hold no amount of the split, so a new region is drawn with each try.
+                let region = pick(&regions, rng);
+                let within: Vec<u32> = amounts.of(split).iter().copied().filter(|a| region.contains(a)).collect();
+                if !within.is_empty() {
+                    break pick(&within, rng);
+                }
+            };
+            [lower, upper, amount].map(Value::Price).to_vec()
+        }),
+        render: Box::new(move |setting| {
+            let [low, high, cost] = [lower, upper, amount].map(|variable| setting[variable].dollars());
+            TextPrompt::fill(TEMPLATE, &[("lower", &low), ("upper", &high), ("amount", &cost)])
+        }),
+        answer: Box::new(move |setting| if setting[within] == Value::Is(true) { "Yes" } else { "No" }.to_owned()),
+        balance: Balance::Labels(["Yes", "No"]),
+    }
+}
