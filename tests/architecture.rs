@@ -16,7 +16,21 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("recipe", &["alignment", "intervenable", "tap", "orthogonal", "tasks", "models", "data", "interventions"]),
     ("recipes", &["recipe"]),
     ("report", &["alignment"]),
-    ("run", &["recipe", "report", "alignment", "intervenable", "models", "interventions", "data", "tap", "orthogonal", "tasks"]),
+    (
+        "run",
+        &[
+            "recipe",
+            "report",
+            "alignment",
+            "intervenable",
+            "models",
+            "interventions",
+            "data",
+            "tap",
+            "orthogonal",
+            "tasks",
+        ],
+    ),
 ];
 
 /// Everybody may use these; they use only each other.

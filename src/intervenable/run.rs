@@ -25,20 +25,11 @@ impl<'a> Intervenable<'a> {
     ///
     /// A representation without one, or whose source is `None`, is left out. (With a constant, or where nothing or only
     /// the run's own input is read, it takes part all the same.)
-    pub fn run(
-        &self,
-        base: &Input,
-        sources: &[Option<Input>],
-        placements: &[Option<Placement>],
-    ) -> Result<Run, Error> {
+    pub fn run(&self, base: &Input, sources: &[Option<Input>], placements: &[Option<Placement>]) -> Result<Run, Error> {
         let (mut edits, mut done) = self.ready(&Target::of(base), sources, placements)?;
         let mut tap = Edits::new(&mut edits);
-        let hidden = self.model.layers(
-            base.hidden.clone(),
-            0..self.model.n_layers(),
-            &mut base.context.clone(),
-            &mut tap,
-        );
+        let hidden =
+            self.model.layers(base.hidden.clone(), 0..self.model.n_layers(), &mut base.context.clone(), &mut tap);
         tap.finish()?;
         let logits = self.model.unembed(hidden);
         done.extend(edits);
