@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use common::{distance, families, load, name, plain};
 use intervene::Error;
 use intervene::intervenable::{
-    During, Input, Intervenable, Operation, Order, Placement, Representation, Sourceless, Units,
+    During, Input, Intervenable, Operation, Order, Own, Placement, Representation, Sourceless, Units,
 };
 use intervene::interventions::{Addition, AnyIntervention, Collect, Kind, Subspace, Vanilla};
 use intervene::models::{FrozenModel, GenerateOptions, Generation, Mlp, Pretrained};
@@ -51,32 +51,35 @@ fn a_serial_order_with_groups_is_run_after_run() {
         let model = load(&folder);
         let last = model.n_layers() - 1;
         let (block, mlp) = (Component::BlockOutput.at(0), Component::MlpOutput.at(0));
-        let end = Component::AttentionOutput.at(last);
-        let first_rows = [(mlp, 1), (block, 2)].map(|(site, at)| rows(&model, &SOURCES[0], site, at, &mut []));
-        let mut edits = [put(mlp, 0, first_rows[0].clone()), put(block, 3, first_rows[1].clone())];
-        let second_rows = rows(&model, &SOURCES[1], end, 4, &mut edits);
-        let expected = plain(&model, ids(&BASE), &mut put(end, 4, second_rows));
+        // Of what the first source changed, and at the very place where it did.
+        for (end, at) in [(Component::AttentionOutput.at(last), 4), (block, 3)] {
+            let first_rows = [(mlp, 1), (block, 2)].map(|(site, at)| rows(&model, &SOURCES[0], site, at, &mut []));
+            let mut edits = [put(mlp, 0, first_rows[0].clone()), put(block, 3, first_rows[1].clone())];
+            let second_rows = rows(&model, &SOURCES[1], end, at, &mut edits);
+            let expected = plain(&model, ids(&BASE), &mut put(end, at, second_rows));
 
-        let representations = vec![
-            Representation::new(block, 0).source(0),
-            Representation::new(mlp, 0).source(0),
-            Representation::new(end, 0).source(1),
-        ];
-        let intervenable = Intervenable::new(&model, representations, vec![&VANILLA], Order::Serial).unwrap();
-        let sources = SOURCES.map(|source| Some(input(&model, &source)));
-        let between = |from: usize, to: usize| Some(Placement::between(Units::positions(from), Units::positions(to)));
-        let placements = [between(2, 3), between(1, 0), between(4, 4)];
-        let run = intervenable.run(&input(&model, &BASE), &sources, &placements).unwrap();
-        assert_eq!(distance(&run.logits, &expected), 0.0, "{}", name(&folder));
-        let clean = plain(&model, ids(&BASE), &mut ());
-        assert!(distance(&run.logits, &clean) > 1e-3);
+            let representations = vec![
+                Representation::new(block, 0).source(0),
+                Representation::new(mlp, 0).source(0),
+                Representation::new(end, 0).source(1),
+            ];
+            let intervenable = Intervenable::new(&model, representations, vec![&VANILLA], Order::Serial).unwrap();
+            let sources = SOURCES.map(|source| Some(input(&model, &source)));
+            let between =
+                |from: usize, to: usize| Some(Placement::between(Units::positions(from), Units::positions(to)));
+            let placements = [between(2, 3), between(1, 0), between(at, at)];
+            let run = intervenable.run(&input(&model, &BASE), &sources, &placements).unwrap();
+            assert_eq!(distance(&run.logits, &expected), 0.0, "{}", name(&folder));
+            let clean = plain(&model, ids(&BASE), &mut ());
+            assert!(distance(&run.logits, &clean) > 1e-3);
 
-        // Without the first source, the second runs untouched.
-        let untouched = rows(&model, &SOURCES[1], end, 4, &mut []);
-        let expected = plain(&model, ids(&BASE), &mut put(end, 4, untouched));
-        let sources = [None, sources[1].clone()];
-        let run = intervenable.run(&input(&model, &BASE), &sources, &placements).unwrap();
-        assert_eq!(distance(&run.logits, &expected), 0.0, "{}", name(&folder));
+            // Without the first source, the second runs untouched.
+            let untouched = rows(&model, &SOURCES[1], end, at, &mut []);
+            let expected = plain(&model, ids(&BASE), &mut put(end, at, untouched));
+            let sources = [None, sources[1].clone()];
+            let run = intervenable.run(&input(&model, &BASE), &sources, &placements).unwrap();
+            assert_eq!(distance(&run.logits, &expected), 0.0, "{}", name(&folder));
+        }
     }
 }
 
@@ -132,6 +135,8 @@ fn several_units_are_rows_of_their_own_or_one_long_row() {
     let expected = run(&VANILLA, false, None);
     assert!(distance(&run(&rotation(head_dim), false, None), &expected) < 1e-4);
     assert!(distance(&run(&rotation(2 * head_dim), true, None), &expected) < 1e-4);
+    let AnyIntervention::RotatedSpace(own) = rotation(head_dim) else { unreachable!("a rotated space") };
+    assert!(distance(&run(&Own(&own), false, None), &expected) < 1e-4);
     // The first half of a long row is head 1, which comes first.
     let half = run(&VANILLA, true, Some(Subspace::Same((0..head_dim).collect())));
     let alone = Placement::at(Units::head_positions(1, [3, 1]));
