@@ -7,6 +7,7 @@ use super::input::Input;
 use super::plan::Target;
 use super::{Intervenable, Order, Placement};
 use crate::error::Error;
+use crate::tap::Tap;
 
 /// What came out.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ impl<'a> Intervenable<'a> {
         let mut edits = Edits::new(acting);
         {
             // Edited first, read afterwards.
-            let mut tap = (&mut edits as &mut dyn crate::tap::Tap, Takes(reading));
+            let mut tap = (&mut edits as &mut dyn Tap, Takes(reading));
             self.model.layers(source.hidden.clone(), 0..last + 1, &mut source.context.clone(), &mut tap);
         }
         edits.finish()

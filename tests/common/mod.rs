@@ -85,6 +85,18 @@ impl Numbers {
         Tensor::from_data(TensorData::new(values, shape.clone()), &Device::flex())
     }
 
+    /// Floats of any shape.
+    pub fn data(&self, name: &str) -> TensorData {
+        let (shape, values) = self.get(name);
+        TensorData::new(values.iter().map(|value| *value as f32).collect::<Vec<_>>(), shape.clone())
+    }
+
+    /// All of a name's beginning, by the rest of the name.
+    pub fn under(&self, prefix: &str) -> Vec<(String, TensorData)> {
+        let rest = self.0.keys().filter_map(|name| name.strip_prefix(prefix).map(|rest| (rest, name)));
+        rest.map(|(rest, name)| (rest.to_owned(), self.data(name))).collect()
+    }
+
     pub fn ints<const D: usize>(&self, name: &str) -> Tensor<D, Int> {
         let (shape, values) = self.get(name);
         let values: Vec<i64> = values.iter().map(|value| *value as i64).collect();
