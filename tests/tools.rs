@@ -361,7 +361,7 @@ fn apply_saves_what_the_edited_model_says() {
                     let x = zero.visit(site, x);
                     record.visit(site, x)
                 };
-                plain(&model, tensor(&[tokens.clone()]), &mut all).squeeze_dim::<2>(0)
+                plain(&model, tensor(std::slice::from_ref(&tokens)), &mut all).squeeze_dim::<2>(0)
             };
             swap.finish().unwrap();
             zero.finish().unwrap();
