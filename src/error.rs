@@ -24,7 +24,7 @@ pub enum Error {
         /// What is wrong, and what would be right.
         problem: String,
     },
-    /// A recipe is wrong in one place.
+    /// A recipe, a specification or a file of inputs is wrong in one place.
     #[error("{place}: {problem}")]
     Recipe {
         /// File and line.

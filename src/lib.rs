@@ -13,13 +13,15 @@
 //! | [`orthogonal`] | matrices with orthonormal columns: on the manifold, and PyTorch's three maps |
 //! | [`interventions`] | [`interventions::Intervention`], and pyvene's interventions |
 //! | [`tasks`] | causal models, their counterfactuals, and the tasks made of them; no tensor |
-//! | [`data`] | tokenizers |
+//! | [`data`] | tokenizers, pairs, files of inputs, positions as people write them |
+//! | [`intervenable`] | many interventions in one run |
 //! | [`alignment`] | the search and its evaluation |
 //! | [`recipe`], [`recipes`] | what a run does, as TOML; the recipes that ship |
 //! | [`report`] | logs, curves, heatmaps, tables |
 //! | [`run`] | a recipe from beginning to end, and the folder that it leaves |
+//! | [`tools`], [`hub`] | the commands for a language model: patching, tracing, collecting, generating |
 //! | [`bench`] | the time of a training step, and its limit |
-//! | [`files`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
+//! | [`files`], [`places`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
 //!
 //! Imports point downward only: `main → run → recipe, report → alignment → {models, interventions, data} → {tap,
 //! orthogonal, tasks}`. Models and interventions do not know of each other.
@@ -42,10 +44,12 @@ pub mod device;
 pub mod error;
 pub mod files;
 pub mod hub;
+pub mod intervenable;
 pub mod interventions;
 pub mod measure;
 pub mod models;
 pub mod orthogonal;
+pub mod places;
 pub mod recipe;
 pub mod recipes;
 pub mod report;
@@ -53,6 +57,7 @@ pub mod run;
 pub mod tap;
 pub mod tasks;
 pub mod tensors;
+pub mod tools;
 
 pub use error::Error;
 

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use intervene::bench::{Method, Workload};
 use intervene::recipe::Override;
 use intervene::tap::Component;
-use intervene::{Error, bench, recipes, run};
+use intervene::{Error, bench, recipes, run, tools};
 
 /// Trains interventions on frozen neural networks.
 #[derive(Parser)]
@@ -54,6 +54,18 @@ enum Command {
     },
     /// Lists the recipes that ship.
     Recipes,
+    /// Prints the table of a model's sites.
+    Sites(tools::SitesOptions),
+    /// Activation patching over all layers and positions: a heatmap.
+    Patch(tools::PatchOptions),
+    /// Causal tracing with a noised subject: heatmaps.
+    Trace(tools::TraceOptions),
+    /// Runs a specification of interventions over a file of inputs.
+    Apply(tools::ApplyOptions),
+    /// Collects the activations of a file of inputs.
+    Collect(tools::CollectOptions),
+    /// Goes on with a prompt.
+    Generate(tools::GenerateArguments),
     /// Validates a recipe without running it.
     Check {
         /// A recipe's file, or the name of a shipped one.
@@ -145,6 +157,12 @@ fn carry_out(command: Command) -> Result<(), Error> {
                 println!("{}\n    {}", recipe.name, recipe.summary);
             }
         }
+        Command::Sites(options) => print!("{}", tools::sites(&options)?),
+        Command::Patch(options) => print!("{}", tools::patch(&options)?.text()),
+        Command::Trace(options) => print!("{}", tools::trace(&options)?.text()),
+        Command::Apply(options) => println!("{}", tools::apply(&options)?),
+        Command::Collect(options) => println!("{}", tools::collect(&options)?),
+        Command::Generate(options) => tools::generate(&options, &mut std::io::stdout())?,
         Command::Check { recipe, set } => {
             let recipe = recipes::open(&recipe, &set)?;
             println!("{}: nothing wrong", recipe.name);

@@ -1,4 +1,8 @@
-//! Small safetensors files, read and written as a whole: interventions, trained MLPs, collected rows.
+//! Small safetensors files, read and written as a whole: interventions, trained MLPs. [`Growing`] is for large ones.
+
+mod growing;
+
+pub use growing::{Growing, Numbers};
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -1,26 +1,42 @@
-//! Imports point downward only: main -> run -> recipe, report -> alignment -> models, interventions, data -> the rest.
+//! Imports point downward only: main -> run -> recipe, report -> alignment, intervenable -> models, interventions, data -> the rest.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may import besides itself and the ground floor.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("tap", &[]),
     ("orthogonal", &[]),
     ("tasks", &[]),
     ("models", &["tap"]),
     ("interventions", &["tap", "orthogonal"]),
     ("data", &["tasks"]),
+    ("intervenable", &["models", "interventions", "data", "tap"]),
     ("alignment", &["models", "interventions", "data", "tap", "orthogonal", "tasks"]),
-    ("recipe", &["alignment", "tap", "orthogonal", "tasks", "models", "data", "interventions"]),
+    ("recipe", &["alignment", "intervenable", "tap", "orthogonal", "tasks", "models", "data", "interventions"]),
     ("recipes", &["recipe"]),
     ("bench", &["alignment", "models", "interventions", "data", "tap", "orthogonal"]),
     ("report", &["alignment"]),
-    ("run", &["recipe", "report", "alignment", "models", "interventions", "data", "tap", "orthogonal", "tasks"]),
+    (
+        "run",
+        &[
+            "recipe",
+            "report",
+            "alignment",
+            "intervenable",
+            "models",
+            "interventions",
+            "data",
+            "tap",
+            "orthogonal",
+            "tasks",
+        ],
+    ),
+    ("tools", &["report", "hub", "intervenable", "models", "interventions", "data", "tap", "orthogonal"]),
 ];
 
 /// Everybody may use these; they use only each other.
-const GROUND: [&str; 6] = ["error", "files", "tensors", "device", "measure", "hub"];
+const GROUND: [&str; 7] = ["error", "files", "places", "tensors", "device", "measure", "hub"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -10,10 +10,11 @@ use intervene::models::{Context, FrozenModel, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows, Site};
 use serde_json::Value;
 
-const WHOLE: [Component; 11] = [
+const WHOLE: [Component; 12] = [
     Component::BlockInput,
     Component::BlockOutput,
     Component::MlpInput,
+    Component::MlpActivationInput,
     Component::MlpActivation,
     Component::MlpOutput,
     Component::AttentionInput,

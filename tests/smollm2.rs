@@ -5,10 +5,10 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{load, plain};
+use common::{load, plain, smollm2};
 use intervene::data::Tokenizer;
 use intervene::models::{FrozenModel, GenerateOptions, Generation, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows};
@@ -38,24 +38,6 @@ struct Every {
     stride: usize,
 }
 
-fn checkpoint() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = std::env::var_os("INTERVENE_SMOLLM2")
-        .map_or_else(|| root.join("target/models/SmolLM2-135M-Instruct"), PathBuf::from);
-    if folder.join("model.safetensors").is_file() {
-        return Some(folder);
-    }
-    let problem = format!(
-        "NOTHING WAS CHECKED: {} holds no SmolLM2-135M. Make it with `python3 scripts/smollm2.py`",
-        folder.display()
-    );
-    assert!(std::env::var_os("CI").is_none(), "{problem}");
-    // Past the harness's capture, so that a passing test that checked nothing is seen.
-    use std::io::Write;
-    std::io::stderr().write_all(format!("\n*** {problem} ***\n\n").as_bytes()).unwrap();
-    None
-}
-
 fn expected() -> Vec<Expected> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/smollm2/expected.json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -68,7 +50,7 @@ fn tensor(tokens: &[u32]) -> Tensor<2, Int> {
 
 #[test]
 fn greedy_continuations_are_those_of_transformers_token_for_token() {
-    let Some(folder) = checkpoint() else { return };
+    let Some(folder) = smollm2() else { return };
     let (model, tokenizer) = (load(&folder), Tokenizer::load(&folder).unwrap());
     let expected = expected();
     assert_eq!(expected.len(), 5);
@@ -86,7 +68,7 @@ fn greedy_continuations_are_those_of_transformers_token_for_token() {
 
 #[test]
 fn logits_are_those_of_transformers() {
-    let Some(folder) = checkpoint() else { return };
+    let Some(folder) = smollm2() else { return };
     let model = load(&folder);
     for case in expected() {
         let logits = plain(&model, tensor(&case.tokens), &mut ());
@@ -105,7 +87,7 @@ fn logits_are_those_of_transformers() {
 
 #[test]
 fn the_names_residual_stream_decides_the_pronoun() {
-    let Some(folder) = checkpoint() else { return };
+    let Some(folder) = smollm2() else { return };
     let (model, tokenizer) = (load(&folder), Tokenizer::load(&folder).unwrap());
     let text = |name: &str| format!("Yesterday, {name} went home early because");
     let (base, source) = (text("John"), text("Mary"));

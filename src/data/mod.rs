@@ -3,19 +3,27 @@
 //! Tasks and files give [`Row`]s of text with named parts; an [`Encoder`] makes [`Pair`]s of tokens of them.
 
 mod encoder;
+mod inputs;
 pub mod jsonl;
 mod pair;
 pub mod parquet;
 mod position;
+mod positions;
 mod row;
 mod show;
+mod token_stream;
+mod tokenised;
 mod tokenizer;
 
 pub use encoder::{Drawn, Encoder};
+pub use inputs::{Given, Input, Inputs};
 pub use pair::{Pair, Prompt};
 pub use position::{Position, Take};
+pub use positions::Positions;
 pub use row::{Row, Text};
 pub use show::{Marks, show};
+pub use token_stream::TokenStream;
+pub use tokenised::Tokenised;
 pub use tokenizer::Tokenizer;
 
 use std::path::Path;

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::path::Path;
 
+use super::Tokenised;
 use crate::error::Error;
 
 /// A text's tokens, and which bytes of it each one is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Encoded {
     /// The tokens, the special ones that begin the text included.
     pub tokens: Vec<u32>,
@@ -91,20 +92,18 @@ impl Tokenizer {
         self.0.get_vocab_size(true)
     }
 
+    /// A text as a model's prompt, begun with the special tokens that the model expects there.
+    pub fn prompt(&self, text: &str) -> Result<Tokenised, Error> {
+        if text.is_empty() {
+            return Err(Error::Invalid("an empty prompt: a text without a single character was given".to_owned()));
+        }
+        Ok(Tokenised::of_text(text, self.encoded(text, true)?))
+    }
+
     /// The positions of the tokens that the `occurrence`-th (from 0) appearance of `part` in `text` touches, without
     /// special tokens.
     pub fn positions(&self, text: &str, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
-        if part.is_empty() {
-            return Err(Error::Invalid(format!("an empty part of `{text}` has no tokens")));
-        }
-        let starts: Vec<usize> = text.match_indices(part).map(|(start, _)| start).collect();
-        let Some(start) = starts.get(occurrence) else {
-            return Err(Error::Invalid(format!(
-                "`{part}` is in `{text}` {} times: there is no occurrence {occurrence}, counted from 0",
-                starts.len()
-            )));
-        };
-        self.positions_of_bytes(text, *start..start + part.len())
+        Tokenised::of_text(text, self.encoded(text, false)?).positions(part, occurrence)
     }
 
     /// The positions of the tokens that a range of the text's bytes touches, without special tokens.
@@ -139,11 +138,11 @@ impl Tokenizer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Words and single letters; `Ann` is one token.
-    fn tokenizer() -> Tokenizer {
+    pub fn tokenizer() -> Tokenizer {
         let json = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
             "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":true},
             "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":true},

@@ -142,6 +142,19 @@ impl AnyIntervention {
         }
     }
 
+    /// The width of the rows that it is made for; `None` where any will do.
+    #[must_use]
+    pub fn width(&self) -> Option<usize> {
+        match self {
+            Self::Noise(one) => Some(one.noise.dims()[2]),
+            Self::SigmoidMask(one) => Some(one.mask.val().dims()[0]),
+            Self::PcaRotatedSpace(one) => Some(one.mean.dims()[0]),
+            Self::JumpReluAutoencoder(one) => Some(one.b_dec.val().dims()[0]),
+            Self::Autoencoder(one) => Some(one.b_dec.val().dims()[0]),
+            _ => self.rotation().map(|rotation| rotation.dims()[0]),
+        }
+    }
+
     /// Its present temperature, where it has one.
     #[must_use]
     pub const fn temperature(&self) -> Option<f64> {

@@ -105,7 +105,7 @@ pub trait Intervention: Module {
 }
 
 /// `(1 − mask) ⊙ from + mask ⊙ to`: exact where the mask is 0 or 1.
-fn blend(from: Tensor<3>, to: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
+pub(crate) fn blend(from: Tensor<3>, to: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
     from * (-mask.clone() + 1.0) + to * mask
 }
 

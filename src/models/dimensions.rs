@@ -37,7 +37,9 @@ impl Dimensions {
             | Component::MlpOutput
             | Component::AttentionInput
             | Component::AttentionOutput => Some(SiteShape { width: self.d_model, heads: None }),
-            Component::MlpActivation => Some(SiteShape { width: self.d_mlp, heads: None }),
+            Component::MlpActivationInput | Component::MlpActivation => {
+                Some(SiteShape { width: self.d_mlp, heads: None })
+            }
             Component::AttentionValueOutput | Component::QueryOutput => Some(heads(self.n_heads)),
             Component::KeyOutput | Component::ValueOutput => Some(heads(self.n_kv_heads)),
             _ => None,

@@ -77,13 +77,7 @@ impl<'a> Generation<'a> {
         device: &Device,
     ) -> Result<Self, Error> {
         check(model, prompts, &options)?;
-        let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        let padded = prompts.iter().flat_map(|prompt| {
-            let padding = longest - prompt.len();
-            prompt.iter().map(|token| i64::from(*token)).chain(std::iter::repeat_n(0, padding))
-        });
-        let data = TensorData::new(padded.collect(), [prompts.len(), longest]);
+        let (tokens, lengths) = pad(prompts, device);
         let seed = if let Sampling::Random { seed, .. } = options.sampling { seed } else { 0 };
         let random = |example: usize| {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -94,7 +88,7 @@ impl<'a> Generation<'a> {
             model,
             options,
             context: Context::of_lengths(&lengths).keeping(),
-            tokens: Tensor::from_data(data, device),
+            tokens,
             last: lengths.iter().map(|length| length - 1).collect(),
             outputs: vec![Vec::new(); lengths.len()],
             ended: vec![false; lengths.len()],
@@ -102,6 +96,18 @@ impl<'a> Generation<'a> {
             lengths,
             device: device.clone(),
         })
+    }
+
+    /// The number of tokens of each prompt.
+    #[must_use]
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    /// Where the model runs.
+    #[must_use]
+    pub const fn device(&self) -> &Device {
+        &self.device
     }
 
     /// How many tokens have been generated; 0 says that the next step runs the prompt.
@@ -157,7 +163,8 @@ impl<'a> Generation<'a> {
     }
 }
 
-fn check(model: &dyn LanguageModel, prompts: &[Vec<u32>], options: &GenerateOptions) -> Result<(), Error> {
+/// Refuses empty prompts, tokens that the vocabulary lacks, and more positions than the model has.
+pub(crate) fn check_tokens(model: &dyn LanguageModel, prompts: &[Vec<u32>], new: usize) -> Result<(), Error> {
     if prompts.is_empty() || prompts.iter().any(Vec::is_empty) {
         return Err(Error::Invalid("an empty prompt: at least one token is needed to go on from".to_owned()));
     }
@@ -165,12 +172,29 @@ fn check(model: &dyn LanguageModel, prompts: &[Vec<u32>], options: &GenerateOpti
     if let Some(token) = prompts.iter().flatten().find(|token| **token as usize >= vocabulary) {
         return Err(Error::Invalid(format!("token {token} is not in the vocabulary of {vocabulary}")));
     }
-    let longest = prompts.iter().map(Vec::len).max().unwrap_or(0) + options.max_new_tokens.saturating_sub(1);
+    let longest = prompts.iter().map(Vec::len).max().unwrap_or(0) + new;
     if let Some(most) = model.max_positions().filter(|most| longest > *most) {
         return Err(Error::Invalid(format!(
             "{longest} tokens are more than the model's {most} positions: take a shorter prompt or fewer new tokens"
         )));
     }
+    Ok(())
+}
+
+/// The prompts as one tensor, `[batch, longest]`, padded on the right with token 0, and their lengths.
+pub(crate) fn pad(prompts: &[Vec<u32>], device: &Device) -> (Tensor<2, Int>, Vec<usize>) {
+    let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    let padded = prompts.iter().flat_map(|prompt| {
+        let padding = longest - prompt.len();
+        prompt.iter().map(|token| i64::from(*token)).chain(std::iter::repeat_n(0, padding))
+    });
+    let data = TensorData::new(padded.collect(), [prompts.len(), longest]);
+    (Tensor::from_data(data, device), lengths)
+}
+
+fn check(model: &dyn LanguageModel, prompts: &[Vec<u32>], options: &GenerateOptions) -> Result<(), Error> {
+    check_tokens(model, prompts, options.max_new_tokens.saturating_sub(1))?;
     if let Sampling::Random { temperature, top_p, .. } = options.sampling
         && !(temperature > 0.0 && top_p > 0.0 && top_p <= 1.0)
     {

@@ -138,7 +138,8 @@ impl Block {
         let x = x + a;
 
         let h = tap.visit(Component::MlpInput.at(layer), self.ln_2.forward(x.clone()));
-        let h = self.activation.forward(self.up.forward(h)); // [batch, seq, d_mlp]
+        let h = tap.visit(Component::MlpActivationInput.at(layer), self.up.forward(h)); // [batch, seq, d_mlp]
+        let h = self.activation.forward(h);
         let h = tap.visit(Component::MlpActivation.at(layer), h);
         let m = tap.visit(Component::MlpOutput.at(layer), self.down.forward(h));
         tap.visit(Component::BlockOutput.at(layer), x + m)

@@ -158,7 +158,8 @@ impl GptNeox {
         let after = x.clone() + a;
         let h = block.mlp_norm.forward(if self.parallel { x } else { after.clone() });
         let h = tap.visit(Component::MlpInput.at(layer), h);
-        let h = block.activation.forward(block.up.forward(h)); // [batch, seq, d_mlp]
+        let h = tap.visit(Component::MlpActivationInput.at(layer), block.up.forward(h)); // [batch, seq, d_mlp]
+        let h = block.activation.forward(h);
         let h = tap.visit(Component::MlpActivation.at(layer), h);
         let m = tap.visit(Component::MlpOutput.at(layer), block.down.forward(h));
         tap.visit(Component::BlockOutput.at(layer), after + m)

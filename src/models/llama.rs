@@ -174,7 +174,8 @@ impl Llama {
         let x = x + a;
 
         let h = tap.visit(Component::MlpInput.at(layer), block.mlp_norm.forward(x.clone()));
-        let gate = block.activation.forward(block.gate.forward(h.clone())); // [batch, seq, d_mlp]
+        let gate = block.gate.forward(h.clone()); // [batch, seq, d_mlp]
+        let gate = block.activation.forward(tap.visit(Component::MlpActivationInput.at(layer), gate));
         let gate = tap.visit(Component::MlpActivation.at(layer), gate);
         let m = block.down.forward(gate * block.up.forward(h));
         let m = tap.visit(Component::MlpOutput.at(layer), m);

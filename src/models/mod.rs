@@ -25,6 +25,7 @@ pub use dimensions::Dimensions;
 pub use gemma::Gemma;
 pub use gemma2::Gemma2;
 pub use generate::{GenerateOptions, Generation, Sampling};
+pub(crate) use generate::{check_tokens, pad};
 pub use gpt_neox::GptNeox;
 pub use gpt2::Gpt2;
 pub use gru::Gru;

@@ -26,6 +26,7 @@ pub struct Pretrained {
 
 /// One variant and one file per family.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are one or two of them in a run")]
 enum Family {
     Gpt2(Box<Gpt2>),
     GptNeox(Box<GptNeox>),

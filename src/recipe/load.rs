@@ -7,8 +7,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::Recipe;
-use crate::error::{Error, nearest};
-use crate::files;
+use crate::error::Error;
+use crate::{files, places};
 
 /// `key=value`: a dotted key of a recipe and what stands there instead.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,20 +65,14 @@ impl Recipe {
 
     /// Like [`Recipe::load`], from a text; `path` names it in messages and gives the recipe its name.
     pub fn parse(text: &str, path: &Path, overrides: &[Override]) -> Result<Self, Error> {
-        let place = |span: Option<std::ops::Range<usize>>| match span {
-            Some(span) => format!("{}:{}", path.display(), line(text, span.start)),
-            None => path.display().to_string(),
-        };
-        let wrong =
-            |error: &toml::de::Error| Error::Recipe { place: place(error.span()), problem: explain(error.message()) };
-        let mut recipe: Self = toml::from_str(text).map_err(|error| wrong(&error))?;
+        let mut recipe: Self = places::parse(text, path)?;
         if !overrides.is_empty() {
-            let mut table: Table = toml::from_str(text).map_err(|error| wrong(&error))?;
+            let mut table: Table = places::parse(text, path)?;
             for set in overrides {
                 set.apply(&mut table)?;
                 recipe = Self::deserialize(table.clone()).map_err(|error| Error::Recipe {
                     place: format!("--set {}={}", set.key, set.value),
-                    problem: explain(error.message()),
+                    problem: places::explain(error.message()),
                 })?;
             }
         }
@@ -88,40 +82,10 @@ impl Recipe {
         recipe.check().map_err(|(key, problem)| Error::Recipe {
             place: match overrides.iter().rev().find(|set| key.starts_with(&set.key)) {
                 Some(set) => format!("--set {}={}", set.key, set.value),
-                None => place(find(text, &key)),
+                None => places::place(text, path, places::find(text, &key)),
             },
             problem: format!("{key}: {problem}"),
         })?;
         Ok(recipe)
     }
-}
-
-/// The line, counted from 1, of a byte of the text.
-fn line(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
-}
-
-/// Where a dotted key, or the innermost of its tables that is there, stands in the text.
-fn find(text: &str, key: &str) -> Option<std::ops::Range<usize>> {
-    let root = toml::de::DeTable::parse(text).ok()?;
-    let mut table = root.get_ref();
-    let mut found = None;
-    for part in key.split('.') {
-        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else { break };
-        found = Some(name.span());
-        match value.get_ref().as_table() {
-            Some(inner) => table = inner,
-            None => break,
-        }
-    }
-    found
-}
-
-/// The parser's message, with a suggestion in place of its list of all the keys there are.
-fn explain(message: &str) -> String {
-    let message = message.trim();
-    let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
-    let Some((name, known)) = rest.split_once('`') else { return message.to_owned() };
-    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    format!("unknown key `{name}`{}", nearest(name, known))
 }

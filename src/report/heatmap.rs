@@ -195,7 +195,9 @@ impl Layout {
 
 /// A value in a cell.
 pub(super) fn shown(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
+    // What rounds to nothing has no sign.
+    let written = |value: f64| format!("{:.2}", if value.abs() < 0.005 { 0.0 } else { value });
+    value.map_or_else(|| "–".to_owned(), written)
 }
 
 fn quoted(field: &str) -> String {

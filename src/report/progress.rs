@@ -37,10 +37,10 @@ impl Progress {
     /// After `done` steps. An IIA stays on show until the next one: it is measured more seldom than the loss.
     pub fn update(&mut self, done: usize, loss: f64, iia: Option<f64>) {
         self.iia = iia.or(self.iia);
-        self.show(done, numbers(loss, self.iia));
+        self.show(done, numbers(loss, self.iia) + "  ");
     }
 
-    /// After `done` steps of work that has no loss.
+    /// After `done` steps of something that has no loss.
     pub fn advance(&mut self, done: usize) {
         self.show(done, String::new());
     }
@@ -51,7 +51,7 @@ impl Progress {
             Way::Quiet => {}
             Way::Lines if due => {
                 let left = left(self.started.elapsed(), done, self.steps);
-                eprintln!("{}  {done}/{}  {numbers}  {left}", self.name, self.steps);
+                eprintln!("{}  {done}/{}  {numbers}{left}", self.name, self.steps);
             }
             Way::Lines => {}
             Way::Bar(bar) => {
@@ -79,7 +79,7 @@ impl Progress {
 
 fn bar(name: &str, steps: usize) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64);
-    let template = "{prefix}  {bar:32.cyan/bright.black}  {pos}/{len}  {msg}  {eta} left";
+    let template = "{prefix}  {bar:32.cyan/bright.black}  {pos}/{len}  {msg}{eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("━━━"));
     }

@@ -7,13 +7,15 @@ use crate::error::{Error, nearest};
 
 /// A place in a layer, under pyvene's name.
 ///
-/// The `Head*` forms name one head's columns of the site without the prefix (see [`Component::site`]).
+/// `mlp_activation_input` alone has no name in pyvene, but is what a skip of `mlp_activation` reads. The `Head*` forms
+/// name one head's columns of the site without the prefix (see [`Component::site`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Component {
     BlockInput,
     BlockOutput,
     MlpInput,
+    MlpActivationInput,
     MlpActivation,
     MlpOutput,
     AttentionInput,
@@ -66,10 +68,11 @@ impl Component {
     ];
 
     /// Every component: a transformer's, whole sites first, then a gated recurrent unit's.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BlockInput,
         Self::BlockOutput,
         Self::MlpInput,
+        Self::MlpActivationInput,
         Self::MlpActivation,
         Self::MlpOutput,
         Self::AttentionInput,
@@ -107,6 +110,7 @@ impl Component {
             Self::BlockInput => "block_input",
             Self::BlockOutput => "block_output",
             Self::MlpInput => "mlp_input",
+            Self::MlpActivationInput => "mlp_activation_input",
             Self::MlpActivation => "mlp_activation",
             Self::MlpOutput => "mlp_output",
             Self::AttentionInput => "attention_input",

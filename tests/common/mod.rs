@@ -85,6 +85,18 @@ impl Numbers {
         Tensor::from_data(TensorData::new(values, shape.clone()), &Device::flex())
     }
 
+    /// Floats of any shape.
+    pub fn data(&self, name: &str) -> TensorData {
+        let (shape, values) = self.get(name);
+        TensorData::new(values.iter().map(|value| *value as f32).collect::<Vec<_>>(), shape.clone())
+    }
+
+    /// All of a name's beginning, by the rest of the name.
+    pub fn under(&self, prefix: &str) -> Vec<(String, TensorData)> {
+        let rest = self.0.keys().filter_map(|name| name.strip_prefix(prefix).map(|rest| (rest, name)));
+        rest.map(|(rest, name)| (rest.to_owned(), self.data(name))).collect()
+    }
+
     pub fn ints<const D: usize>(&self, name: &str) -> Tensor<D, Int> {
         let (shape, values) = self.get(name);
         let values: Vec<i64> = values.iter().map(|value| *value as i64).collect();
@@ -121,4 +133,24 @@ pub fn distance<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
 /// Tokens, from whole numbers.
 pub fn tokens_of(rows: &[Vec<i64>]) -> Vec<Vec<u32>> {
     rows.iter().map(|row| row.iter().map(|token| *token as u32).collect()).collect()
+}
+
+/// SmolLM2-135M's folder: `INTERVENE_SMOLLM2`, or `target/models/SmolLM2-135M-Instruct`. Where it is not there, it is said
+/// loudly that nothing is checked; on CI (where `CI` is set) that is a failure.
+pub fn smollm2() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = std::env::var_os("INTERVENE_SMOLLM2")
+        .map_or_else(|| root.join("target/models/SmolLM2-135M-Instruct"), PathBuf::from);
+    if folder.join("model.safetensors").is_file() {
+        return Some(folder);
+    }
+    let problem = format!(
+        "NOTHING WAS CHECKED: {} holds no SmolLM2-135M. Make it with `python3 scripts/smollm2.py`",
+        folder.display()
+    );
+    assert!(std::env::var_os("CI").is_none(), "{problem}");
+    // Past the harness's capture, so that a passing test that checked nothing is seen.
+    use std::io::Write;
+    std::io::stderr().write_all(format!("\n*** {problem} ***\n\n").as_bytes()).unwrap();
+    None
 }

@@ -1,0 +1,258 @@
+//! Which units of a site are meant, and how they lie as rows.
+
+use burn::tensor::Tensor;
+
+use crate::error::Error;
+use crate::models::SiteShape;
+use crate::tap::{Rows, Site};
+
+/// Numbers, for all examples of a batch or for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Each {
+    /// The same for all examples.
+    Same(Vec<usize>),
+    /// A list for each example, all of one length.
+    PerExample(Vec<Vec<usize>>),
+}
+
+impl From<usize> for Each {
+    fn from(one: usize) -> Self {
+        Self::Same(vec![one])
+    }
+}
+
+impl From<Vec<usize>> for Each {
+    fn from(same: Vec<usize>) -> Self {
+        Self::Same(same)
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Each {
+    fn from(same: [usize; N]) -> Self {
+        Self::Same(same.to_vec())
+    }
+}
+
+impl From<Vec<Vec<usize>>> for Each {
+    fn from(lists: Vec<Vec<usize>>) -> Self {
+        Self::PerExample(lists)
+    }
+}
+
+impl Each {
+    /// `[batch][count]`, every list of the same length and none of them empty.
+    fn lists(&self, what: &str, batch: usize) -> Result<Vec<Vec<usize>>, Error> {
+        let lists = match self {
+            Self::Same(same) => vec![same.clone(); batch],
+            Self::PerExample(lists) if lists.len() == batch => lists.clone(),
+            Self::PerExample(lists) => {
+                return Err(Error::Rows(format!("{what} of {} examples for a batch of {batch}", lists.len())));
+            }
+        };
+        let count = lists.first().map_or(0, Vec::len);
+        if count == 0 {
+            return Err(Error::Rows(format!("no {what}: at least one for each example is needed")));
+        }
+        match lists.iter().position(|list| list.len() != count) {
+            None => Ok(lists),
+            Some(example) => Err(Error::Rows(format!(
+                "example {example} has {} {what} and example 0 has {count}: every example needs the same number",
+                lists[example].len()
+            ))),
+        }
+    }
+}
+
+/// The units of a site that a representation is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// Every position; of a `head_` site every head of it.
+    All,
+    /// Positions, counted from the left, from 0.
+    Positions(Each),
+    /// Positions, counted from each example's own end: 0 is its last token.
+    FromRight(Each),
+    /// Heads, at every position.
+    Heads(Each),
+    /// Each of the heads at each of the positions.
+    HeadPositions {
+        /// Which heads, counted from 0.
+        heads: Each,
+        /// Where, counted from the left.
+        positions: Each,
+    },
+}
+
+impl Units {
+    /// One position or several.
+    pub fn positions(positions: impl Into<Each>) -> Self {
+        Self::Positions(positions.into())
+    }
+
+    /// One head or several, at every position.
+    pub fn heads(heads: impl Into<Each>) -> Self {
+        Self::Heads(heads.into())
+    }
+
+    /// Heads at positions.
+    pub fn head_positions(heads: impl Into<Each>, positions: impl Into<Each>) -> Self {
+        Self::HeadPositions { heads: heads.into(), positions: positions.into() }
+    }
+
+    /// The same units of a run of one token.
+    pub(super) fn of_one_token(&self) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::Positions(_) | Self::FromRight(_) => Self::positions(0),
+            Self::Heads(heads) | Self::HeadPositions { heads, .. } => Self::Heads(heads.clone()),
+        }
+    }
+
+    /// Finds the units in sequences of the given lengths, padded on the right.
+    pub(super) fn find(&self, site: Site, shape: SiteShape, lengths: &[usize]) -> Result<Grid, Error> {
+        let at = |error| Error::Rows(format!("{site}: {}", words(error)));
+        self.look(site, shape, lengths).map_err(at)
+    }
+
+    fn look(&self, site: Site, shape: SiteShape, lengths: &[usize]) -> Result<Grid, Error> {
+        let batch = lengths.len();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let everywhere = || vec![(0..longest).collect::<Vec<_>>(); batch];
+        let whole = |positions: Vec<Vec<usize>>| {
+            if site.component.is_head() {
+                let problem = "the site is made of heads: say which heads, or take the whole site without `head_`";
+                return Err(Error::Rows(problem.to_owned()));
+            }
+            inside(&positions, lengths)?;
+            let count = positions[0].len();
+            Ok(Grid { rows: Rows::positions(positions)?, heads: None, positions: count })
+        };
+        let heads_at = |heads: Vec<Vec<usize>>, positions: Vec<Vec<usize>>| {
+            let Some(all) = shape.heads else {
+                return Err(Error::Rows("the site has no heads".to_owned()));
+            };
+            let units: Vec<Vec<(usize, usize)>> = heads
+                .iter()
+                .zip(&positions)
+                .map(|(heads, at)| heads.iter().flat_map(|head| at.iter().map(move |at| (*head, *at))).collect())
+                .collect();
+            Ok(Grid { rows: Rows::heads(&units, all)?, heads: Some(heads[0].len()), positions: positions[0].len() })
+        };
+        match self {
+            Self::All if site.component.is_head() => {
+                heads_at(vec![(0..shape.heads.unwrap_or(0)).collect(); batch], everywhere())
+            }
+            // What the padding holds is of no concern to anybody, so it may be edited too.
+            Self::All => Ok(Grid { rows: Rows::positions(everywhere())?, heads: None, positions: longest }),
+            Self::Positions(positions) => whole(positions.lists("positions", batch)?),
+            Self::FromRight(back) => {
+                let mut positions = back.lists("positions", batch)?;
+                for (example, (positions, length)) in positions.iter_mut().zip(lengths).enumerate() {
+                    for position in positions {
+                        *position = length.checked_sub(*position + 1).ok_or_else(|| {
+                            Error::Rows(format!(
+                                "position {position} from the right of example {example} is before its start: it has {length} positions"
+                            ))
+                        })?;
+                    }
+                }
+                whole(positions)
+            }
+            Self::Heads(heads) => heads_at(heads.lists("heads", batch)?, everywhere()),
+            Self::HeadPositions { heads, positions } => {
+                let positions = positions.lists("positions", batch)?;
+                inside(&positions, lengths)?;
+                heads_at(heads.lists("heads", batch)?, positions)
+            }
+        }
+    }
+}
+
+/// An error about rows without its prefix.
+fn words(error: Error) -> String {
+    match error {
+        Error::Rows(words) => words,
+        other => other.to_string(),
+    }
+}
+
+/// Is every position one of its own example's?
+fn inside(positions: &[Vec<usize>], lengths: &[usize]) -> Result<(), Error> {
+    for (example, (positions, length)) in positions.iter().zip(lengths).enumerate() {
+        if let Some(position) = positions.iter().find(|position| *position >= length) {
+            return Err(Error::Rows(format!(
+                "position {position} of example {example} is past the end: it has {length} positions, counted from 0"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// How several units of an example lie before the intervention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// One row for each unit.
+    #[default]
+    Separate,
+    /// All positions end to end as one long row; heads end to end, one long row for each position.
+    Concatenated,
+}
+
+/// Units that were found: positions, or heads × positions.
+#[derive(Clone, Debug)]
+pub(super) struct Grid {
+    pub(super) rows: Rows,
+    heads: Option<usize>,
+    positions: usize,
+}
+
+impl Grid {
+    /// The shape of the rows that an intervention sees, for a site of the given width.
+    pub(super) fn seen(&self, layout: Layout, site_width: usize) -> [usize; 3] {
+        let (batch, width) = (self.rows.batch(), self.rows.width(site_width));
+        match (layout, self.heads) {
+            (Layout::Separate, _) => [batch, self.rows.units(), width],
+            (Layout::Concatenated, None) => [batch, 1, self.positions * width],
+            (Layout::Concatenated, Some(heads)) => [batch, self.positions, heads * width],
+        }
+    }
+
+    /// Are both made of as many heads and positions?
+    pub(super) fn matches(&self, other: &Self) -> bool {
+        (self.heads, self.positions) == (other.heads, other.positions)
+    }
+
+    /// In words, for errors.
+    pub(super) fn describe(&self) -> String {
+        match self.heads {
+            None => format!("{} positions", self.positions),
+            Some(heads) => format!("{heads} heads at {} positions", self.positions),
+        }
+    }
+
+    /// From `[batch, units, width]` to what the intervention sees.
+    pub(super) fn lay(&self, layout: Layout, units: Tensor<3>) -> Tensor<3> {
+        let [batch, count, width] = units.dims();
+        match (layout, self.heads) {
+            (Layout::Separate, _) => units,
+            (Layout::Concatenated, None) => units.reshape([batch, 1, count * width]),
+            (Layout::Concatenated, Some(heads)) => {
+                let units = units.reshape([batch, heads, self.positions, width]).swap_dims(1, 2);
+                units.reshape([batch, self.positions, heads * width])
+            }
+        }
+    }
+
+    /// The way back.
+    pub(super) fn unlay(&self, layout: Layout, rows: Tensor<3>) -> Tensor<3> {
+        let [batch, count, width] = rows.dims();
+        match (layout, self.heads) {
+            (Layout::Separate, _) => rows,
+            (Layout::Concatenated, None) => rows.reshape([batch, self.positions, count * width / self.positions]),
+            (Layout::Concatenated, Some(heads)) => {
+                let rows = rows.reshape([batch, self.positions, heads, width / heads]).swap_dims(1, 2);
+                rows.reshape([batch, heads * self.positions, width / heads])
+            }
+        }
+    }
+}

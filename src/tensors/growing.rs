@@ -1,0 +1,186 @@
+//! Safetensors files larger than the memory: the header first, then row after row.
+
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+
+/// What a tensor's numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// 32-bit floats.
+    F32,
+    /// 64-bit integers.
+    I64,
+}
+
+impl Numbers {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::I64 => "I64",
+        }
+    }
+
+    const fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::I64 => 8,
+        }
+    }
+}
+
+/// A safetensors file whose tensors grow side by side, each in its own order, until all of them have the size that was
+/// announced. It is written as `NAME.partial` and gets its name when it is finished; dropped before, it is removed.
+pub struct Growing {
+    place: PathBuf,
+    partial: PathBuf,
+    file: File,
+    tensors: Vec<Tensor>,
+    finished: bool,
+}
+
+struct Tensor {
+    name: String,
+    numbers: Numbers,
+    /// Where its next number goes, in bytes.
+    next: u64,
+    end: u64,
+}
+
+impl Growing {
+    /// Starts a file with tensors of the given names, numbers and shapes, and metadata.
+    pub fn create(
+        place: &Path,
+        tensors: &[(String, Numbers, Vec<usize>)],
+        metadata: &[(&str, String)],
+    ) -> Result<Self, Error> {
+        let mut partial = place.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        // Eight-byte numbers first, so that each tensor lies where its numbers may be read in place.
+        let mut order: Vec<usize> = (0..tensors.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(tensors[*at].1.bytes()));
+        let mut header = Map::new();
+        let metadata: Map<String, Value> =
+            metadata.iter().map(|(key, value)| ((*key).to_owned(), Value::from(value.as_str()))).collect();
+        header.insert("__metadata__".to_owned(), Value::Object(metadata));
+        let mut spans = vec![(0, 0); tensors.len()];
+        let mut end = 0;
+        for at in order {
+            let (name, numbers, shape) = &tensors[at];
+            let start = end;
+            end += shape.iter().map(|n| *n as u64).product::<u64>() * numbers.bytes();
+            spans[at] = (start, end);
+            let entry = json!({"dtype": numbers.name(), "shape": shape, "data_offsets": [start, end]});
+            header.insert(name.clone(), entry);
+        }
+        let mut header = Value::Object(header).to_string();
+        header.push_str(&" ".repeat((8 - header.len() % 8) % 8));
+        let data = 8 + header.len() as u64;
+
+        let start = |file: &mut File| -> std::io::Result<()> {
+            file.write_all(&(header.len() as u64).to_le_bytes())?;
+            file.write_all(header.as_bytes())?;
+            file.set_len(data + end)
+        };
+        let made = File::create(&partial).and_then(|mut file| start(&mut file).map(|()| file));
+        let file = made.map_err(Error::file(&partial, "cannot write"))?;
+        let tensors = tensors.iter().zip(spans).map(|((name, numbers, _), (start, end))| Tensor {
+            name: name.clone(),
+            numbers: *numbers,
+            next: data + start,
+            end: data + end,
+        });
+        Ok(Self { place: place.to_owned(), partial, file, tensors: tensors.collect(), finished: false })
+    }
+
+    /// Adds floats to the tensor that was announced as the `which`-th.
+    pub fn add_floats(&mut self, which: usize, values: &[f32]) -> Result<(), Error> {
+        assert_eq!(self.tensors[which].numbers, Numbers::F32);
+        self.add(which, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+    }
+
+    /// Adds integers to the tensor that was announced as the `which`-th.
+    pub fn add_integers(&mut self, which: usize, values: &[i64]) -> Result<(), Error> {
+        assert_eq!(self.tensors[which].numbers, Numbers::I64);
+        self.add(which, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+    }
+
+    fn add(&mut self, which: usize, bytes: &[u8]) -> Result<(), Error> {
+        let tensor = &mut self.tensors[which];
+        if tensor.next + bytes.len() as u64 > tensor.end {
+            let problem = format!("{} has more rows than were counted: did the inputs change meanwhile?", tensor.name);
+            return Err(Error::content(&self.place, problem));
+        }
+        let written = self.file.seek(SeekFrom::Start(tensor.next)).and_then(|_| self.file.write_all(bytes));
+        written.map_err(Error::file(&self.partial, "cannot write"))?;
+        tensor.next += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Checks that every tensor is full, forces the file to the disk and gives it its name.
+    pub fn finish(mut self) -> Result<(), Error> {
+        if let Some(tensor) = self.tensors.iter().find(|tensor| tensor.next != tensor.end) {
+            let problem = format!("{} has fewer rows than were counted: did the inputs change meanwhile?", tensor.name);
+            return Err(Error::content(&self.place, problem));
+        }
+        let done = self.file.sync_all().and_then(|()| fs::rename(&self.partial, &self.place));
+        done.map_err(Error::file(&self.place, "cannot write"))?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for Growing {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Half a file is of no use; if it cannot be removed, its name still says what it is.
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::SafeTensors;
+
+    fn specification() -> Vec<(String, Numbers, Vec<usize>)> {
+        vec![("x".to_owned(), Numbers::F32, vec![3, 1]), ("index".to_owned(), Numbers::I64, vec![2])]
+    }
+
+    #[test]
+    fn tensors_grow_side_by_side() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let mut growing = Growing::create(&path, &specification(), &[("made", "here".to_owned())]).unwrap();
+        growing.add_floats(0, &[1.5, -2.0]).unwrap();
+        growing.add_integers(1, &[7]).unwrap();
+        assert!(!path.exists());
+        growing.add_floats(0, &[3.0]).unwrap();
+        growing.add_integers(1, &[-1]).unwrap();
+        growing.finish().unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(file.tensor("x").unwrap().shape(), [3, 1]);
+        let floats: Vec<u8> = [1.5f32, -2.0, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(file.tensor("x").unwrap().data(), floats);
+        let integers: Vec<u8> = [7i64, -1].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(file.tensor("index").unwrap().data(), integers);
+    }
+
+    #[test]
+    fn too_little_and_too_much_are_errors_and_leave_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let mut growing = Growing::create(&path, &specification(), &[]).unwrap();
+        assert!(growing.add_integers(1, &[1, 2, 3]).unwrap_err().to_string().contains("more rows"));
+        growing.add_floats(0, &[0.0]).unwrap();
+        assert!(growing.finish().unwrap_err().to_string().contains("fewer rows"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

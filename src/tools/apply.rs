@@ -1,0 +1,238 @@
+//! `intervene apply`: a specification over a file of inputs.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use burn::tensor::{DType, Tensor, activation};
+
+use super::prepared::{Collected, Place, Prepared};
+use super::spec::Spec;
+use super::{ModelChoice, Opened, label};
+use crate::data::{Inputs, Positions, Tokenised};
+use crate::error::Error;
+use crate::intervenable::{Input, Intervenable, Run};
+use crate::models::LanguageModel;
+use crate::report::Progress;
+use crate::tap::Rows;
+use crate::tensors::{Growing, Numbers};
+
+/// The options of [`apply`].
+#[derive(Clone, Debug, clap::Args)]
+pub struct ApplyOptions {
+    /// The specification: TOML with one [[interventions]] table for each.
+    pub spec: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelChoice,
+    /// JSON lines: {"base": TEXT or token ids, "sources": [TEXT or token ids, …], "positions": …}
+    #[arg(long, value_name = "FILE")]
+    pub inputs: PathBuf,
+    /// The safetensors file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// After which tokens of the base logits are saved: all, last, a number, text:PART; several with commas.
+    #[arg(long, default_value = "last", allow_hyphen_values = true)]
+    pub logits: Positions,
+    /// How many examples the summary shows.
+    #[arg(long, default_value_t = 10)]
+    pub show: usize,
+    /// Inputs that are run together.
+    #[arg(long, default_value_t = 8)]
+    pub batch: usize,
+    /// No progress.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// An example, ready to run.
+struct Example {
+    base: Tokenised,
+    sources: Vec<Tokenised>,
+    places: Vec<Place>,
+    /// The positions whose logits are saved.
+    kept: Vec<usize>,
+}
+
+/// Each group of tensors begins with these two: which example a row is of, and which position (of collected heads:
+/// position after position for each head).
+const INDEX: [&str; 2] = ["example", "position"];
+
+/// Runs a specification over a file of inputs, and writes logits and collected activations into one safetensors file.
+///
+/// `logits` is `[rows, classes]`, f32, with one row per saved position, input after input; `logits.example` and
+/// `logits.position` (i64) tell which is which. Each collecting intervention is a tensor `collected.NUMBER.SITE`,
+/// `[rows, width]`, with an `.example` and a `.position` beside it. The file is read twice, once to check and to count;
+/// no more than one batch is ever in memory. What comes back is the summary: the likeliest next tokens before and after.
+pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
+    if options.batch == 0 {
+        return Err(Error::Invalid("--batch must be at least 1".to_owned()));
+    }
+    let spec = Spec::load(&options.spec)?;
+    let opened = Opened::open(&options.model)?;
+    let prepared = Prepared::new(spec, &opened)?;
+    let collected = prepared.collected();
+    let (examples, rows) = count(&opened, &prepared, &collected, options)?;
+
+    let mut tensors = group("logits", rows[0], opened.model.vocab_size());
+    for (of, rows) in collected.iter().zip(&rows[1..]) {
+        tensors.extend(group(&format!("collected.{}.{}", of.number, of.site), *rows, of.width));
+    }
+    let metadata = [
+        ("format", "pt".to_owned()),
+        ("model", opened.model.identity().to_owned()),
+        ("specification", options.spec.display().to_string()),
+    ];
+    let mut file = Growing::create(&options.out, &tensors, &metadata)?;
+    let mut progress = Progress::new("apply", examples, options.quiet);
+    let intervenable = prepared.intervenable(&opened)?;
+    let mut summary = String::new();
+    let mut inputs = Inputs::open(&options.inputs)?;
+    let mut ahead = None;
+    let mut done = 0;
+    loop {
+        let mut batch: Vec<Example> = Vec::new();
+        while batch.len() < options.batch {
+            let Some(example) =
+                ahead.take().map_or_else(|| next(&opened, &prepared, &mut inputs, options), |e| Ok(Some(e)))?
+            else {
+                break;
+            };
+            let alike = |first: &Example| first.places.iter().zip(&example.places).all(|(a, b)| a.alike(b));
+            if batch.first().is_none_or(alike) {
+                batch.push(example);
+            } else {
+                ahead = Some(example);
+                break;
+            }
+        }
+        if batch.is_empty() {
+            break;
+        }
+        let run = run(&opened, &prepared, &intervenable, &batch)?;
+        write(&batch, &prepared, &collected, done, &run, &mut file)?;
+        if done < options.show {
+            let base = tokens(batch.iter().map(|example| &example.base));
+            let base = Input::tokens(&opened.model, &base, &opened.device)?;
+            let nothing = vec![None; intervenable.sources()];
+            let clean = intervenable.run(&base, &nothing, &vec![None; prepared.spec.interventions.len()])?;
+            for (at, example) in batch.iter().enumerate().take(options.show - done) {
+                let words = |logits: &Tensor<3>| likeliest(&opened, logits, at, example.base.len() - 1);
+                let name = example.base.text().map_or_else(|| format!("{:?}", example.base.tokens()), label);
+                // Writing to a string cannot fail, here and below.
+                let _ = writeln!(summary, "{} {name}", done + at);
+                let _ = writeln!(summary, "    before  {}\n    after   {}", words(&clean.logits), words(&run.logits));
+            }
+        }
+        done += batch.len();
+        progress.advance(done);
+    }
+    file.finish()?;
+    progress.finish();
+    let _ = write!(summary, "{}: {examples} inputs, {} rows of logits", options.out.display(), rows[0]);
+    for (of, rows) in collected.iter().zip(&rows[1..]) {
+        let _ = write!(summary, ", {rows} rows of {}", of.site);
+    }
+    Ok(summary)
+}
+
+fn group(name: &str, rows: usize, width: usize) -> Vec<(String, Numbers, Vec<usize>)> {
+    let index = INDEX.iter().map(|part| (format!("{name}.{part}"), Numbers::I64, vec![rows]));
+    index.chain([(name.to_owned(), Numbers::F32, vec![rows, width])]).collect()
+}
+
+/// The number of inputs, and of rows of logits and of each collected site, every input checked.
+fn count(
+    opened: &Opened,
+    prepared: &Prepared,
+    collected: &[Collected],
+    options: &ApplyOptions,
+) -> Result<(usize, Vec<usize>), Error> {
+    let mut inputs = Inputs::open(&options.inputs)?;
+    let (mut examples, mut rows) = (0, vec![0; 1 + collected.len()]);
+    while let Some(example) = next(opened, prepared, &mut inputs, options)? {
+        examples += 1;
+        rows[0] += example.kept.len();
+        for (of, rows) in collected.iter().zip(&mut rows[1..]) {
+            *rows += prepared.rows(of.number, &example.places[of.number]);
+        }
+    }
+    if examples == 0 {
+        return Err(Error::content(&options.inputs, "holds no input: one line of JSON each is needed"));
+    }
+    Ok((examples, rows))
+}
+
+fn next(
+    opened: &Opened,
+    prepared: &Prepared,
+    inputs: &mut Inputs,
+    options: &ApplyOptions,
+) -> Result<Option<Example>, Error> {
+    let Some(input) = inputs.next().transpose()? else { return Ok(None) };
+    let ready = || {
+        let base = opened.prompt(&input.base)?;
+        let sources = input.sources.iter().map(|source| opened.prompt(source)).collect::<Result<Vec<_>, _>>()?;
+        let places = prepared.places(&input, &base, &sources)?;
+        let kept = options.logits.resolve(&base)?;
+        Ok(Example { base, sources, places, kept })
+    };
+    ready().map(Some).map_err(|error| inputs.wrong(&error))
+}
+
+fn tokens<'a>(prompts: impl Iterator<Item = &'a Tokenised>) -> Vec<Vec<u32>> {
+    prompts.map(|prompt| prompt.tokens().to_vec()).collect()
+}
+
+fn run(opened: &Opened, prepared: &Prepared, intervenable: &Intervenable<'_>, batch: &[Example]) -> Result<Run, Error> {
+    let input = |tokens: Vec<Vec<u32>>| Input::tokens(&opened.model, &tokens, &opened.device);
+    let base = input(tokens(batch.iter().map(|example| &example.base)))?;
+    let source = |number: usize| input(tokens(batch.iter().map(|example| &example.sources[number]))).map(Some);
+    let sources = (0..prepared.sources()).map(source).collect::<Result<Vec<_>, _>>()?;
+    let places: Vec<&[Place]> = batch.iter().map(|example| example.places.as_slice()).collect();
+    intervenable.run(&base, &sources, &prepared.placements(&places))
+}
+
+fn write(
+    batch: &[Example],
+    prepared: &Prepared,
+    collected: &[Collected],
+    first: usize,
+    run: &Run,
+    file: &mut Growing,
+) -> Result<(), Error> {
+    let [_, longest, classes] = run.logits.dims();
+    let mut saved = Vec::new();
+    for (at, Example { kept, .. }) in batch.iter().enumerate() {
+        file.add_integers(0, &vec![(first + at) as i64; kept.len()])?;
+        file.add_integers(1, &kept.iter().map(|position| *position as i64).collect::<Vec<_>>())?;
+        saved.extend(kept.iter().map(|position| at * longest + position));
+    }
+    let logits = run.logits.clone().reshape([1, batch.len() * longest, classes]);
+    file.add_floats(2, &values(Rows::positions(vec![saved])?.gather(logits)))?;
+    for ((which, of), rows) in collected.iter().enumerate().zip(&run.collected) {
+        let group = (INDEX.len() + 1) * (1 + which);
+        for (at, Example { places, .. }) in batch.iter().enumerate() {
+            let place = &places[of.number];
+            let count = prepared.rows(of.number, place);
+            let positions = place.base.iter().cycle().take(count).map(|position| *position as i64);
+            file.add_integers(group, &vec![(first + at) as i64; count])?;
+            file.add_integers(group + 1, &positions.collect::<Vec<_>>())?;
+        }
+        file.add_floats(group + 2, &values(rows.clone()))?;
+    }
+    Ok(())
+}
+
+fn values(tensor: Tensor<3>) -> Vec<f32> {
+    tensor.cast(DType::F32).into_data().iter::<f32>().collect()
+}
+
+/// The three likeliest next tokens after a position, with their probabilities.
+fn likeliest(opened: &Opened, logits: &Tensor<3>, example: usize, position: usize) -> String {
+    let row = logits.clone().narrow(0, example, 1).narrow(1, position, 1).cast(DType::F32);
+    let probabilities = values(activation::softmax(row, 2));
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+    let shown = |token: &usize| format!("`{}` {:.3}", opened.token(*token as u32), probabilities[*token]);
+    order.iter().take(3).map(shown).collect::<Vec<_>>().join("   ")
+}

@@ -1,0 +1,145 @@
+//! `intervene generate`: a prompt gone on with, token by token.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::prepared::Prepared;
+use super::spec::Spec;
+use super::{ModelChoice, Opened};
+use crate::data::{self, Given, TokenStream, Tokenised};
+use crate::error::Error;
+use crate::models::{GenerateOptions, Generation, Sampling};
+use crate::{files, intervenable};
+
+/// The options of [`generate`].
+#[derive(Clone, Debug, clap::Args)]
+pub struct GenerateArguments {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelChoice,
+    /// What is gone on with.
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+    /// At most so many tokens.
+    #[arg(long, default_value_t = 50)]
+    pub max_new_tokens: usize,
+    /// Draws the tokens, more evenly the higher it is; the likeliest is taken without it.
+    #[arg(long)]
+    pub temperature: Option<f64>,
+    /// Draws from the likeliest tokens only, whose probabilities sum up to this.
+    #[arg(long)]
+    pub top_p: Option<f64>,
+    /// The tokens are drawn from it.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Interventions, as `apply` takes them.
+    #[arg(long, value_name = "SPEC")]
+    pub with: Option<PathBuf>,
+    /// What the interventions read, once for each of their sources.
+    #[arg(long, value_name = "TEXT", requires = "with")]
+    pub source: Vec<String>,
+}
+
+/// Writes what a model goes on with into `out`, each piece as soon as its characters are whole, and a line's end.
+///
+/// It ends with the model's end-of-text token, which is not written, or with `max_new_tokens`.
+pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write) -> Result<(), Error> {
+    let sampling = sampling(arguments)?;
+    let spec = arguments.with.as_deref().map(Spec::load).transpose()?;
+    let opened = Opened::open(&arguments.model)?;
+    let prepared = spec.map(|spec| Prepared::new(spec, &opened)).transpose()?;
+    let prompt = opened.text(&arguments.prompt)?;
+    let stop = end_tokens(&opened.folder)?;
+    let ends = stop.clone();
+    let options = GenerateOptions { max_new_tokens: arguments.max_new_tokens, sampling, stop };
+    let prompts = [prompt.tokens().to_vec()];
+    let mut generation = Generation::new(&opened.model, &prompts, options, &opened.device)?;
+    let mut text = TokenStream::after(prompt.tokens(), opened.tokenizer()?);
+    let mut outcome = Ok(());
+    let mut observe = |tokens: &[Option<u32>]| {
+        for token in tokens.iter().flatten().filter(|token| !ends.contains(token)) {
+            if outcome.is_ok() {
+                outcome = text.push(*token).and_then(|piece| show(out, &piece));
+            }
+        }
+    };
+    match &prepared {
+        None => {
+            while let Some(tokens) = generation.step(&mut ())? {
+                observe(&tokens);
+            }
+        }
+        Some(prepared) => intervened(&opened, prepared, arguments, &prompt, generation, &mut observe)?,
+    }
+    outcome?;
+    let rest = text.finish()?;
+    show(out, &format!("{rest}\n"))
+}
+
+fn intervened(
+    opened: &Opened,
+    prepared: &Prepared,
+    arguments: &GenerateArguments,
+    prompt: &Tokenised,
+    generation: Generation<'_>,
+    observe: &mut dyn FnMut(&[Option<u32>]),
+) -> Result<(), Error> {
+    let sources = arguments.source.iter().map(|text| opened.text(text)).collect::<Result<Vec<_>, _>>()?;
+    let base = Given::Text(arguments.prompt.clone());
+    let line = data::Input { base, sources: vec![], positions: None, source_positions: None, subspaces: vec![] };
+    let places = prepared.places(&line, prompt, &sources)?;
+    let input = |source: &Tokenised| {
+        intervenable::Input::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)
+    };
+    let sources = sources.iter().map(input).collect::<Result<Vec<_>, _>>()?;
+    let placements = prepared.placements(&[&places]);
+    prepared.intervenable(opened)?.generate(generation, prepared.spec.during(), &sources, &placements, observe)?;
+    Ok(())
+}
+
+fn show(out: &mut dyn Write, text: &str) -> Result<(), Error> {
+    let shown = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    shown.map_err(|error| Error::Invalid(format!("cannot write the text: {error}")))
+}
+
+fn sampling(arguments: &GenerateArguments) -> Result<Sampling, Error> {
+    let GenerateArguments { temperature, top_p, seed, .. } = *arguments;
+    match temperature {
+        Some(temperature) => Ok(Sampling::Random { temperature, top_p: top_p.unwrap_or(1.0), seed: seed.unwrap_or(0) }),
+        None if top_p.is_some() || seed.is_some() => Err(Error::Invalid(
+            "--top-p and --seed draw tokens: give a --temperature too, 1 for the model's own".to_owned(),
+        )),
+        None => Ok(Sampling::Greedy),
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Ends {
+    #[serde(default)]
+    eos_token_id: Option<OneOrMany>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+/// The tokens that end a text: of generation_config.json where there is one that says so, else of config.json.
+fn end_tokens(folder: &Path) -> Result<Vec<u32>, Error> {
+    for name in ["generation_config.json", "config.json"] {
+        let path = folder.join(name);
+        if !path.is_file() {
+            continue;
+        }
+        match files::read_json::<Ends>(&path)?.eos_token_id {
+            Some(OneOrMany::One(token)) => return Ok(vec![token]),
+            Some(OneOrMany::Many(tokens)) => return Ok(tokens),
+            None => {}
+        }
+    }
+    Ok(Vec::new())
+}

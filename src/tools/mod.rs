@@ -1,0 +1,48 @@
+//! What the command line does with a language model, one file per command.
+//!
+//! Each command is a function of its options and gives back what is to be printed; errors are the library's. The
+//! options are clap's arguments, so the command line's help is their documentation.
+
+mod apply;
+mod collect;
+mod generate;
+mod kept;
+mod opened;
+mod patch;
+mod prepared;
+mod sites;
+mod spec;
+mod trace;
+
+pub use apply::{ApplyOptions, apply};
+pub use collect::{CollectOptions, collect};
+pub use generate::{GenerateArguments, generate};
+pub use kept::Kept;
+pub use opened::{ModelChoice, Opened};
+pub use patch::{PatchOptions, Patched, patch};
+pub use sites::{SitesOptions, sites};
+pub use spec::{Constant, InterventionSpec, Spec};
+pub use trace::{TraceKind, TraceOptions, Traced, trace};
+
+use std::path::Path;
+
+use crate::error::Error;
+
+/// A token as a label: its text, with what would break a line made visible.
+fn label(text: &str) -> String {
+    let shown = text.replace('\n', "\\n").replace('\t', "\\t");
+    match shown.trim() {
+        "" => format!("`{shown}`"),
+        trimmed => trimmed.to_owned(),
+    }
+}
+
+/// A folder for results, made where it is not there.
+fn make_folder(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(Error::file(path, "cannot create the folder"))
+}
+
+/// The token of the highest value; of equal ones the first.
+fn likeliest(values: &[f32]) -> u32 {
+    (0..values.len()).reduce(|best, i| if values[i] > values[best] { i } else { best }).unwrap_or(0) as u32
+}

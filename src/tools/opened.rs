@@ -1,0 +1,118 @@
+//! A model's folder, opened for a command.
+
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::data::{Given, Tokenised, Tokenizer};
+use crate::error::{Error, nearest};
+use crate::models::{Dtype, FrozenModel, LanguageModel, Pretrained, SiteShape};
+use crate::tap::{Component, Site};
+use crate::{device, hub};
+
+/// Which model, where, and in which numbers.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ModelChoice {
+    /// A checkpoint folder: config.json, model.safetensors (or its shards), tokenizer.json.
+    #[arg(long)]
+    pub model: String,
+    /// auto or cpu.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// The model's numbers: f32, bf16, f16, or keep (as the checkpoint has them).
+    #[arg(long, default_value = "f32")]
+    pub dtype: Dtype,
+}
+
+/// A model with what goes with it.
+pub struct Opened {
+    /// The model.
+    pub model: Pretrained,
+    /// The device that it is on.
+    pub device: Device,
+    /// Its folder.
+    pub folder: PathBuf,
+    tokenizer: Option<Tokenizer>,
+}
+
+impl Opened {
+    /// Loads the model, and its tokenizer where there is one.
+    pub fn open(choice: &ModelChoice) -> Result<Self, Error> {
+        let device = device::find(&choice.device)?;
+        let folder = hub::resolve(&choice.model)?;
+        // The small file first: what is wrong with it is said before the large one is read.
+        let tokenizer = folder.join("tokenizer.json").is_file().then(|| Tokenizer::load(&folder)).transpose()?;
+        let model = Pretrained::load(&folder, choice.dtype, &device)?;
+        Ok(Self { model, device, folder, tokenizer })
+    }
+
+    /// The tokenizer; an error where the folder has none.
+    pub fn tokenizer(&self) -> Result<&Tokenizer, Error> {
+        self.tokenizer.as_ref().ok_or_else(|| {
+            Error::content(
+                &self.folder,
+                "has no tokenizer.json, so texts cannot be read: token ids can, from files of inputs",
+            )
+        })
+    }
+
+    /// A text or token ids as a prompt that the model can take.
+    pub fn prompt(&self, text: &Given) -> Result<Tokenised, Error> {
+        let prompt = text.prompt(self.tokenizer.as_ref())?;
+        let vocabulary = self.model.vocab_size();
+        if let Some(token) = prompt.tokens().iter().find(|token| **token as usize >= vocabulary) {
+            return Err(Error::Invalid(format!("token {token} is not in the vocabulary of {vocabulary}")));
+        }
+        if let Some(most) = self.model.max_positions().filter(|most| prompt.len() > *most) {
+            return Err(Error::Invalid(format!("{} tokens are more than the model's {most} positions", prompt.len())));
+        }
+        Ok(prompt)
+    }
+
+    /// A text as a prompt that the model can take.
+    pub fn text(&self, text: &str) -> Result<Tokenised, Error> {
+        self.tokenizer()?;
+        self.prompt(&Given::Text(text.to_owned()))
+    }
+
+    /// A token's text, or its number where there is no tokenizer.
+    #[must_use]
+    pub fn token(&self, token: u32) -> String {
+        self.tokenizer.as_ref().map_or_else(|| token.to_string(), |tokenizer| tokenizer.token(token))
+    }
+
+    /// Prompts as one tensor, padded on the right. # Shapes: output `[batch, longest]`
+    #[must_use]
+    pub fn tokens(&self, prompts: &[&[u32]]) -> Tensor<2, Int> {
+        let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
+        let padded = prompts.iter().flat_map(|prompt| {
+            let padding = std::iter::repeat_n(0, longest - prompt.len());
+            prompt.iter().map(|token| i64::from(*token)).chain(padding)
+        });
+        Tensor::from_data(TensorData::new(padded.collect(), [prompts.len(), longest]), &self.device)
+    }
+
+    /// The columns of a component; an error where the model has none of that name.
+    pub fn shape(&self, component: Component) -> Result<SiteShape, Error> {
+        self.model.site_shape(component).ok_or_else(|| {
+            let there = Component::ALL.into_iter().filter(|known| self.model.site_shape(*known).is_some());
+            Error::Unknown {
+                what: "component of this model",
+                name: component.to_string(),
+                hint: nearest("", there.map(Component::name)),
+            }
+        })
+    }
+
+    /// Is that site there?
+    pub fn check_site(&self, site: Site) -> Result<SiteShape, Error> {
+        let layers = self.model.n_layers();
+        if site.layer >= layers {
+            return Err(Error::Invalid(format!(
+                "{site}: layer {} is not there: the model has {layers} layers, counted from 0",
+                site.layer
+            )));
+        }
+        self.shape(site.component)
+    }
+}

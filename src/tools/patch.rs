@@ -1,0 +1,198 @@
+//! `intervene patch`: activation patching over all layers and positions.
+
+use std::path::PathBuf;
+
+use burn::tensor::{DType, Tensor};
+
+use super::kept::{self, Kept, Start};
+use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use crate::data::Tokenised;
+use crate::error::Error;
+use crate::models::{Context, FrozenModel, LanguageModel};
+use crate::report::{Heatmap, Ink, Progress};
+use crate::tap::{Component, Patch, Rows};
+
+/// The options of [`patch`].
+#[derive(Clone, Debug, clap::Args)]
+pub struct PatchOptions {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelChoice,
+    /// The prompt that is run.
+    #[arg(long, value_name = "TEXT")]
+    pub base: String,
+    /// The prompt whose activations are put into the base's run, of as many tokens.
+    #[arg(long, value_name = "TEXT")]
+    pub source: String,
+    /// What is patched.
+    #[arg(long, default_value = "block_output")]
+    pub component: Component,
+    /// The token that speaks for the source, its leading space included; its likeliest next token by default.
+    #[arg(long, value_name = "TEXT")]
+    pub answer: Option<String>,
+    /// The token that speaks for the base; its likeliest next token by default.
+    #[arg(long, value_name = "TEXT")]
+    pub foil: Option<String>,
+    /// Where patch.png and patch.csv go; none are written without it.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// No progress.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// What [`patch`] found.
+#[derive(Clone, Debug)]
+pub struct Patched {
+    /// Layers by positions: how much of the way from the base's logit difference to the source's.
+    pub heatmap: Heatmap,
+    /// The token that speaks for the source, and the one that speaks for the base.
+    pub answers: (String, String),
+    /// The logit difference of the two, in the source's run and in the base's.
+    pub differences: (f64, f64),
+}
+
+impl Patched {
+    /// For the terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let ((answer, foil), (source, base)) = (&self.answers, self.differences);
+        format!(
+            "logit of `{answer}` less logit of `{foil}`: {base:.3} in the base (0 below), {source:.3} in the source (1 below)\n\n{}",
+            self.heatmap.text(Ink::of_stdout())
+        )
+    }
+}
+
+/// Activation patching (Vig et al. 2020, arXiv 2004.12265; Meng et al. 2022, arXiv 2202.05262): the base is run once for
+/// every layer and position, each time with the source's row of that place in the base's. What is measured is
+///
+/// `(d - d_base) / (d_source - d_base)`, where `d = logit(answer) - logit(foil)` after the last token.
+///
+/// Each of these runs begins at its layer and position, from the states that the base's own run has there.
+pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
+    let component = options.component;
+    if component.is_head() {
+        return Err(Error::Invalid(format!("{component} is one head: patch the whole site, {}", component.site())));
+    }
+    let opened = Opened::open(&options.model)?;
+    opened.shape(component)?;
+    let (base, source) = (opened.text(&options.base)?, opened.text(&options.source)?);
+    same_length(&opened, &base, &source)?;
+    let model = &opened.model;
+
+    let run = |prompt: &Tokenised, component: Component| {
+        let embeddings = model.embed(opened.tokens(&[prompt.tokens()]), &Context::full(1, prompt.len()));
+        let mut rows = Vec::new();
+        let (kept, hidden) = Kept::run(model, embeddings, &mut kept::recorder(component, &mut rows));
+        let last = hidden.narrow(1, prompt.len() - 1, 1);
+        (kept, rows, logits(model.unembed(last).squeeze_dim(1)))
+    };
+    let (_, rows, of_source) = run(&source, component);
+    let (kept, _, of_base) = run(&base, component);
+    let (of_source, of_base) = (&of_source[0], &of_base[0]);
+    let token = |given: &Option<String>, logits: &[f32]| match given {
+        Some(text) => opened.tokenizer()?.single(text),
+        None => Ok(likeliest(logits)),
+    };
+    let (answer, foil) = (token(&options.answer, of_source)?, token(&options.foil, of_base)?);
+    let difference = |logits: &[f32]| f64::from(logits[answer as usize]) - f64::from(logits[foil as usize]);
+    let (d_source, d_base) = (difference(of_source), difference(of_base));
+    let answers = (opened.token(answer), opened.token(foil));
+    check(&answers, answer == foil, d_source - d_base)?;
+
+    let (layers, tokens) = (model.n_layers(), base.len());
+    let mut progress = Progress::new("patch", layers * tokens, options.quiet);
+    let mut values = vec![vec![None; tokens]; layers];
+    let mut done = 0;
+    for (layer, rows) in rows.iter().enumerate() {
+        for positions in kept::batches((0..tokens).collect(), tokens, |position| *position) {
+            let starts: Vec<Start> =
+                positions.iter().map(|position| Start { example: 0, position: *position }).collect();
+            // The output of one block is the input of the next: one layer less to run.
+            let site = match component {
+                Component::BlockOutput if layer + 1 < layers => Component::BlockInput.at(layer + 1),
+                _ => component.at(layer),
+            };
+            let first = Rows::same(starts.len(), &[0])?;
+            let [_, _, width] = rows.dims();
+            let taken = Rows::positions(vec![positions.clone()])?.gather(rows.clone());
+            let taken = taken.reshape([starts.len(), 1, width]).cast(DType::F32);
+            let mut patch = Patch::new(site, first, |_| taken.clone());
+            let patched = logits(kept.logits_from(model, site.layer, &starts, &mut patch)?);
+            patch.finish()?;
+            for (position, logits) in positions.iter().zip(&patched) {
+                values[layer][*position] = Some((difference(logits) - d_base) / (d_source - d_base));
+            }
+            done += starts.len();
+            progress.advance(done);
+        }
+    }
+    progress.finish();
+    let heatmap = Heatmap {
+        title: format!("{component} from the source: 0 as the base, 1 as the source"),
+        row_axis: "layer".to_owned(),
+        column_axis: "position".to_owned(),
+        rows: (0..layers).map(|layer| layer.to_string()).collect(),
+        columns: columns(&opened, &base, &source),
+        values,
+        range: (0.0, 1.0),
+    };
+    if let Some(folder) = &options.out {
+        make_folder(folder)?;
+        heatmap.write_png(&folder.join("patch.png"))?;
+        heatmap.write_csv(&folder.join("patch.csv"))?;
+    }
+    Ok(Patched { heatmap, answers, differences: (d_source, d_base) })
+}
+
+fn same_length(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Result<(), Error> {
+    if base.len() == source.len() {
+        return Ok(());
+    }
+    let shown = |prompt: &Tokenised| {
+        let tokens: Vec<String> = prompt.tokens().iter().map(|token| opened.token(*token)).collect();
+        format!("{} ({})", tokens.len(), tokens.join("|"))
+    };
+    Err(Error::Invalid(format!(
+        "base and source must have as many tokens, one for one; the base has {}, the source {}",
+        shown(base),
+        shown(source)
+    )))
+}
+
+fn check(answers: &(String, String), same: bool, span: f64) -> Result<(), Error> {
+    if same {
+        return Err(Error::Invalid(format!(
+            "base and source have the same answer, `{}`: name two different tokens with --answer and --foil",
+            answers.0
+        )));
+    }
+    if !span.is_finite() || span.abs() < 1e-6 {
+        return Err(Error::Invalid(format!(
+            "the logit difference of `{}` and `{}` is the same in the base and in the source: there is nothing to trace",
+            answers.0, answers.1
+        )));
+    }
+    Ok(())
+}
+
+/// The base's tokens with their positions, the source's beside them where they differ.
+fn columns(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Vec<String> {
+    let name = |(at, (base, source)): (usize, (&u32, &u32))| {
+        let base_label = label(&opened.token(*base));
+        if base == source {
+            format!("{at} {base_label}")
+        } else {
+            format!("{at} {base_label}/{}", label(&opened.token(*source)))
+        }
+    };
+    base.tokens().iter().zip(source.tokens()).enumerate().map(name).collect()
+}
+
+/// Logits on the host. # Shapes: `[batch, classes]`
+fn logits(logits: Tensor<2>) -> Vec<Vec<f32>> {
+    let [_, classes] = logits.dims();
+    let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
+    values.chunks_exact(classes).map(<[f32]>::to_vec).collect()
+}

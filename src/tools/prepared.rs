@@ -1,0 +1,295 @@
+//! A specification on a model: its operations loaded, its sites checked, its positions found.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use safetensors::SafeTensors;
+
+use super::Opened;
+use super::spec::{Constant, InterventionSpec, Spec};
+use crate::data::{Input, Positions, Tokenised};
+use crate::error::Error;
+use crate::files;
+use crate::intervenable::{Intervenable, Layout, Order, Placement, Representation, Units};
+use crate::interventions::{AnyIntervention, Intervention, Kind, Needs, Noise, Partition, Subspace, constant_source};
+use crate::models::SiteShape;
+use crate::tap::Site;
+use crate::tensors::Tensors;
+
+/// A specification that fits a model.
+pub(super) struct Prepared {
+    pub spec: Spec,
+    representations: Vec<Representation>,
+    operations: Vec<AnyIntervention>,
+    shapes: Vec<SiteShape>,
+    heads: Vec<Option<Vec<usize>>>,
+}
+
+/// Where one intervention acts in one example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub base: Vec<usize>,
+    pub source: Option<Vec<usize>>,
+    pub subspace: Option<Vec<usize>>,
+}
+
+impl Place {
+    /// Examples can be run together when all their places are of a kind.
+    pub fn alike(&self, other: &Self) -> bool {
+        let kind = |place: &Self| (place.base.len(), place.source.as_ref().map(Vec::len), place.subspace.is_some());
+        kind(self) == kind(other)
+    }
+}
+
+/// Rows that an intervention collects of one example: how many, and how wide.
+pub(super) struct Collected {
+    pub number: usize,
+    pub site: Site,
+    pub width: usize,
+}
+
+impl Prepared {
+    /// Loads and checks everything that can be checked without inputs.
+    pub fn new(spec: Spec, opened: &Opened) -> Result<Self, Error> {
+        let mut this = Self { spec, representations: vec![], operations: vec![], shapes: vec![], heads: vec![] };
+        let mut links: BTreeMap<String, usize> = BTreeMap::new();
+        let mut random = ChaCha8Rng::seed_from_u64(this.spec.seed);
+        for (number, one) in this.spec.interventions.iter().enumerate() {
+            let at = |key: &'static str| {
+                let spec = &this.spec;
+                move |error: Error| spec.wrong(number, key, &error)
+            };
+            let site: Site = one.site.parse().map_err(at("site"))?;
+            let shape = opened.check_site(site).map_err(at("site"))?;
+            let heads = heads(one, site, shape).map_err(at("heads"))?;
+            let width = shape.heads.filter(|_| heads.is_some()).map_or(shape.width, |heads| shape.width / heads);
+            let operation = match one.link.as_ref().and_then(|link| links.get(link)) {
+                Some(shared) => *shared,
+                None => {
+                    let made = operation(&this.spec, one, width, &mut random, &opened.device);
+                    this.operations.push(made.map_err(at(if one.weights.is_some() { "weights" } else { "kind" }))?);
+                    this.operations.len() - 1
+                }
+            };
+            if let Some(link) = &one.link {
+                links.insert(link.clone(), operation);
+            }
+            let constant = one.constant.as_ref().map(|given| constant(&this.spec, given, width, one, &opened.device));
+            let constant = constant.transpose().map_err(at("constant"))?;
+            let reads = one.kind.needs() == Needs::Source;
+            if constant.is_some() && (!reads || one.source.is_some()) {
+                let problem =
+                    if reads { "`source` and `constant` exclude each other" } else { "this kind reads no source" };
+                return Err(at("constant")(Error::Invalid(problem.to_owned())));
+            }
+            let source = one.source.or((reads && constant.is_none()).then_some(0));
+            if let Some(members) = &one.subspace {
+                let known = subspace(one, members).map_err(at("subspace"))?;
+                let space = this.operations[operation].space(width);
+                Subspace::Same(known).mask(space, 1, &opened.device).map_err(at("subspace"))?;
+            }
+            let layout = one.layout();
+            if one.kind == Kind::Collect && one.subspace.is_some() && layout == Layout::Concatenated {
+                let problem = "a subspace of one long row is not collected: collect the rows";
+                return Err(at("subspace")(Error::Invalid(problem.to_owned())));
+            }
+            this.representations.push(Representation { site, operation, source, constant, layout, input: None });
+            this.shapes.push(shape);
+            this.heads.push(heads);
+        }
+        this.intervenable(opened)?;
+        Ok(this)
+    }
+
+    /// The specification in the model.
+    pub fn intervenable<'a>(&'a self, opened: &'a Opened) -> Result<Intervenable<'a>, Error> {
+        let operations = self.operations.iter().map(|operation| operation as _).collect();
+        Intervenable::new(&opened.model, self.representations.clone(), operations, self.spec.order())
+    }
+
+    /// How many sources an example has.
+    pub fn sources(&self) -> usize {
+        self.representations.iter().filter_map(|of| of.source).max().map_or(0, |last| last + 1)
+    }
+
+    /// The places of one example.
+    pub fn places(&self, line: &Input, base: &Tokenised, sources: &[Tokenised]) -> Result<Vec<Place>, Error> {
+        let needed = self.sources();
+        if sources.len() != needed {
+            return Err(Error::Invalid(format!(
+                "the specification reads {needed} sources, {} are given",
+                sources.len()
+            )));
+        }
+        let count = self.representations.len();
+        if ![0, count].contains(&line.subspaces.len()) {
+            return Err(Error::Invalid(format!("{} subspaces for {count} interventions", line.subspaces.len())));
+        }
+        let default = Positions::last();
+        let place = |(number, one): (usize, &InterventionSpec)| {
+            let of = &self.representations[number];
+            // In a serial order an intervention acts on the run after its source's.
+            let target = match (self.spec.order(), of.source) {
+                (Order::Serial, Some(source)) => sources.get(source + 1).unwrap_or(base),
+                _ => base,
+            };
+            let positions = one.positions.as_ref().or(line.positions.as_ref()).unwrap_or(&default);
+            let from = one.source_positions.as_ref().or(line.source_positions.as_ref()).unwrap_or(positions);
+            let read = of.source.filter(|_| one.kind.needs() == Needs::Source).map(|source| &sources[source]);
+            let source = read.map(|source| from.resolve(source)).transpose();
+            let own = line.subspaces.get(number).cloned().flatten();
+            if own.is_some() && one.kind == Kind::Collect {
+                let problem = "what is collected is as wide for all lines: give its subspace in the specification";
+                return Err(Error::Invalid(problem.to_owned()));
+            }
+            let subspace = own.as_ref().or(one.subspace.as_ref()).map(|members| subspace(one, members)).transpose();
+            Ok(Place { base: positions.resolve(target)?, source: source?, subspace: subspace? })
+        };
+        let named = |(number, one): (usize, &InterventionSpec)| {
+            let with_number = |error: Error| Error::Invalid(format!("intervention {number} at {}: {error}", one.site));
+            place((number, one)).map_err(with_number)
+        };
+        self.spec.interventions.iter().enumerate().map(named).collect()
+    }
+
+    /// The placements of examples whose places are alike.
+    pub fn placements(&self, examples: &[&[Place]]) -> Vec<Option<Placement>> {
+        let units = |number: usize, positions: Vec<Vec<usize>>| match &self.heads[number] {
+            Some(heads) => Units::head_positions(heads.clone(), positions),
+            None => Units::positions(positions),
+        };
+        let of = |number: usize| {
+            let each = |get: &dyn Fn(&Place) -> Option<Vec<usize>>| -> Option<Vec<Vec<usize>>> {
+                examples.iter().map(|places| get(&places[number])).collect()
+            };
+            let base = each(&|place| Some(place.base.clone())).unwrap_or_default();
+            Some(Placement {
+                base: units(number, base),
+                source: each(&|place| place.source.clone()).map(|source| units(number, source)),
+                subspace: each(&|place| place.subspace.clone()).map(|lists| match &self.spec.interventions[number] {
+                    one if one.kind == Kind::Collect => Subspace::Same(lists[0].clone()),
+                    _ => Subspace::PerExample(lists),
+                }),
+            })
+        };
+        (0..self.representations.len()).map(of).collect()
+    }
+
+    /// What is collected, in the order in which a run gives it.
+    pub fn collected(&self) -> Vec<Collected> {
+        let collects = |(number, one): (usize, &InterventionSpec)| {
+            let heads = self.heads[number].as_ref();
+            let unit = self.shapes[number].heads.filter(|_| heads.is_some());
+            let width = unit.map_or(self.shapes[number].width, |heads| self.shapes[number].width / heads);
+            let width = one.subspace.as_ref().and_then(|given| subspace(one, given).ok()).map_or(width, |s| s.len());
+            (one.kind == Kind::Collect).then(|| Collected { number, site: self.representations[number].site, width })
+        };
+        self.spec.interventions.iter().enumerate().filter_map(collects).collect()
+    }
+
+    /// How many rows the `number`-th intervention collects at a place.
+    pub fn rows(&self, number: usize, place: &Place) -> usize {
+        place.base.len() * self.heads[number].as_ref().map_or(1, Vec::len)
+    }
+}
+
+/// The columns that members of a subspace stand for.
+fn subspace(one: &InterventionSpec, members: &[usize]) -> Result<Vec<usize>, Error> {
+    match &one.partition {
+        None => Ok(members.to_vec()),
+        Some(parts) => match Partition::pyvene(parts).same(members)? {
+            Subspace::Same(columns) => Ok(columns),
+            Subspace::PerExample(lists) => Ok(lists.concat()),
+        },
+    }
+}
+
+fn heads(one: &InterventionSpec, site: Site, shape: SiteShape) -> Result<Option<Vec<usize>>, Error> {
+    let there = shape.heads.filter(|_| site.component.is_head());
+    match (there, &one.heads) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Error::Invalid(format!("{site} is a whole site: heads go with head_ components"))),
+        (Some(there), None) => Ok(Some((0..there).collect())),
+        (Some(there), Some(heads)) => match heads.iter().find(|head| **head >= there) {
+            Some(head) => {
+                Err(Error::Rows(format!("head {head} is not there: the site has {there} heads, counted from 0")))
+            }
+            None if heads.is_empty() => Err(Error::Rows("no heads: at least one is needed".to_owned())),
+            None => Ok(Some(heads.clone())),
+        },
+    }
+}
+
+fn operation(
+    spec: &Spec,
+    one: &InterventionSpec,
+    width: usize,
+    random: &mut ChaCha8Rng,
+    device: &Device,
+) -> Result<AnyIntervention, Error> {
+    let kind = one.kind;
+    if let Some(path) = &one.weights {
+        return AnyIntervention::from_tensors(kind, &read(&spec.path(path))?, None, device);
+    }
+    match kind {
+        Kind::Noise => Ok(AnyIntervention::Noise(Noise::gaussian(1, width, one.level, random, device))),
+        Kind::Vanilla | Kind::Zero | Kind::Collect | Kind::Addition | Kind::Subtraction | Kind::Skip => {
+            AnyIntervention::fresh(kind, width, None, None, random, device)
+        }
+        Kind::RotatedSpace | Kind::LowRankRotatedSpace if one.rank.is_some() => {
+            AnyIntervention::fresh(kind, width, one.rank, None, random, device)
+        }
+        _ => Err(Error::Invalid(format!(
+            "{kind} needs its tensors: weights = \"FILE.safetensors\"{}",
+            if matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
+                ", or a rank to draw a random one"
+            } else {
+                ""
+            }
+        ))),
+    }
+}
+
+fn constant(
+    spec: &Spec,
+    given: &Constant,
+    width: usize,
+    one: &InterventionSpec,
+    device: &Device,
+) -> Result<Tensor<1>, Error> {
+    let row: Tensor<1> = match given {
+        Constant::Values(values) => {
+            Tensor::from_data(TensorData::new(values.clone(), [values.len()]), (device, DType::F32))
+        }
+        Constant::File { file, tensor } => {
+            let path = spec.path(file);
+            Tensors::read(&path)?.get(tensor, [0], device).map_err(|error| Error::content(&path, error.to_string()))?
+        }
+    };
+    // Of one long row only a run knows the width.
+    let seen = if one.layout() == Layout::Concatenated { row.dims()[0] } else { width };
+    constant_source(&row, [1, 1, seen])?;
+    Ok(row)
+}
+
+/// All tensors of a safetensors file whose numbers burn knows.
+fn read(path: &Path) -> Result<crate::interventions::Tensors, Error> {
+    let bytes = files::read(path)?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|error| Error::content(path, format!("not a whole safetensors file: {error}")))?;
+    let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+        let dtype = match view.dtype() {
+            safetensors::Dtype::F64 => DType::F64,
+            safetensors::Dtype::F32 => DType::F32,
+            safetensors::Dtype::F16 => DType::F16,
+            safetensors::Dtype::BF16 => DType::BF16,
+            safetensors::Dtype::I64 => DType::I64,
+            other => return Err(Error::content(path, format!("{name} is {other:?}; floats are needed"))),
+        };
+        Ok((name, TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)))
+    };
+    file.tensors().into_iter().map(tensor).collect()
+}

@@ -1,0 +1,312 @@
+//! `intervene trace`: causal tracing.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use burn::tensor::{DType, Tensor, TensorData, activation};
+use clap::ValueEnum;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::kept::{self, Kept, Start};
+use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use crate::data::Tokenised;
+use crate::error::Error;
+use crate::models::{Context, FrozenModel, LanguageModel};
+use crate::orthogonal::gaussian;
+use crate::report::{Heatmap, Ink, Progress};
+use crate::tap::{Component, Patch, Rows, Site, Tap};
+
+/// What is restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceKind {
+    /// The state after one layer.
+    States,
+    /// The outputs of a window of MLPs.
+    Mlp,
+    /// The outputs of a window of attentions.
+    Attention,
+    /// The three of them, one after the other.
+    All,
+}
+
+/// The file's name, the component, and whether a window of layers is restored.
+type Part = (&'static str, Component, bool);
+
+impl TraceKind {
+    fn parts(self) -> &'static [Part] {
+        const STATES: Part = ("states", Component::BlockOutput, false);
+        const MLP: Part = ("mlp", Component::MlpOutput, true);
+        const ATTENTION: Part = ("attention", Component::AttentionOutput, true);
+        match self {
+            Self::States => &[STATES],
+            Self::Mlp => &[MLP],
+            Self::Attention => &[ATTENTION],
+            Self::All => &[STATES, MLP, ATTENTION],
+        }
+    }
+}
+
+/// The options of [`trace`].
+#[derive(Clone, Debug, clap::Args)]
+pub struct TraceOptions {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelChoice,
+    /// The prompt, up to the answer.
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+    /// The part of the prompt whose embeddings are noised.
+    #[arg(long, value_name = "TEXT")]
+    pub subject: String,
+    /// The correct answer, its leading space included; the model's likeliest next token by default.
+    #[arg(long, value_name = "TEXT")]
+    pub answer: Option<String>,
+    /// Draws of the noise.
+    #[arg(long, default_value_t = 10)]
+    pub samples: usize,
+    /// The noise's standard deviation, in standard deviations of the embeddings.
+    #[arg(long, default_value_t = 3.0)]
+    pub noise: f64,
+    /// How many layers' MLPs or attentions are restored together.
+    #[arg(long, default_value_t = 10)]
+    pub window: usize,
+    /// What is restored.
+    #[arg(long, value_enum, default_value = "all")]
+    pub kind: TraceKind,
+    /// The noise is drawn from it.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Where trace_states.png and .csv, trace_mlp and trace_attention go; none are written without it.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// No progress.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// What [`trace`] found.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// The token whose probability is followed.
+    pub answer: String,
+    /// Its probability in the clean run, and the mean of the corrupted ones.
+    pub probabilities: (f64, f64),
+    /// The standard deviation of the noise.
+    pub noise: f64,
+    /// Layers by positions: its mean probability with that place restored.
+    pub heatmaps: Vec<Heatmap>,
+}
+
+impl Traced {
+    /// For the terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (clean, corrupted) = self.probabilities;
+        let maps: Vec<String> = self.heatmaps.iter().map(|map| map.text(Ink::of_stdout())).collect();
+        format!(
+            "probability of `{}`: {clean:.4} clean, {corrupted:.4} corrupted (noise {:.4}); * marks the subject\n\n{}",
+            self.answer,
+            self.noise,
+            maps.join("\n")
+        )
+    }
+}
+
+/// Causal tracing (Meng et al. 2022, arXiv 2202.05262): the subject's embeddings are noised, `e + ν`, `ν ~ N(0, s²)`,
+/// and then what the clean run had in one place is put back: the state after one layer, or the outputs of the MLPs or
+/// attentions of a window of layers, `layer - ⌊w/2⌋` up to and without `layer + ⌈w/2⌉`. What is measured is the
+/// probability of the answer, averaged over the draws of the noise.
+///
+/// `s` is a multiple of the root mean square, over the columns, of the standard deviation that the vocabulary's
+/// embeddings have there. The noise of a seed is the same on each device.
+pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
+    if options.samples == 0 || options.window == 0 || !(options.noise > 0.0 && options.noise.is_finite()) {
+        return Err(Error::Invalid("--samples and --window must be at least 1, --noise a number over 0".to_owned()));
+    }
+    let opened = Opened::open(&options.model)?;
+    let prompt = opened.text(&options.prompt)?;
+    let subject = prompt.positions(&options.subject, 0)?;
+    let given = options.answer.as_ref().map(|text| opened.tokenizer()?.single(text)).transpose()?;
+    let model = &opened.model;
+    let (layers, tokens) = (model.n_layers(), prompt.len());
+
+    let embeddings = model.embed(opened.tokens(&[prompt.tokens()]), &Context::full(1, tokens));
+    let parts = options.kind.parts();
+    let mut clean: Vec<Vec<Tensor<3>>> = vec![Vec::new(); parts.len()];
+    let mut record = |site: Site, activation: Tensor<3>| {
+        for ((_, component, _), kept) in parts.iter().zip(&mut clean) {
+            if site.component == *component {
+                kept.push(activation.clone());
+            }
+        }
+        activation
+    };
+    let (_, hidden) = Kept::run(model, embeddings.clone(), &mut record);
+    let after = probabilities(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1));
+    let answer = given.unwrap_or_else(|| likeliest(&after));
+    let p_clean = f64::from(after[answer as usize]);
+
+    let noise = options.noise * deviation(&opened);
+    let corrupted = corrupt(embeddings, subject.clone(), noise, options)?;
+    let (kept, hidden) = Kept::run(model, corrupted, &mut ());
+    let of_draws = of_answer(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
+    let p_corrupted = of_draws.iter().sum::<f64>() / of_draws.len() as f64;
+
+    let corrupted = Corrupted { opened: &opened, kept, subject, answer, mean: p_corrupted, options };
+    let mut progress = Progress::new("trace", parts.len() * layers, options.quiet);
+    let mut heatmaps = Vec::new();
+    for (part, (kind, clean)) in parts.iter().zip(&clean).enumerate() {
+        let values = corrupted.restored(kind, clean, &mut |layer| progress.advance(part * layers + layer + 1))?;
+        let (name, component, windowed) = kind;
+        let title = if *windowed {
+            format!("p(answer) with {} layers of {component} restored", options.window)
+        } else {
+            format!("p(answer) with {component} restored")
+        };
+        let highest = values.iter().flatten().flatten().copied().fold(p_clean, f64::max);
+        let heatmap = Heatmap {
+            title,
+            row_axis: "layer".to_owned(),
+            column_axis: "restored position".to_owned(),
+            rows: (0..layers).map(|layer| layer.to_string()).collect(),
+            columns: columns(&opened, &prompt, &corrupted.subject),
+            values,
+            range: (p_corrupted.min(p_clean), highest),
+        };
+        if let Some(folder) = &options.out {
+            make_folder(folder)?;
+            heatmap.write_png(&folder.join(format!("trace_{name}.png")))?;
+            heatmap.write_csv(&folder.join(format!("trace_{name}.csv")))?;
+        }
+        heatmaps.push(heatmap);
+    }
+    progress.finish();
+    Ok(Traced { answer: opened.token(answer), probabilities: (p_clean, p_corrupted), noise, heatmaps })
+}
+
+/// The corrupted runs, one for each draw of the noise.
+struct Corrupted<'a> {
+    opened: &'a Opened,
+    kept: Kept,
+    subject: Range<usize>,
+    answer: u32,
+    /// The mean probability of the answer.
+    mean: f64,
+    options: &'a TraceOptions,
+}
+
+impl Corrupted<'_> {
+    /// The mean probability of the answer for each layer and position that is restored from `clean[layer]`.
+    fn restored(
+        &self,
+        (_, component, windowed): &Part,
+        clean: &[Tensor<3>],
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<Option<f64>>>, Error> {
+        let (layers, tokens) = (clean.len(), self.kept.tokens());
+        let TraceOptions { samples, window, .. } = *self.options;
+        let mut values = Vec::with_capacity(layers);
+        for layer in 0..layers {
+            let restored = if *windowed {
+                layer.saturating_sub(window / 2)..layers.min(layer + window.div_ceil(2))
+            } else {
+                layer..layer + 1
+            };
+            // Before the subject nothing is corrupted, so nothing is restored.
+            let mut row = vec![Some(self.mean); tokens];
+            let mut sums = vec![0.0; tokens];
+            let starts = (self.subject.start..tokens)
+                .flat_map(|position| (0..samples).map(move |example| Start { example, position }));
+            for starts in kept::batches(starts.collect(), tokens, |start| start.position) {
+                let positions: Vec<usize> = starts.iter().map(|start| start.position).collect();
+                let restore = |layer: usize| restoring(&clean[layer], component.at(layer), &positions);
+                let mut patches = restored.clone().map(restore).collect::<Result<Vec<Patch<'_>>, Error>>()?;
+                let mut tap = |site: Site, x: Tensor<3>| patches.iter_mut().fold(x, |x, patch| patch.visit(site, x));
+                let logits = self.kept.logits_from(&self.opened.model, restored.start, &starts, &mut tap)?;
+                patches.into_iter().try_for_each(Patch::finish)?;
+                starts.iter().zip(of_answer(logits, self.answer)).for_each(|(start, p)| sums[start.position] += p);
+            }
+            for position in self.subject.start..tokens {
+                row[position] = Some(sums[position] / samples as f64);
+            }
+            values.push(row);
+            done(layer);
+        }
+        Ok(values)
+    }
+}
+
+/// Puts the clean run's row of its own position into the first row of each tail.
+fn restoring(clean: &Tensor<3>, site: Site, positions: &[usize]) -> Result<Patch<'static>, Error> {
+    let [_, _, width] = clean.dims();
+    let rows = Rows::positions(vec![positions.to_vec()])?.gather(clean.clone());
+    let rows = rows.reshape([positions.len(), 1, width]).cast(DType::F32);
+    Ok(Patch::new(site, Rows::same(positions.len(), &[0])?, move |_| rows.clone()))
+}
+
+/// The embeddings once per draw, noised where the subject is. # Shapes: `[1, seq, d_model]` to `[samples, seq, d_model]`
+fn corrupt(
+    embeddings: Tensor<3>,
+    subject: Range<usize>,
+    noise: f64,
+    options: &TraceOptions,
+) -> Result<Tensor<3>, Error> {
+    let [_, _, width] = embeddings.dims();
+    let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+    let shape = [options.samples, subject.len(), width];
+    let drawn = gaussian(shape.iter().product(), &mut random);
+    let drawn = TensorData::new(drawn.into_iter().map(|x| (x * noise) as f32).collect::<Vec<_>>(), shape);
+    let dtype = embeddings.dtype();
+    let drawn = Tensor::<3>::from_data(drawn, (&embeddings.device(), DType::F32)).cast(dtype);
+    let embeddings = embeddings.repeat_dim(0, options.samples);
+    let rows = Rows::same(options.samples, &subject.collect::<Vec<_>>())?;
+    Ok(rows.scatter(embeddings.clone(), rows.gather(embeddings) + drawn))
+}
+
+/// The root mean square, over the columns, of the standard deviation of the vocabulary's embeddings. Learned positions
+/// move all of them alike, so they do not count.
+fn deviation(opened: &Opened) -> f64 {
+    const CHUNK: u32 = 4096;
+    let model = &opened.model;
+    let vocabulary = model.vocab_size() as u32;
+    let embed = |tokens: Vec<u32>| {
+        let prompts: Vec<&[u32]> = tokens.chunks_exact(1).collect();
+        let embedded = model.embed(opened.tokens(&prompts), &Context::full(prompts.len(), 1));
+        embedded.cast(DType::F32) // [tokens, 1, d_model]
+    };
+    let reference = embed(vec![0]);
+    let [_, _, width] = reference.dims();
+    let (mut sums, mut squares) = (vec![0.0; width], vec![0.0; width]);
+    let add = |to: &mut Vec<f64>, rows: Tensor<3>| {
+        let sums = rows.sum_dim(0).into_data();
+        to.iter_mut().zip(sums.iter::<f64>()).for_each(|(to, sum)| *to += sum);
+    };
+    for first in (0..vocabulary).step_by(CHUNK as usize) {
+        let rows = embed((first..vocabulary.min(first + CHUNK)).collect()) - reference.clone();
+        add(&mut sums, rows.clone());
+        add(&mut squares, rows.clone() * rows);
+    }
+    let n = f64::from(vocabulary);
+    let variance = sums.iter().zip(&squares).map(|(sum, square)| square / n - (sum / n).powi(2)).sum::<f64>();
+    (variance / width as f64).max(0.0).sqrt()
+}
+
+/// The answer's probability in each run. # Shapes: `[batch, classes]`
+fn of_answer(logits: Tensor<2>, answer: u32) -> Vec<f64> {
+    let [_, classes] = logits.dims();
+    probabilities(logits).chunks_exact(classes).map(|row| f64::from(row[answer as usize])).collect()
+}
+
+/// # Shapes: `[batch, classes]`
+fn probabilities(logits: Tensor<2>) -> Vec<f32> {
+    activation::softmax(logits.cast(DType::F32), 1).into_data().iter::<f32>().collect()
+}
+
+fn columns(opened: &Opened, prompt: &Tokenised, subject: &Range<usize>) -> Vec<String> {
+    let name = |(at, token): (usize, &u32)| {
+        let mark = if subject.contains(&at) { "*" } else { "" };
+        format!("{at} {}{mark}", label(&opened.token(*token)))
+    };
+    prompt.tokens().iter().enumerate().map(name).collect()
+}
