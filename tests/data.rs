@@ -269,12 +269,7 @@ fn malformed_parquet_says_what_would_be_right() {
 #[test]
 fn examples_show_what_is_intervened_on() {
     let tokenizer = tokenizer();
-    let row = line(&GOOD.replace("because\"", "because\", \"base_answer\": \" he\"").replacen(
-        ", \"base_answer\": \" he\"",
-        "",
-        1,
-    ))
-    .unwrap();
+    let row = line(&GOOD.replacen('{', "{\"base_answer\": \" he\", ", 1)).unwrap();
     let pair = Encoder::new(&tokenizer, slot("span", Take::All)).pair(&row).unwrap();
     let expected = "base    Yesterday, [Bob] left because\nsource  Yesterday,[ Ann] left because\nlabel   ` she` (the base's own: ` he`)\n";
     assert_eq!(data::show(&pair, &tokenizer, Marks::Brackets), expected);
@@ -284,7 +279,7 @@ fn examples_show_what_is_intervened_on() {
     let pair = Encoder::new(&tokenizer, Position::default()).pair(&row).unwrap();
     assert_eq!(
         data::show(&pair, &tokenizer, Marks::Brackets),
-        "base    [n]aïve\\n?\nsource  naïve\\n[!]\nlabel   ` he`\n"
+        "base    [na]ïve\\n?\nsource  naïve\\n[!]\nlabel   ` he`\n"
     );
 }
 
