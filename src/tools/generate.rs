@@ -34,9 +34,15 @@ pub struct GenerateArguments {
     /// The tokens are drawn from it.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Interventions, as `apply` takes them.
-    #[arg(long, value_name = "SPEC")]
+    /// Interventions: a specification as `apply` takes it, or a run folder.
+    #[arg(long, value_name = "SPEC_OR_RUN")]
     pub with: Option<PathBuf>,
+    /// Which tokens of the prompt are edited, where `--with` does not say: `last`, `3`, `text:John`.
+    #[arg(long, value_name = "POSITIONS", requires = "with")]
+    pub at: Option<data::Positions>,
+    /// Which tokens of the sources are read; the same by default.
+    #[arg(long, value_name = "POSITIONS", requires = "with")]
+    pub source_at: Option<data::Positions>,
     /// What the interventions read, once for each of their sources.
     #[arg(long, value_name = "TEXT", requires = "with")]
     pub source: Vec<String>,
@@ -47,7 +53,7 @@ pub struct GenerateArguments {
 /// It ends with the model's end-of-text token, which is not written, or with `max_new_tokens`.
 pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write) -> Result<(), Error> {
     let sampling = sampling(arguments)?;
-    let spec = arguments.with.as_deref().map(Spec::load).transpose()?;
+    let spec = arguments.with.as_deref().map(Spec::open).transpose()?;
     let opened = Opened::open(&arguments.model)?;
     let prepared = spec.map(|spec| Prepared::new(spec, &opened)).transpose()?;
     let prompt = opened.text(&arguments.prompt)?;
@@ -88,7 +94,8 @@ fn intervened(
 ) -> Result<(), Error> {
     let sources = arguments.source.iter().map(|text| opened.text(text)).collect::<Result<Vec<_>, _>>()?;
     let base = Given::Text(arguments.prompt.clone());
-    let line = data::Input { base, sources: vec![], positions: None, source_positions: None, subspaces: vec![] };
+    let (positions, source_positions) = (arguments.at.clone(), arguments.source_at.clone());
+    let line = data::Input { base, sources: vec![], positions, source_positions, subspaces: vec![] };
     let places = prepared.places(&line, prompt, &sources)?;
     let input = |source: &Tokenised| {
         intervenable::Input::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)

@@ -5,6 +5,7 @@
 
 mod apply;
 mod collect;
+mod found;
 mod generate;
 mod kept;
 mod opened;

@@ -129,7 +129,11 @@ enum UnitsName {
 impl Spec {
     /// Reads a file.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = files::read_text(path)?;
+        Self::parse(files::read_text(path)?, path)
+    }
+
+    /// Reads a text; `path` names it in messages, and other files are looked for beside it.
+    pub(super) fn parse(text: String, path: &Path) -> Result<Self, Error> {
         let mut spec: Self = places::parse(&text, path)?;
         if spec.interventions.is_empty() {
             return Err(Error::content(path, "has no [[interventions]]: at least one is needed"));
