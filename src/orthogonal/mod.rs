@@ -12,6 +12,8 @@ mod householder;
 mod manifold;
 mod matrix_exp;
 mod rotation;
+mod square;
+mod tall;
 
 pub use cayley::cayley;
 pub use householder::householder;
