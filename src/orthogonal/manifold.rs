@@ -8,18 +8,21 @@ use super::{square, tall};
 /// Adam on matrices with orthonormal columns: the parameter is R itself, `[width, rank]`, or a batch of them,
 /// `[n, width, rank]`.
 ///
-/// Adam's moments are kept, elementwise, of the gradient's coordinates in the tangent space at R; the step goes along
-/// their direction and is then put back onto the manifold. Both halves depend on R's shape:
+/// With `P(X) = X − R sym(RᵀX)`, the projection onto the tangent space at R, and the Euclidean gradient G: Adam's moments
+/// are kept, elementwise, of `P(G)`; the step goes along the projection of their direction, and is then put back onto the
+/// manifold, in a way that depends on R's shape:
 ///
-/// | | coordinates of the gradient G | back onto the manifold | products |
+/// | | the tangent space | back onto the manifold | products, `P(G)` included |
 /// |---|---|---|---|
-/// | square | the skew `RᵀG − GᵀR` | `R q(−lr D)`, q a polynomial that maps skew to orthogonal | 4 of `width³` |
-/// | tall | `P(G) = G − R sym(RᵀG)` | the polar factor of `R − lr P(D)` | 6 of `width · rank²`, 2 of `rank³` |
+/// | square | `R S`, S skew | `R q(S)`, q a polynomial that maps skew to orthogonal | 6 of `width³` |
+/// | tall | `P(X)` | the polar factor of `R − lr P(D)` | 6 of `width · rank²`, 2 of `rank³` |
 ///
-/// Of a square R the coordinates are those of PyTorch's `matrix_exp` parametrisation at its starting point, and their
-/// direction is skew, thus tangent, by itself; so learning rates mean what they mean there. Nothing is inverted,
-/// nothing goes through autodiff, nothing is read back from the device, and rounding errors are corrected and not
-/// gathered. A step that is too long for the polynomials is shortened.
+/// Nothing is inverted, nothing goes through autodiff, nothing is read back from the device, and rounding errors are
+/// corrected and not gathered. A step that is too long for the polynomials is shortened.
+///
+/// Moments of a square R's S itself would need two products less, but the search is slower then, and ends at a higher
+/// loss: on the equality network at 1e-2 after 60 steps 0.17, 0.27 and 0.21 against 0.14, 0.21 and 0.17, and after 2,000
+/// 0.079, 0.083 and 0.078 against 0.078, 0.080 and 0.077.
 ///
 /// # Why not the Newton-Schulz iteration
 /// How many times `R ← 1.5 R − 0.5 R RᵀR` is needed depends on the spectrum of the step, not on its length alone, and
@@ -53,8 +56,7 @@ impl Optimizer for StiefelAdam {
         gradient: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        let is_square = r.dims()[D - 2] == r.dims()[D - 1];
-        let gradient = if is_square { square::coordinates(&r, gradient) } else { tall::coordinates(&r, gradient) };
+        let gradient = tangent(&r, gradient);
         let blend = |old: Tensor<D>, new: Tensor<D>, beta: f64| old.mul_scalar(beta) + new.mul_scalar(1.0 - beta);
         let state = match state {
             None => AdaptiveMomentumState::new(
@@ -72,7 +74,7 @@ impl Optimizer for StiefelAdam {
         let (bias_1, bias_2) = (bias(self.beta_1, state.time), bias(self.beta_2, state.time).sqrt());
         let direction = state.moment_1.clone() / state.moment_2.clone().sqrt().add_scalar(self.epsilon * bias_2);
         let length = lr * bias_2 / bias_1;
-        let r = if is_square {
+        let r = if r.dims()[D - 2] == r.dims()[D - 1] {
             square::advance(r, direction, length, state.time)
         } else {
             tall::advance(r, direction, length)
@@ -87,4 +89,11 @@ impl Optimizer for StiefelAdam {
 
 fn bias(beta: f64, time: usize) -> f64 {
     1.0 - beta.powi(i32::try_from(time).unwrap_or(i32::MAX))
+}
+
+/// `P(X) = X − R sym(RᵀX)`.
+pub(super) fn tangent<const D: usize>(r: &Tensor<D>, x: Tensor<D>) -> Tensor<D> {
+    let along = r.clone().transpose().matmul(x.clone());
+    let symmetric = (along.clone() + along.transpose()).mul_scalar(0.5);
+    x - r.clone().matmul(symmetric)
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-/// How far one step may go: the square of the largest singular value of `lr D`, an angle of some 41 degrees.
+/// How far one step may go: the square of the largest singular value of the step, an angle of some 41 degrees.
 const LONGEST: f64 = 0.5;
 
 /// `q(x) = 1 + x + Σ cᵢ xⁱ⁺²`: on the imaginary axis, where a skew matrix has its eigenvalues, `|q|` is one:
@@ -12,24 +12,16 @@ const TO_ORTHOGONAL: [f64; 3] = [0.500_005_592, 0.147_017_005, 0.022_082_078];
 /// Every so many steps what rounding has done to R is measured and undone.
 const CORRECTED_EVERY: usize = 8;
 
-/// `RᵀG − GᵀR`: the gradient with respect to a skew S, where R is `R exp(S)`.
+/// `R q(−length S)` with `R S = P(D)`, so `S = (RᵀD − DᵀR) / 2`; the `time`-th step.
 ///
-/// # Shapes
-/// - r, gradient, output: `[.., width, width]`
-pub(super) fn coordinates<const D: usize>(r: &Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
-    let along = r.clone().transpose().matmul(gradient);
-    along.clone() - along.transpose()
-}
-
-/// `R q(−length D)` for a skew D, the `time`-th step.
-///
-/// `τ = min(1, LONGEST / ‖S²‖_∞)^½` keeps every eigenvalue of `S = −length τ D` where q is accurate. Every eighth
+/// `τ = min(1, LONGEST / ‖S²‖_∞)^½` keeps every eigenvalue of `length τ S` where q is accurate. Every eighth
 /// step takes half of `RᵀR − I` away as well, one Newton-Schulz iteration on an error that is no more than rounding.
 ///
 /// # Shapes
 /// - r, direction, output: `[.., width, width]`
 pub(super) fn advance<const D: usize>(r: Tensor<D>, direction: Tensor<D>, length: f64, time: usize) -> Tensor<D> {
-    let s = direction.mul_scalar(-length);
+    let along = r.clone().transpose().matmul(direction);
+    let s = (along.clone() - along.transpose()).mul_scalar(-0.5 * length);
     let s2 = s.clone().matmul(s.clone());
     // S² is symmetric: no eigenvalue is larger than the largest sum of a row's sizes.
     let largest = s2.clone().abs().sum_dim(D - 1).max_dim(D - 2); // [.., 1, 1]

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use super::manifold::tangent;
+
 /// How far one step may leave the manifold before it is put back: the largest eigenvalue of `(lr D)ᵀ(lr D)`.
 ///
 /// A step of that size turns a direction by some 27 degrees. Ordinary steps are far shorter; the first steps of a
@@ -10,16 +12,6 @@ const LONGEST: f64 = 0.25;
 
 /// `p(x) = 1 + Σ cᵢ xⁱ`, the closest to `(1 + x)^(-1/2)` on `[0, LONGEST]`: `|(1 + x) p(x)² − 1| < 6.1e-7` there.
 const INVERSE_ROOT: [f64; 4] = [-0.499_960_928, 0.373_428_877, -0.292_372_706, 0.165_558_575];
-
-/// `P(X) = X − R sym(RᵀX)`, the projection onto the tangent space at R.
-///
-/// # Shapes
-/// - r, x, output: `[.., width, rank]`
-pub(super) fn coordinates<const D: usize>(r: &Tensor<D>, x: Tensor<D>) -> Tensor<D> {
-    let along = r.clone().transpose().matmul(x.clone());
-    let symmetric = (along.clone() + along.transpose()).mul_scalar(0.5);
-    x - r.clone().matmul(symmetric)
-}
 
 /// The polar factor of `X = R − length τ P(D)`.
 ///
@@ -30,7 +22,7 @@ pub(super) fn coordinates<const D: usize>(r: &Tensor<D>, x: Tensor<D>) -> Tensor
 /// # Shapes
 /// - r, direction, output: `[.., width, rank]`
 pub(super) fn advance<const D: usize>(r: Tensor<D>, direction: Tensor<D>, length: f64) -> Tensor<D> {
-    let step = coordinates(&r, direction).mul_scalar(length);
+    let step = tangent(&r, direction).mul_scalar(length);
     let rank = r.dims()[D - 1];
     let identity = Tensor::<2>::eye(rank, &r.device()).unsqueeze::<D>();
     let x = r.clone() - step.clone();
