@@ -8,19 +8,20 @@ use super::{square, tall};
 /// Adam on matrices with orthonormal columns: the parameter is R itself, `[width, rank]`, or a batch of them,
 /// `[n, width, rank]`.
 ///
-/// With `P(X) = X − R sym(RᵀX)`, the projection onto the tangent space at R, and the Euclidean gradient G: Adam's moments
-/// are kept, elementwise, of `P(G)`; the step goes along the projection of their direction, and is then put back onto the
-/// manifold, in a way that depends on R's shape:
+/// With `P(X) = X − R sym(RᵀX)`, the projection onto the tangent space at R, and the Euclidean gradient G, the gradient is
+/// `P(G)`: [`super::Rotation`] gives it, for far less than P costs where rows are few. (G itself keeps R on the manifold
+/// too, but slows the search.) Adam's moments are kept of it, elementwise; the step goes along the projection of their
+/// direction, and is then put back onto the manifold, in a way that depends on R's shape:
 ///
-/// | | the tangent space | back onto the manifold | products, `P(G)` included |
+/// | | the tangent space | back onto the manifold | products |
 /// |---|---|---|---|
-/// | square | `R S`, S skew | `R q(S)`, q a polynomial that maps skew to orthogonal | 6 of `width³` |
-/// | tall | `P(X)` | the polar factor of `R − lr P(D)` | 6 of `width · rank²`, 2 of `rank³` |
+/// | square | `R S`, S skew | `R q(S)`, q a polynomial that maps skew to orthogonal | 4 of `width³` |
+/// | tall | `P(X)` | the polar factor of `R − lr P(D)` | 5 of `width · rank²`, 3 of `rank³` |
 ///
 /// Nothing is inverted, nothing goes through autodiff, nothing is read back from the device, and rounding errors are
 /// corrected and not gathered. A step that is too long for the polynomials is shortened.
 ///
-/// Moments of a square R's S itself would need two products less, but the search is slower then, and ends at a higher
+/// Moments of a square R's S itself would need a product less, but the search is slower then, and ends at a higher
 /// loss: on the equality network at 1e-2 after 60 steps 0.17, 0.27 and 0.21 against 0.14, 0.21 and 0.17, and after 2,000
 /// 0.079, 0.083 and 0.078 against 0.078, 0.080 and 0.077.
 ///
@@ -56,7 +57,6 @@ impl Optimizer for StiefelAdam {
         gradient: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        let gradient = tangent(&r, gradient);
         let blend = |old: Tensor<D>, new: Tensor<D>, beta: f64| old.mul_scalar(beta) + new.mul_scalar(1.0 - beta);
         let state = match state {
             None => AdaptiveMomentumState::new(
@@ -89,11 +89,4 @@ impl Optimizer for StiefelAdam {
 
 fn bias(beta: f64, time: usize) -> f64 {
     1.0 - beta.powi(i32::try_from(time).unwrap_or(i32::MAX))
-}
-
-/// `P(X) = X − R sym(RᵀX)`.
-pub(super) fn tangent<const D: usize>(r: &Tensor<D>, x: Tensor<D>) -> Tensor<D> {
-    let along = r.clone().transpose().matmul(x.clone());
-    let symmetric = (along.clone() + along.transpose()).mul_scalar(0.5);
-    x - r.clone().matmul(symmetric)
 }

@@ -6,6 +6,7 @@
 //!
 //! Pure linear algebra: nothing here knows of models or of interventions.
 
+mod applied;
 mod cayley;
 mod host;
 mod householder;
@@ -15,6 +16,7 @@ mod rotation;
 mod square;
 mod tall;
 
+pub use applied::Applied;
 pub use cayley::cayley;
 pub use householder::householder;
 pub use manifold::StiefelAdam;
