@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 /// and its own adjoint, so a product with `P(ρ)` in the place of R, ρ being the parameter and every other R a constant,
 /// has that gradient; the value is R's. With fewer rows than R has columns `P(ρ)` is never formed: the rows go through its
 /// terms one by one, and nothing costs `width · rank²`.
+#[allow(clippy::large_enum_variant, reason = "there is one of them in a step")]
 pub enum Applied {
     /// R itself, `[width, rank]`; P(ρ) has been formed, or R is no manifold's.
     Whole(Tensor<2>),
