@@ -89,6 +89,17 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Counts what such a step cannot do without, and what that takes on this machine.
+    Limit {
+        #[command(flatten)]
+        work: Work,
+        /// auto or cpu.
+        #[arg(long, default_value = "auto")]
+        device: String,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The flags of benches/peer_das_step.py.
@@ -151,6 +162,10 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Bench { what: Bench::Step { work, device, json } } => {
             let timed = bench::step(&work.into(), &intervene::device::find(&device)?)?;
             println!("{}", if json { timed.json() } else { timed.text() });
+        }
+        Command::Bench { what: Bench::Limit { work, device, json } } => {
+            let limit = bench::limit(&work.into(), &intervene::device::find(&device)?)?;
+            println!("{}", if json { limit.json() } else { limit.text() });
         }
         Command::Recipes => {
             for recipe in recipes::shipped() {

@@ -231,6 +231,45 @@ fn square_and_tall_parametrisations_equal_pytorch() {
     assert!(seen > 0, "no rotations found");
 }
 
+/// Few rows go term by term, many meet R whole: either way the value is R's and the gradient is the Euclidean one,
+/// projected onto the tangent space.
+#[test]
+fn gradients_on_the_manifold_lie_in_the_tangent_space() {
+    let plain = Device::flex();
+    let tracked = plain.clone().autodiff();
+    for (width, rank) in [(12, 12), (12, 5)] {
+        for rows in [3, 20] {
+            let mut rng = rng(31);
+            let r = orthogonal::random(width, rank, &mut rng, &plain);
+            let x = uniform([rows, width], 1.0, &mut rng, &plain);
+            let mask = uniform([rows, rank], 1.0, &mut rng, &plain);
+            let weights = uniform([rows, width], 1.0, &mut rng, &plain);
+            let name = format!("{width} x {rank}, {rows} rows");
+
+            let leaf = Tensor::from_inner(r.clone()).require_grad();
+            let expected = (x.clone().matmul(leaf.clone()) * mask.clone()).matmul(leaf.clone().transpose());
+            let euclidean = leaf.grad(&(expected.clone() * weights.clone()).sum().backward()).unwrap();
+            let along = r.clone().transpose().matmul(euclidean.clone());
+            let projected = euclidean.clone() - r.clone().matmul((along.clone() + along.transpose()).mul_scalar(0.5));
+            assert!(distance(&projected, &euclidean) > 0.1, "{name}: nothing to project");
+
+            let rotation = Rotation::manifold(r, &tracked);
+            let Rotation::Manifold(manifold) = &rotation else { panic!("{name} is on the manifold") };
+            let applied = rotation.applied(rows);
+            let whole = rotation.matrix();
+            let ways = [
+                applied.back(applied.rotate(x.clone()) * mask.clone()),
+                (x.clone().matmul(whole.clone()) * mask.clone()).matmul(whole.transpose()),
+            ];
+            for way in ways {
+                assert!(distance(&way.clone().inner(), &expected.clone().inner()) < 1e-6, "{name}: the value");
+                let gradient = manifold.stiefel.val().grad(&(way * weights.clone()).sum().backward()).unwrap();
+                assert!(distance(&gradient, &projected) < 2e-5, "{name}: {}", distance(&gradient, &projected));
+            }
+        }
+    }
+}
+
 /// One step of the optimiser, at a given learning rate, on whatever gradients.
 fn steps<const D: usize>(
     mut r: Tensor<D>,

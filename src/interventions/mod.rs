@@ -121,8 +121,27 @@ fn times(rows: Tensor<3>, matrix: Tensor<2>) -> Tensor<3> {
 
 /// `base + ((source − base) R ⊙ mask) Rᵀ`
 fn rotated_edit(rotation: &Rotation, base: Tensor<3>, source: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
-    let r = rotation.matrix();
-    base.clone() + times(times(source - base, r.clone()) * mask, r.transpose())
+    edit_in(rotation, base.clone(), source - base, |rotated| rotated * mask)
+}
+
+/// `base + f(differences R) Rᵀ`
+///
+/// # Shapes
+/// - base, output: `[batch, units, width]`, differences: `[sources × batch, units, width]`
+/// - f: `[sources × batch, units, rank]` to `[batch, units, rank]`
+fn edit_in(
+    rotation: &Rotation,
+    base: Tensor<3>,
+    differences: Tensor<3>,
+    f: impl FnOnce(Tensor<3>) -> Tensor<3>,
+) -> Tensor<3> {
+    let [batch, units, width] = base.dims();
+    let [all, _, _] = differences.dims();
+    let [_, rank] = rotation.dims();
+    let r = rotation.applied(all * units);
+    let rotated = r.rotate(differences.reshape([all * units, width])).reshape([all, units, rank]);
+    let edit = r.back(f(rotated).reshape([batch * units, rank]));
+    base + edit.reshape([batch, units, width])
 }
 
 /// A vector against rows: `[n]` to `[1, 1, n]`.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Intervention, rotated_edit, times};
+use super::{Intervention, Subspace, edit_in, rotated_edit};
 use crate::orthogonal::Rotation;
 
 /// `base + ((source − base) R ⊙ mask) Rᵀ`, the mask being all ones where none is given.
@@ -39,18 +39,17 @@ impl RotatedSpace {
         if swaps.is_empty() {
             return base;
         }
-        let r = self.rotation.matrix();
-        let [_, rank] = r.dims();
+        let [_, rank] = self.rotation.dims();
         let [batch, units, _] = base.dims();
         // All differences go through one product: [sources * batch * units, width] x [width, rank].
         let differences = swaps.iter().map(|(source, _)| source.clone() - base.clone()).collect();
-        let rotated = times(Tensor::cat(differences, 0), r.clone());
-        let masked = swaps.iter().enumerate().map(|(k, (_, mask))| {
-            let own = rotated.clone().slice([k * batch..(k + 1) * batch, 0..units, 0..rank]);
-            own * mask.clone()
-        });
-        let edit = masked.reduce(|sum, next| sum + next).expect("there is a source");
-        base + times(edit, r.transpose())
+        edit_in(&self.rotation, base, Tensor::cat(differences, 0), |rotated| {
+            let masked = swaps.iter().enumerate().map(|(k, (_, mask))| {
+                let own = rotated.clone().slice([k * batch..(k + 1) * batch, 0..units, 0..rank]);
+                own * mask.clone()
+            });
+            masked.reduce(|sum, next| sum + next).expect("there is a source")
+        })
     }
 
     /// The edit where each source swaps a range of R's columns, the same for all examples:
@@ -60,27 +59,18 @@ impl RotatedSpace {
     /// - base, sources, output: `[batch, units, width]`
     #[must_use]
     pub fn interchange(&self, base: Tensor<3>, swaps: &[(Tensor<3>, Range<usize>)]) -> Tensor<3> {
-        if swaps.is_empty() {
-            return base;
-        }
-        let r = self.rotation.matrix();
-        let [width, _] = r.dims();
-        // Each source is multiplied by its own columns only.
-        let (rotated, columns) = swaps
-            .iter()
-            .map(|(source, range)| {
-                let columns = r.clone().slice([0..width, range.clone()]);
-                (times(source.clone() - base.clone(), columns.clone()), columns)
-            })
-            .unzip();
-        base + times(Tensor::cat(rotated, 2), Tensor::cat(columns, 1).transpose())
+        let [_, rank] = self.rotation.dims();
+        let device = base.device().inner();
+        let masked = |(source, range): &(Tensor<3>, Range<usize>)| {
+            (source.clone(), Subspace::range_mask(range.clone(), rank, &device))
+        };
+        self.swap(base, &swaps.iter().map(masked).collect::<Vec<_>>())
     }
 }
 
 impl Intervention for RotatedSpace {
     fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3> {
-        let r = self.rotation.matrix();
-        base.clone() + times(times(source - base, r.clone()), r.transpose())
+        edit_in(&self.rotation, base.clone(), source - base, |rotated| rotated)
     }
 
     fn forward_masked(&self, base: Tensor<3>, source: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {

@@ -6,13 +6,17 @@
 //!
 //! Pure linear algebra: nothing here knows of models or of interventions.
 
+mod applied;
 mod cayley;
 mod host;
 mod householder;
 mod manifold;
 mod matrix_exp;
 mod rotation;
+mod square;
+mod tall;
 
+pub use applied::Applied;
 pub use cayley::cayley;
 pub use householder::householder;
 pub use manifold::StiefelAdam;

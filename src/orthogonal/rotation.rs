@@ -9,6 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::applied::{self, Applied};
 use super::host::Columns;
 use super::{cayley, householder, matrix_exp};
 use crate::error::{Error, nearest};
@@ -204,14 +205,24 @@ impl Rotation {
         }
     }
 
-    /// R, on the tape where the parameter is.
+    /// R, for products with so many rows, there and back. On the tape where the parameter is; on the manifold the
+    /// parameter's gradient lies in the tangent space.
+    #[must_use]
+    pub fn applied(&self, rows: usize) -> Applied {
+        match self {
+            Self::Manifold(manifold) => Applied::manifold(manifold.stiefel.val(), rows),
+            Self::Parametrised(parametrised) => Applied::Whole(parametrised.matrix()),
+        }
+    }
+
+    /// R, on the tape where the parameter is; on the manifold the parameter's gradient lies in the tangent space.
     ///
     /// # Shapes
     /// - output: `[width, rank]`
     #[must_use]
     pub fn matrix(&self) -> Tensor<2> {
         match self {
-            Self::Manifold(manifold) => manifold.stiefel.val(),
+            Self::Manifold(manifold) => applied::matrix(manifold.stiefel.val()),
             Self::Parametrised(parametrised) => parametrised.matrix(),
         }
     }

@@ -1,0 +1,144 @@
+//! `bench limit`: the time that a training step cannot do without on this machine.
+
+use std::time::Instant;
+
+use burn::tensor::{Device, Distribution, Tensor};
+use serde::Serialize;
+
+use super::Workload;
+use crate::alignment::step::first_layer;
+use crate::error::Error;
+use crate::models::{Dtype, Pretrained};
+
+/// The bytes of a number.
+const F32: f64 = 4.0;
+
+/// A part of the step: its operations, its bytes, and the longer of the times that they need.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Part {
+    pub name: &'static str,
+    pub gflop: f64,
+    pub mb: f64,
+    pub ms: f64,
+}
+
+/// The limit of a step, part by part, and the rates that it stands on.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Limit {
+    pub model: String,
+    pub method: String,
+    pub layer: usize,
+    pub position: usize,
+    pub batch: usize,
+    pub length: usize,
+    /// Of a product of two large square matrices.
+    pub gflop_per_s: f64,
+    /// Of the sum of a large tensor.
+    pub gb_per_s: f64,
+    pub parts: Vec<Part>,
+    pub ms: f64,
+}
+
+/// Counts what a step with a filled cache needs, and measures how fast this machine does it.
+///
+/// What is counted is what no implementation could leave out: the suffix's layers on the tails' tokens (the last of them
+/// only where the loss reads), forward and backward with respect to their inputs alone; the head where the loss reads;
+/// the rows' products with R; four products of `width · rank²` that keep R's columns orthonormal. Each part takes the
+/// longer of its operations' and its bytes' time; norms, activations, the loss and the optimiser's moments count nothing.
+pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
+    let model = Pretrained::load(&work.model, Dtype::F32, device)?;
+    let target = work.target();
+    target.check(&model)?;
+    let sizes = *model.dimensions();
+    let (queries, keys) = (sizes.n_heads * sizes.head_dim, sizes.n_kv_heads * sizes.head_dim);
+    let feed_forward = if matches!(model.model_type(), "gpt2" | "gpt_neox") { 2 } else { 3 };
+    let layer = (sizes.d_model * 2 * (queries + keys) + feed_forward * sizes.d_model * sizes.d_mlp) as f64;
+    let layers = (sizes.n_layers - first_layer(target.site)) as f64;
+    let tail = (work.length - work.position) as f64;
+    let (batch, length) = (work.batch as f64, work.length as f64);
+    // Rows that pass through a layer, summed over the layers.
+    let rows = batch * (tail * (layers - 1.0).max(0.0) + layers.min(1.0));
+    // Scores and their sums of values: two products forward, and one backward for each of them.
+    let attention = 4.0 * rows * (length - (tail - 1.0) / 2.0) * queries as f64;
+    let memory = layers * batch * length * 2.0 * keys as f64;
+    let head = (sizes.vocab_size * sizes.d_model) as f64;
+    let width = target.width(&model);
+    let (rank, columns) = work.columns(width);
+    let (width, rank) = (width as f64, rank as f64);
+
+    let gflop_per_s = product_rate(device);
+    let gb_per_s = memory_rate(device);
+    let part = |name, flops: f64, numbers: f64| {
+        let (gflop, mb) = (flops * 1e-9, numbers * F32 * 1e-6);
+        Part { name, gflop, mb, ms: (gflop / gflop_per_s * 1e3).max(mb / gb_per_s) }
+    };
+    let parts = vec![
+        part("layers, forward", 2.0 * rows * layer + attention, layers * layer + memory),
+        part("layers, backward", 2.0 * rows * layer + attention, layers * layer + memory),
+        part("head, forward", 2.0 * batch * head, head),
+        part("head, backward", 2.0 * batch * head, head),
+        // D R and its way back; the gradient of the latter's input; R's gradient from both.
+        part("rows with R", 10.0 * batch * width * columns.len() as f64, 5.0 * width * columns.len() as f64),
+        // R, its gradient and two moments are read, and all but the gradient written.
+        part("the manifold", 8.0 * width * rank * rank, 7.0 * width * rank),
+    ];
+    Ok(Limit {
+        model: work.model.display().to_string(),
+        method: work.method.to_string(),
+        layer: work.layer,
+        position: work.position,
+        batch: work.batch,
+        length: work.length,
+        gflop_per_s,
+        gb_per_s,
+        ms: parts.iter().map(|part| part.ms).sum(),
+        parts,
+    })
+}
+
+/// The shortest of some runs, in seconds, each until its result can be read.
+fn shortest(mut run: impl FnMut() -> Tensor<1>) -> f64 {
+    let time = |_| {
+        let started = Instant::now();
+        let _ = run().into_scalar::<f32>();
+        started.elapsed().as_secs_f64()
+    };
+    (0..8).map(time).fold(f64::INFINITY, f64::min)
+}
+
+fn product_rate(device: &Device) -> f64 {
+    let n = 1536;
+    let x = Tensor::<2>::random([n, n], Distribution::Uniform(-1.0, 1.0), device);
+    let seconds = shortest(|| x.clone().matmul(x.clone()).slice([0..1, 0..1]).reshape([1]));
+    2.0 * (n as f64).powi(3) / seconds * 1e-9
+}
+
+fn memory_rate(device: &Device) -> f64 {
+    let n = 1 << 26;
+    let x = Tensor::<1>::ones([n], device);
+    n as f64 * F32 / shortest(|| x.clone().sum()) * 1e-9
+}
+
+impl Limit {
+    /// For machines.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and names make JSON")
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let line = |name: &str, gflop: f64, mb: f64, ms: f64| format!("{name:<16} {gflop:>7.2} {mb:>7.0} {ms:>7.1}\n");
+        let sum = |of: fn(&Part) -> f64| self.parts.iter().map(of).sum::<f64>();
+        let mut text = format!("{:<16} {:>7} {:>7} {:>7}\n", "", "GFLOP", "MB", "ms");
+        self.parts.iter().for_each(|part| text += &line(part.name, part.gflop, part.mb, part.ms));
+        text += &line("together", sum(|part| part.gflop), sum(|part| part.mb), self.ms);
+        text + &format!(
+            "at {:.0} GFLOP/s (a product of large square matrices) and {:.1} GB/s (the sum of a large tensor)",
+            self.gflop_per_s, self.gb_per_s
+        )
+    }
+}
