@@ -15,7 +15,7 @@
 //! | [`tasks`] | causal models, their counterfactuals, and the tasks made of them; no tensor |
 //! | [`data`] | tokenizers, pairs, files of inputs, positions as people write them |
 //! | [`intervenable`] | many interventions in one run |
-//! | [`alignment`] | the search and its evaluation |
+//! | [`alignment`] | the cache, the search and its evaluation |
 //! | [`recipe`], [`recipes`] | what a run does, as TOML; the recipes that ship |
 //! | [`report`] | logs, curves, heatmaps, tables |
 //! | [`run`] | a recipe from beginning to end, and the folder that it leaves |

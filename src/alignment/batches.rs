@@ -27,7 +27,7 @@ impl Batches {
     }
 
     /// The next batch: of a group chosen by chance, as often as it has pairs.
-    pub fn next(&mut self) -> Vec<usize> {
+    pub fn draw(&mut self) -> Vec<usize> {
         let total: usize = self.groups.iter().map(|group| group.order.len()).sum();
         let mut pick = self.shuffle.as_mut().map_or(0, |rng| rng.random_range(0..total));
         let mut at = 0;
@@ -60,18 +60,18 @@ mod tests {
     #[test]
     fn unshuffled_batches_wrap_round() {
         let mut batches = Batches::new(vec![(0..5).collect()], 3, None);
-        assert_eq!([batches.next(), batches.next()], [vec![0, 1, 2], vec![3, 4, 0]]);
+        assert_eq!([batches.draw(), batches.draw()], [vec![0, 1, 2], vec![3, 4, 0]]);
     }
 
     #[test]
     fn an_epoch_sees_every_pair_once_and_no_batch_mixes() {
         let mut batches = Batches::new(vec![(0..8).collect()], 4, Some(ChaCha8Rng::seed_from_u64(0)));
-        let mut epoch = [batches.next(), batches.next()].concat();
+        let mut epoch = [batches.draw(), batches.draw()].concat();
         epoch.sort_unstable();
         assert_eq!(epoch, (0..8).collect::<Vec<_>>());
         let mut two = Batches::new(vec![vec![0, 1], vec![2, 3, 4]], 2, Some(ChaCha8Rng::seed_from_u64(0)));
         for _ in 0..20 {
-            let batch = two.next();
+            let batch = two.draw();
             assert!(batch.iter().all(|pair| *pair < 2) || batch.iter().all(|pair| *pair >= 2), "{batch:?}");
         }
     }

@@ -182,7 +182,7 @@ impl Cache {
 /// Selects examples: a run of neighbours is a view, anything else a copy.
 enum Pick {
     Run(usize, usize),
-    Index(Tensor<1, Int>),
+    Index(Box<Tensor<1, Int>>),
 }
 
 impl Pick {
@@ -191,13 +191,13 @@ impl Pick {
             return Self::Run(pairs[0], pairs.len());
         }
         let index: Vec<i64> = pairs.iter().map(|pair| *pair as i64).collect();
-        Self::Index(Tensor::from_data(TensorData::new(index, [pairs.len()]), device))
+        Self::Index(Box::new(Tensor::from_data(TensorData::new(index, [pairs.len()]), device)))
     }
 
     fn from<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Run(start, length) => x.narrow(0, *start, *length),
-            Self::Index(index) => x.select(0, index.clone()),
+            Self::Index(index) => x.select(0, (**index).clone()),
         }
     }
 }

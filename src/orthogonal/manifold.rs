@@ -10,7 +10,7 @@ use super::{square, tall};
 ///
 /// With `P(X) = X − R sym(RᵀX)`, the projection onto the tangent space at R, and the Euclidean gradient G, the gradient is
 /// `P(G)`: [`super::Rotation`] gives it, for far less than P costs where rows are few. (G itself keeps R on the manifold
-/// too, but slows the search.) Adam's moments are kept of it, elementwise; the step goes along the projection of their
+/// too, but slows the search.) Adam's moments are kept of it, elementwise (of a tall R the second ones column by column, see below); the step goes along the projection of their
 /// direction, and is then put back onto the manifold, in a way that depends on R's shape:
 ///
 /// | | the tangent space | back onto the manifold | products |
@@ -24,6 +24,16 @@ use super::{square, tall};
 /// Moments of a square R's S itself would need a product less, but the search is slower then, and ends at a higher
 /// loss: on the equality network at 1e-2 after 60 steps 0.17, 0.27 and 0.21 against 0.14, 0.21 and 0.17, and after 2,000
 /// 0.079, 0.083 and 0.078 against 0.078, 0.080 and 0.077.
+///
+/// # A tall R's second moments
+/// One for each column, the mean over its rows, as in Riemannian Adam (Bécigneul & Ganea 2019, arXiv 1810.00760): then
+/// the step follows the gradient whatever the basis. Elementwise ones make it nearly a vector of signs in the basis of
+/// the model's states, where a low-rank gradient lies in few coordinates. Measured with rank 1 on the pairs of
+/// `recipes/pairs_das_smollm2.toml`, 30 steps, seeds 0, 1 and 2: the IIA on names that were not trained on is 0.84, 0.81
+/// and 0.72 with elementwise moments, and 1.00 each with these.
+///
+/// A tall R's step is twice as long as the learning rate says, for then learning rates carry over from PyTorch's
+/// Householder parametrisation, whose reflections move R twice as far as its parameter.
 ///
 /// # Why not the Newton-Schulz iteration
 /// How many times `R ← 1.5 R − 0.5 R RᵀR` is needed depends on the spectrum of the step, not on its length alone, and
@@ -57,27 +67,30 @@ impl Optimizer for StiefelAdam {
         gradient: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
+        let tall = r.dims()[D - 2] > r.dims()[D - 1];
+        // A tall R's columns each have one second moment: the mean over the rows.
+        let square = |x: Tensor<D>| if tall { x.square().mean_dim(D - 2) } else { x.square() };
         let blend = |old: Tensor<D>, new: Tensor<D>, beta: f64| old.mul_scalar(beta) + new.mul_scalar(1.0 - beta);
         let state = match state {
             None => AdaptiveMomentumState::new(
                 1,
                 gradient.clone().mul_scalar(1.0 - self.beta_1),
-                gradient.square().mul_scalar(1.0 - self.beta_2),
+                square(gradient).mul_scalar(1.0 - self.beta_2),
             ),
             Some(state) => AdaptiveMomentumState::new(
                 state.time + 1,
                 blend(state.moment_1, gradient.clone(), self.beta_1),
-                blend(state.moment_2, gradient.square(), self.beta_2),
+                blend(state.moment_2, square(gradient), self.beta_2),
             ),
         };
         // Both corrections of the moments' bias are numbers: folded into the step and into epsilon, they cost nothing.
         let (bias_1, bias_2) = (bias(self.beta_1, state.time), bias(self.beta_2, state.time).sqrt());
         let direction = state.moment_1.clone() / state.moment_2.clone().sqrt().add_scalar(self.epsilon * bias_2);
         let length = lr * bias_2 / bias_1;
-        let r = if r.dims()[D - 2] == r.dims()[D - 1] {
-            square::advance(r, direction, length, state.time)
+        let r = if tall {
+            tall::advance(r, direction, 2.0 * length)
         } else {
-            tall::advance(r, direction, length)
+            square::advance(r, direction, length, state.time)
         };
         (r, Some(state))
     }

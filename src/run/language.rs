@@ -76,7 +76,7 @@ fn find(
     let config = recipe.search();
     let mut progress = Progress::new("searching", config.steps, quiet);
     let mut lines = Vec::new();
-    let mut next = || train.batch(&batches.next());
+    let mut next = || train.batch(&batches.draw());
     let found = search(&prompts.model, prompts.target.site, start, &config, &mut next, &mut |line| {
         progress.update(line.step, line.loss, Some(line.iia));
         lines.push(*line);
