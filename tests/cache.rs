@@ -1,4 +1,5 @@
 //! The cache is exact: logits, loss and R's gradient through it are the full run's.
+#![allow(clippy::single_range_in_vec_init, reason = "one variable has one range of columns")]
 
 mod common;
 

@@ -7,24 +7,22 @@
 
 use std::ops::Range;
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
+use super::fill::{self, FILL, Pick, Prefixes, memory};
 use super::step::{Batch, first_layer};
 use super::target::Target;
 use crate::data::Pair;
 use crate::error::Error;
-use crate::models::{Context, KeyValue, LanguageModel, Memory, PADDING};
-use crate::tap::{Record, Rows, Site};
-
-/// Prompts run through the model at once while the cache is filled.
-const FILL: usize = 16;
+use crate::models::{Context, KeyValue, LanguageModel};
+use crate::tap::{Rows, Site};
 
 /// One pair's tail: where it begins, how long it is, and which of its positions are rewritten.
 #[derive(Clone, Debug)]
-struct Tail {
-    first: usize,
-    length: usize,
-    positions: Vec<usize>,
+pub(super) struct Tail {
+    pub first: usize,
+    pub length: usize,
+    pub positions: Vec<usize>,
 }
 
 /// The constants of a set of pairs, on the device.
@@ -41,7 +39,9 @@ pub struct Cache {
     hidden: Tensor<3>,
     /// Per source, `[pairs, units, width]`.
     sources: Vec<Tensor<3>>,
-    /// Per layer from the suffix's first on, `[pairs, n_kv_heads, longest memory, head_dim]`.
+    /// Which of the different beginnings each pair has before its tail.
+    prefix: Vec<usize>,
+    /// Per layer from the suffix's first on, `[beginnings, n_kv_heads, longest beginning, head_dim]`.
     memory: Vec<KeyValue>,
     device: Device,
 }
@@ -59,24 +59,14 @@ impl Cache {
     ) -> Result<Self, Error> {
         let n_sources = check(model, target, pairs, columns)?;
         let tails: Vec<Tail> = pairs.iter().map(Tail::of).collect();
-        let longest = tails.iter().map(|tail| tail.length).max().unwrap_or(0);
-        let before = tails.iter().map(|tail| tail.first).max().unwrap_or(0);
+        let prefixes = Prefixes::run(model, pairs, &tails, device)?;
         let mut hidden = Vec::new();
-        let mut sources = vec![Vec::new(); n_sources];
-        let mut memory: Vec<(Vec<Tensor<4>>, Vec<Tensor<4>>)> = Vec::new();
-        for (chunk, tails) in pairs.chunks(FILL).zip(tails.chunks(FILL)) {
-            let (tail, layers) = base(model, target, chunk, tails, longest, before, device)?;
-            hidden.push(tail);
-            memory.resize(layers.len(), (Vec::new(), Vec::new()));
-            for (all, layer) in memory.iter_mut().zip(layers) {
-                all.0.push(layer.keys);
-                all.1.push(layer.values);
-            }
-            for (at, rows) in sources.iter_mut().enumerate() {
-                rows.push(source(model, target, chunk, at, device)?);
-            }
-            watch(chunk.len());
+        for start in (0..pairs.len()).step_by(FILL) {
+            let range = start..pairs.len().min(start + FILL);
+            hidden.push(fill::tails(model, target, pairs, &tails, &prefixes, range.clone(), device)?);
+            watch(range.len());
         }
+        let sources = (0..n_sources).map(|at| fill::source(model, target, pairs, at, device));
         Ok(Self {
             target: target.clone(),
             heads: target.heads_of(model),
@@ -84,11 +74,9 @@ impl Cache {
             swapped: pairs.iter().map(|pair| pair.sources.iter().map(|(variable, _)| *variable).collect()).collect(),
             columns: columns.to_vec(),
             hidden: Tensor::cat(hidden, 0),
-            sources: sources.into_iter().map(|rows| Tensor::cat(rows, 0)).collect(),
-            memory: memory
-                .into_iter()
-                .map(|(keys, values)| KeyValue { keys: Tensor::cat(keys, 0), values: Tensor::cat(values, 0) })
-                .collect(),
+            sources: sources.collect::<Result<_, _>>()?,
+            memory: prefixes.layers.into_iter().skip(first_layer(target.site)).collect(),
+            prefix: prefixes.of,
             tails,
             device: device.clone(),
         })
@@ -148,18 +136,9 @@ impl Cache {
             )));
         }
         let pick = Pick::new(pairs, &self.device);
-        let before = first.iter().copied().max().unwrap_or(0);
-        let memory = if before == 0 {
-            Memory::default()
-        } else {
-            let row = |first: &usize| (0..before).map(|at| if at < *first { at as i64 } else { PADDING }).collect();
-            let layers = self.memory.iter().map(|layer| {
-                let cut = |x: &Tensor<4>| pick.from(x.clone()).narrow(2, 0, before);
-                Some(KeyValue { keys: cut(&layer.keys), values: cut(&layer.values) })
-            });
-            let skipped = vec![None; first_layer(self.target.site)];
-            Memory::new(first.iter().map(row).collect(), skipped.into_iter().chain(layers).collect())
-        };
+        let prefix: Vec<usize> = pairs.iter().map(|pair| self.prefix[*pair]).collect();
+        let skipped = first_layer(self.target.site);
+        let memory = memory(&self.memory, skipped, &first, &Pick::new(&prefix, &self.device));
         let rows = tails.iter().map(|tail| tail.positions.clone()).collect();
         let answers = tails.iter().map(|tail| vec![tail.length - 1]).collect();
         let labels: Vec<i64> = pairs.iter().map(|pair| i64::from(self.labels[*pair])).collect();
@@ -176,29 +155,6 @@ impl Cache {
             answers: Rows::positions(answers)?,
             labels: Tensor::from_data(TensorData::new(labels, [pairs.len()]), &self.device),
         })
-    }
-}
-
-/// Selects examples: a run of neighbours is a view, anything else a copy.
-enum Pick {
-    Run(usize, usize),
-    Index(Box<Tensor<1, Int>>),
-}
-
-impl Pick {
-    fn new(pairs: &[usize], device: &Device) -> Self {
-        if pairs.windows(2).all(|two| two[0] + 1 == two[1]) {
-            return Self::Run(pairs[0], pairs.len());
-        }
-        let index: Vec<i64> = pairs.iter().map(|pair| *pair as i64).collect();
-        Self::Index(Box::new(Tensor::from_data(TensorData::new(index, [pairs.len()]), device)))
-    }
-
-    fn from<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Run(start, length) => x.narrow(0, *start, *length),
-            Self::Index(index) => x.select(0, (**index).clone()),
-        }
     }
 }
 
@@ -248,76 +204,4 @@ fn check(model: &dyn LanguageModel, target: &Target, pairs: &[Pair], columns: &[
         }
     }
     Ok(n_sources)
-}
-
-/// The base's tails and, for each layer of the suffix, its keys and values before them, padded to the whole cache's size.
-fn base(
-    model: &dyn LanguageModel,
-    target: &Target,
-    pairs: &[Pair],
-    tails: &[Tail],
-    longest: usize,
-    before: usize,
-    device: &Device,
-) -> Result<(Tensor<3>, Vec<KeyValue>), Error> {
-    let first = first_layer(target.site);
-    let prompts: Vec<&[u32]> = pairs.iter().map(|pair| &pair.base.tokens[..]).collect();
-    let (tokens, mut context) = padded(&prompts, device);
-    let hidden = model.embed(tokens, &context);
-    let hidden = model.layers(hidden, 0..first, &mut context, &mut ());
-    // Past its end a tail repeats its last token: whatever stands there is padding.
-    let tail = |tail: &Tail| (0..longest).map(|at| tail.first + at.min(tail.length - 1)).collect();
-    let entering = Rows::positions(tails.iter().map(tail).collect())?.gather(hidden.clone());
-    let begins: Vec<usize> = tails.iter().map(|tail| tail.first).collect();
-    let here = begins.iter().copied().max().unwrap_or(0);
-    if before == 0 {
-        return Ok((entering, Vec::new()));
-    }
-    // Only the tokens before the tails have keys and values to keep; a chunk without any runs one token for the shape.
-    let run = here.max(1);
-    let mut context = Context::of_lengths(&begins.iter().map(|begin| (*begin).max(1)).collect::<Vec<_>>()).keeping();
-    model.layers(hidden.narrow(1, 0, run), first..model.n_layers(), &mut context, &mut ());
-    let memory = context.into_memory();
-    let layers = (first..model.n_layers()).map(|layer| {
-        let kept = memory.layer(layer).expect("the layer has just run");
-        KeyValue { keys: widen(kept.keys.clone(), before), values: widen(kept.values.clone(), before) }
-    });
-    Ok((entering, layers.collect()))
-}
-
-/// The rows of one of the pairs' sources at the site.
-fn source(
-    model: &dyn LanguageModel,
-    target: &Target,
-    pairs: &[Pair],
-    which: usize,
-    device: &Device,
-) -> Result<Tensor<3>, Error> {
-    let prompts: Vec<&[u32]> = pairs.iter().map(|pair| &pair.sources[which].1.tokens[..]).collect();
-    let positions = pairs.iter().map(|pair| pair.sources[which].1.positions.clone()).collect();
-    let (tokens, mut context) = padded(&prompts, device);
-    let mut record = Record::new(target.site, target.rows(positions, target.heads_of(model))?);
-    let hidden = model.embed(tokens, &context);
-    model.layers(hidden, 0..target.site.layer + 1, &mut context, &mut record);
-    Ok(record.take()?.cast(DType::F32))
-}
-
-/// Prompts as one tensor, padded on the right.
-pub(super) fn padded(prompts: &[&[u32]], device: &Device) -> (Tensor<2, Int>, Context) {
-    let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
-    let longest = lengths.iter().copied().max().unwrap_or(0);
-    let row = |prompt: &&[u32]| (0..longest).map(|at| prompt.get(at).map_or(0, |token| i64::from(*token))).collect();
-    let tokens: Vec<Vec<i64>> = prompts.iter().map(row).collect();
-    let tokens = TensorData::new(tokens.concat(), [prompts.len(), longest]);
-    (Tensor::from_data(tokens, device), Context::of_lengths(&lengths))
-}
-
-/// Zeros behind the keys or values, up to a number of positions; what stands there is never seen.
-fn widen(x: Tensor<4>, positions: usize) -> Tensor<4> {
-    let [batch, heads, length, width] = x.dims();
-    if length == positions {
-        return x;
-    }
-    let zeros = Tensor::zeros([batch, heads, positions - length, width], (&x.device(), x.dtype()));
-    Tensor::cat(vec![x, zeros], 2)
 }

@@ -3,6 +3,7 @@
 mod batches;
 mod cache;
 pub mod evaluate;
+mod fill;
 pub mod network;
 mod pairs;
 mod partition;

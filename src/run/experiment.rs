@@ -78,7 +78,7 @@ impl Experiment<'_> {
 
         let started = Instant::now();
         let mut measured = Measured {
-            task_accuracy,
+            task_accuracy: Some(task_accuracy),
             orthogonality_error: orthogonality_error(&found.intervention),
             steps: self.search.steps,
             step_ms: median(found.lines.iter().map(|line| line.step_ms).collect()),

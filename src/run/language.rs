@@ -99,8 +99,8 @@ fn judge(
     let mut measured = Measured { orthogonality_error: orthogonality_error(found), ..Measured::default() };
     measured.set_iia(&test.iia(model, names, found)?);
     measured.iia_train = train.iia(model, names, found)?.overall().mean();
-    let share = |kept: &super::prompts::Kept| kept.pairs.len() as f64 / kept.of as f64;
-    measured.task_accuracy = share(&prompts.test);
+    let test_pairs = &prompts.test;
+    measured.task_accuracy = test_pairs.solved.map(|solved| solved as f64 / test_pairs.of as f64);
     if let AnyIntervention::BoundlessRotatedSpace(boundless) = found {
         measured.hard_rank = Some(boundless.hard_rank());
         let hard = AnyIntervention::RotatedSpace(boundless.harden(device));

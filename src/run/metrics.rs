@@ -29,8 +29,9 @@ pub struct Measured {
     pub controls_interval: BTreeMap<String, Interval>,
     /// The controls' single draws.
     pub controls_draws: BTreeMap<String, Vec<f64>>,
-    /// How often the network does its task.
-    pub task_accuracy: f64,
+    /// How often the network does its task; of prompts, the share of pairs that it solves, where the answers are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_accuracy: Option<f64>,
     /// The largest entry of |RᵀR − I|.
     pub orthogonality_error: f64,
     /// Steps of the search.
@@ -110,7 +111,8 @@ impl Measured {
     #[must_use]
     pub fn column(&self, name: &str) -> Column {
         let pair = |interval: Option<&Interval>| interval.map(|[low, high]| (*low, *high));
-        let mut rows = vec![Row::new("", "task accuracy", self.task_accuracy, None)];
+        let mut rows: Vec<Row> =
+            self.task_accuracy.map(|value| Row::new("", "task accuracy", value, None)).into_iter().collect();
         rows.push(Row::new("IIA", "overall", self.iia, pair(Some(&self.iia_interval))));
         // Variables first, then their joint swap.
         let mut by_variable: Vec<(&String, &f64)> = self.iia_by_variable.iter().collect();

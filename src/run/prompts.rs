@@ -14,10 +14,18 @@ use crate::recipe::Recipe;
 use crate::report::Progress;
 use crate::tasks::{Split, prompt_task};
 
-/// Pairs of one split, and how many there were before those that the model does not solve were left out.
+/// Pairs of one split, how many there were, and how many of those the model solves, where the answers are known.
 pub struct Kept {
     pub pairs: Vec<Pair>,
     pub of: usize,
+    pub solved: Option<usize>,
+}
+
+/// The pairs to train on and to report on, and the names of the variables that they swap, by number.
+struct Given {
+    train: Vec<Pair>,
+    test: Vec<Pair>,
+    variables: Vec<String>,
 }
 
 /// A language model with the pairs of a recipe.
@@ -40,7 +48,7 @@ impl Prompts {
         let folder = hub::resolve(source)?;
         let tokenizer = Tokenizer::load(&folder)?;
         let encoder = Encoder::new(&tokenizer, recipe.intervention.position.clone());
-        let (train, test, variables) = pairs(recipe, &encoder)?;
+        let Given { train, test, variables } = pairs(recipe, &encoder)?;
         let model = Pretrained::load(&folder, recipe.model.dtype.parse::<Dtype>()?, device)?;
         let asked = &recipe.intervention;
         let target = Target {
@@ -90,8 +98,7 @@ impl Prompts {
     }
 }
 
-/// The pairs to train on and to report on, and the variables' names.
-fn pairs(recipe: &Recipe, encoder: &Encoder<'_>) -> Result<(Vec<Pair>, Vec<Pair>, Vec<String>), Error> {
+fn pairs(recipe: &Recipe, encoder: &Encoder<'_>) -> Result<Given, Error> {
     let data = recipe.data.clone().unwrap_or_default();
     let Some(task) = &recipe.task else {
         let read = |path: &Option<std::path::PathBuf>| {
@@ -101,7 +108,7 @@ fn pairs(recipe: &Recipe, encoder: &Encoder<'_>) -> Result<(Vec<Pair>, Vec<Pair>
         let (train, test) = (read(&data.train)?, read(&data.test)?);
         let variables = train.iter().chain(&test).flat_map(|pair| pair.sources.iter().map(|(v, _)| *v)).max();
         let name = |v: usize| if variables == Some(0) { "label".to_owned() } else { format!("variable {v}") };
-        return Ok((train, test, (0..=variables.unwrap_or(0)).map(name).collect()));
+        return Ok(Given { train, test, variables: (0..=variables.unwrap_or(0)).map(name).collect() });
     };
     let task = prompt_task(&task.name, recipe.seed)?;
     // Those with columns of their own, or all there are.
@@ -126,22 +133,31 @@ fn pairs(recipe: &Recipe, encoder: &Encoder<'_>) -> Result<(Vec<Pair>, Vec<Pair>
     };
     let train = draw(Split::Train, data.train_pairs, Stream::Pairs)?;
     let test = draw(Split::Test, data.test_pairs, Stream::HeldOut)?;
-    Ok((train, test, variables))
+    Ok(Given { train, test, variables })
 }
 
-fn keep_solved(recipe: &Recipe, model: &dyn LanguageModel, pairs: Vec<Pair>, device: &Device) -> Result<Kept, Error> {
+fn keep_solved(
+    recipe: &Recipe,
+    model: &dyn LanguageModel,
+    mut pairs: Vec<Pair>,
+    device: &Device,
+) -> Result<Kept, Error> {
     let of = pairs.len();
-    let pairs = if recipe.data.as_ref().is_none_or(|data| data.solved) {
+    let known = pairs.iter().any(|pair| pair.base_answer.is_some() || pair.source_answers.iter().any(Option::is_some));
+    let mut count = None;
+    if known {
         let solved = solved(model, &pairs, device)?;
-        pairs.into_iter().zip(solved).filter_map(|(pair, solved)| solved.then_some(pair)).collect()
-    } else {
-        pairs
-    };
+        count = Some(solved.iter().filter(|solved| **solved).count());
+        if recipe.data.as_ref().is_none_or(|data| data.solved) {
+            let mut solved = solved.into_iter();
+            pairs.retain(|_| solved.next().unwrap_or(false));
+        }
+    }
     if pairs.is_empty() {
         let problem = format!("the model solves none of the {of} pairs: data.solved = false keeps them all");
         return Err(Error::Invalid(problem));
     }
-    Ok(Kept { pairs, of })
+    Ok(Kept { pairs, of, solved: count })
 }
 
 /// Three examples with their intervened tokens marked, and how many pairs there are.
@@ -150,6 +166,10 @@ fn explain(tokenizer: &Tokenizer, train: &Kept, test: &Kept) {
         eprintln!("{}\n", show(pair, tokenizer, Marks::of_stderr()));
     }
     for (name, kept) in [("train", train), ("test", test)] {
-        eprintln!("{name}: {} pairs; the model solves {} of {}", kept.pairs.len(), kept.pairs.len(), kept.of);
+        let solves = kept.solved.map_or_else(
+            || "the right answers are not known, so none was left out".to_owned(),
+            |solved| format!("the model solves {solved} of {}", kept.of),
+        );
+        eprintln!("{name}: {} pairs; {solves}", kept.pairs.len());
     }
 }
