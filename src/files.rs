@@ -29,7 +29,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     })
 }
 
-/// Writes a value as indented JSON, see [`write`].
+/// Writes a value as indented JSON, see [`write()`].
 pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), Error> {
     let mut text =
         serde_json::to_string_pretty(value).map_err(|e| Error::content(path, format!("cannot write: {e}")))?;

@@ -20,7 +20,7 @@
 //! | [`report`] | logs, curves, heatmaps, tables |
 //! | [`run`] | a recipe from beginning to end, and the folder that it leaves |
 //! | [`tools`], [`hub`] | the commands for a language model: patching, tracing, collecting, generating |
-//! | [`bench`] | the time of a training step, and its limit |
+//! | [`mod@bench`] | the time of a training step, and its limit |
 //! | [`files`], [`places`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
 //!
 //! Imports point downward only: `main → run → recipe, report → alignment → {models, interventions, data} → {tap,

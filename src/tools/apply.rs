@@ -19,7 +19,7 @@ use crate::tensors::{Growing, Numbers};
 /// The options of [`apply`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct ApplyOptions {
-    /// The specification: TOML with one [[interventions]] table for each.
+    /// The specification: TOML with one `[[interventions]]` table for each.
     pub spec: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
