@@ -73,16 +73,11 @@ pub struct Data {
     /// A file of pairs to train on: JSON lines or Parquet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<PathBuf>,
-    /// A file of pairs that decide when to stop.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<PathBuf>,
     /// A file of pairs to report on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
     /// Pairs to draw from the task for training.
     pub train_pairs: usize,
-    /// Pairs to draw from the task for validation.
-    pub validation_pairs: usize,
     /// Pairs to draw from the task to report on.
     pub test_pairs: usize,
     /// Keep only the pairs whose prompts the model answers rightly by itself, where the right answers are known?
@@ -91,15 +86,7 @@ pub struct Data {
 
 impl Default for Data {
     fn default() -> Self {
-        Self {
-            train: None,
-            validation: None,
-            test: None,
-            train_pairs: 480,
-            validation_pairs: 96,
-            test_pairs: 128,
-            solved: true,
-        }
+        Self { train: None, test: None, train_pairs: 480, test_pairs: 128, solved: true }
     }
 }
 

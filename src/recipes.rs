@@ -13,7 +13,7 @@ static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
 pub struct Shipped {
     /// Its name.
     pub name: &'static str,
-    /// The first sentence of its comment.
+    /// The first paragraph of its comment.
     pub summary: String,
     text: &'static str,
 }
@@ -23,9 +23,8 @@ pub struct Shipped {
 pub fn shipped() -> Vec<Shipped> {
     let recipe = |file: &'static include_dir::File<'static>| {
         let text = file.contents_utf8()?;
-        let comment =
-            text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect::<Vec<_>>().join(" ");
-        let summary = comment.split_inclusive(". ").next().unwrap_or_default().trim().to_owned();
+        let comment = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+        let summary = comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
         Some(Shipped { name: file.path().file_stem()?.to_str()?, summary, text })
     };
     let mut recipes: Vec<Shipped> = SHIPPED.files().filter_map(recipe).collect();

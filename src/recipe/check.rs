@@ -94,6 +94,9 @@ impl Recipe {
             let key = if self.contrast.is_some() { "contrast" } else { "model.weights" };
             return wrong(key, "only for an MLP, which has no model.source".to_owned());
         }
+        if self.evaluation.untrained_model {
+            return wrong("evaluation.untrained_model", "only for an MLP, which has no model.source".to_owned());
+        }
         match (&self.task, &self.data) {
             (Some(task), _) if !PROMPT_TASKS.contains(&task.name.as_str()) => {
                 let hint = nearest(&task.name, PROMPT_TASKS);
@@ -109,13 +112,9 @@ impl Recipe {
             }
             (None, None) => wrong("data", "where do pairs come from? Name a `task`, or files in `data`".to_owned()),
             (None, Some(data)) => {
-                for (key, path, needed) in [
-                    ("data.train", &data.train, true),
-                    ("data.test", &data.test, true),
-                    ("data.validation", &data.validation, false),
-                ] {
+                for (key, path) in [("data.train", &data.train), ("data.test", &data.test)] {
                     match path {
-                        None if needed => return wrong(key, "a file of pairs is needed".to_owned()),
+                        None => return wrong(key, "a file of pairs is needed".to_owned()),
                         Some(path) if !path.is_file() => {
                             return wrong(key, format!("there is no file {}", path.display()));
                         }
