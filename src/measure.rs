@@ -33,3 +33,24 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
+
+/// The memory that this process may still take, in bytes, its control group's limit included.
+#[must_use]
+pub fn free_memory_bytes() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    system.available_memory().min(limit)
+}
+
+/// The free bytes of the disk that a folder is on; where the system does not say, as many as there can be.
+#[must_use]
+pub fn free_disk_bytes(folder: &std::path::Path) -> u64 {
+    #[cfg(unix)]
+    {
+        let free = |disk: nix::sys::statvfs::Statvfs| disk.blocks_available() as u64 * disk.fragment_size() as u64;
+        nix::sys::statvfs::statvfs(folder).map_or(u64::MAX, free)
+    }
+    #[cfg(not(unix))]
+    u64::MAX
+}

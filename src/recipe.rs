@@ -3,10 +3,12 @@
 //! Every key has a default but the task's name; an unknown key is an error. [`Recipe::load`] reads a file with
 //! overrides, and says of a mistake in which line it is and what would be right.
 
+mod cache;
 mod check;
 mod load;
 mod resolve;
 
+pub use cache::Cache;
 pub use load::Override;
 
 use std::collections::BTreeMap;
@@ -46,6 +48,9 @@ pub struct Recipe {
     /// How it is judged.
     #[serde(default)]
     pub evaluation: Evaluation,
+    /// Where what the frozen language model computes is kept.
+    #[serde(default, skip_serializing_if = "Cache::is_default")]
+    pub cache: Cache,
     /// A second network, searched alike, to compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrast: Option<Contrast>,

@@ -3,15 +3,15 @@
 
 mod common;
 
-use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use intervene::alignment::search::{Search, Trainer, loss, rewrite};
-use intervene::alignment::{Cache, Target};
+use intervene::alignment::step::{Batch, Part};
+use intervene::alignment::{Cache, Level, Place, States, Storage, Target};
 use intervene::data::{Pair, Prompt};
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
-use intervene::tap::{Component, Patch, Record, Rows};
+use intervene::tap::{Component, Patch, Record, Rows, Tap};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -41,7 +41,7 @@ fn pairs(vocabulary: usize, position: usize, rng: &mut ChaCha8Rng) -> Vec<Pair> 
     let pair = |(base, source): (Prompt, Prompt), label| Pair {
         base,
         sources: vec![(0, source)],
-        label,
+        labels: vec![label],
         base_answer: None,
         source_answers: vec![None],
     };
@@ -68,7 +68,7 @@ fn full(model: &Pretrained, target: &Target, pair: &Pair, found: &AnyInterventio
         }
         _ => unreachable!("one head at most"),
     };
-    let run = |prompt: &Prompt, tap: &mut dyn intervene::tap::Tap| {
+    let run = |prompt: &Prompt, tap: &mut dyn Tap| {
         let mut context = Context::full(1, prompt.tokens.len());
         let hidden = model.embed(tokens(prompt, device), &context);
         model.unembed(model.layers(hidden, 0..model.n_layers(), &mut context, tap))
@@ -123,14 +123,17 @@ fn logits_and_gradients_through_the_cache_are_the_full_runs() {
                     AnyIntervention::fresh(Kind::RotatedSpace, width, Some(width / 2), None, &mut rng, &tracked);
                 let found = found.unwrap();
                 let pairs = pairs(model.vocab_size(), position, &mut rng);
-                let cache = Cache::fill(&model, &target, &pairs, &[0..width / 2], &device, &mut |_| {}).unwrap();
+                let place = [Place::new(target.clone(), &pairs)];
+                let storage = Storage::at([Level::Memory, Level::Disk, Level::Recompute][cases % 3]);
+                let columns = [0..width / 2];
+                let cache = Cache::fill(&model, &place, &columns, &storage, &device, &mut |_, _| {}).unwrap();
                 let batch = cache.batch(&[2, 0, 1]).unwrap();
-                let (cached_loss, cached) = loss(&model, target.site, &batch, &found, 0.0).unwrap();
+                let (cached_loss, cached) = loss(&model, &batch, std::slice::from_ref(&found), 0.0).unwrap();
 
                 let order = [2, 0, 1].map(|at: usize| &pairs[at]);
                 let logits = order.map(|pair| full(&model, &target, pair, &found, &device));
                 let terms = logits.clone().into_iter().zip(order).map(|(logits, pair)| {
-                    let label = pair.label as usize;
+                    let label = pair.labels[0] as usize;
                     -activation::log_softmax(logits, 0).slice([label..label + 1])
                 });
                 let full_loss = Tensor::cat(terms.collect(), 0).mean();
@@ -162,15 +165,16 @@ fn a_search_lowers_the_loss_and_keeps_the_columns_orthonormal() {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let pairs = pairs(model.vocab_size(), 3, &mut rng);
     for (kind, rank) in [(Kind::RotatedSpace, 4), (Kind::BoundlessRotatedSpace, 32), (Kind::SigmoidMask, 32)] {
-        let cache = Cache::fill(&model, &target, &pairs, &[0..rank], &device, &mut |_| {}).unwrap();
+        let place = [Place::new(target.clone(), &pairs)];
+        let cache = Cache::fill(&model, &place, &[0..rank], &Storage::default(), &device, &mut |_, _| {}).unwrap();
         let tracked = device.clone().autodiff();
         let start = AnyIntervention::fresh(kind, 32, Some(rank), None, &mut rng, &tracked).unwrap();
-        let mut trainer = Trainer::new(&model, target.site, start, Search::plain(60, 2e-2));
+        let mut trainer = Trainer::new(&model, vec![start], Search::plain(60, 2e-2));
         let losses: Vec<f32> = (0..60)
             .map(|_| trainer.step(&mut || cache.batch(&[0, 1, 2])).unwrap().losses[0].clone().into_scalar::<f32>())
             .collect();
         assert!(losses[59] < losses[0], "{kind}: {} to {}", losses[0], losses[59]);
-        let error = intervene::alignment::search::orthogonality_error(&trainer.intervention().valid());
+        let error = intervene::alignment::search::orthogonality_error(&trainer.interventions()[0]);
         assert!(error < 1e-5, "{kind}: {error}");
     }
 }
@@ -181,7 +185,9 @@ fn pairs_that_do_not_fit_are_refused_before_anything_runs() {
     let folder = common::families().remove(0);
     let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
     let refused = |target: &Target, pairs: &[Pair], said: &str| {
-        let error = Cache::fill(&model, target, pairs, &[0..4], &device, &mut |_| {}).err().expect(said).to_string();
+        let place = [Place::new(target.clone(), pairs)];
+        let filled = Cache::fill(&model, &place, &[0..4], &Storage::default(), &device, &mut |_, _| {});
+        let error = filled.err().expect(said).to_string();
         assert!(error.contains(said), "{error}");
     };
     let good = Target { site: Component::BlockOutput.at(0), heads: vec![] };
@@ -194,11 +200,198 @@ fn pairs_that_do_not_fit_are_refused_before_anything_runs() {
     };
     refused(&good, &with(&|pair| pair.base.positions = vec![9]), "pair 1: position 9 is past the end");
     refused(&good, &with(&|pair| pair.base.positions.clear()), "pair 1: no position");
-    refused(&good, &with(&|pair| pair.sources.clear()), "pair 1: it has 0 sources");
     refused(&good, &with(&|pair| pair.sources[0].0 = 4), "1 variables and no number 4");
     refused(&good, &with(&|pair| pair.sources[0].1.positions.push(1)), "different number of positions");
-    refused(&good, &with(&|pair| pair.label = u32::MAX), "not in the vocabulary");
+    refused(&good, &with(&|pair| pair.labels = vec![u32::MAX]), "not in the vocabulary");
     refused(&Target { site: Component::BlockOutput.at(9), heads: vec![] }, &pairs, "layer 9 is not there");
     refused(&Target { site: Component::HeadQueryOutput.at(0), heads: vec![] }, &pairs, "needs its heads named");
     refused(&Target { site: Component::HeadQueryOutput.at(0), heads: vec![99] }, &pairs, "head 99 is not there");
+}
+
+/// The largest difference between two batches' logits under an intervention for each place.
+fn logits(model: &Pretrained, cache: &Cache<'_>, pairs: &[usize], found: &[AnyIntervention]) -> Vec<f32> {
+    let batch = cache.batch(pairs).unwrap();
+    let (_, logits) = loss(model, &batch, found, 0.0).unwrap();
+    logits.detach().inner().into_data().iter::<f32>().collect()
+}
+
+fn rotated(width: usize, rng: &mut ChaCha8Rng, device: &Device) -> AnyIntervention {
+    AnyIntervention::fresh(Kind::RotatedSpace, width, Some(4), None, rng, &device.clone().autodiff()).unwrap()
+}
+
+#[test]
+fn the_cells_of_a_sweep_share_what_each_would_compute_alone() {
+    let device = Device::flex();
+    for folder in common::families() {
+        let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
+        let width = model.dimensions().d_model;
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let early = pairs(model.vocab_size(), 2, &mut rng);
+        let mut late = early.clone();
+        for pair in &mut late {
+            pair.base.positions = vec![pair.base.tokens.len() - 1];
+            pair.sources[0].1.positions = vec![pair.sources[0].1.tokens.len() - 1];
+        }
+        let target = |component: Component, layer: usize| Target { site: component.at(layer), heads: vec![] };
+        let mut cells = Vec::new();
+        for pairs in [&early, &late] {
+            cells.push(vec![Place::new(target(Component::BlockOutput, 0), pairs)]);
+            cells.push(vec![Place::new(target(Component::AttentionInput, 1), pairs)]);
+        }
+        for level in [Level::Memory, Level::Disk, Level::Recompute] {
+            let states = States::fill(&model, &cells, &Storage::at(level), &device, &mut |_, _| {}).unwrap();
+            assert_eq!(states.level(), level);
+            for cell in &cells {
+                let found = [rotated(width, &mut rng, &device)];
+                let shared = logits(&model, &states.cache(cell, &[0..4]).unwrap(), &[0, 2, 1], &found);
+                let alone = Cache::fill(&model, cell, &[0..4], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+                let alone = logits(&model, &alone, &[0, 2, 1], &found);
+                let scale = alone.iter().fold(1.0_f32, |most, logit| most.max(logit.abs()));
+                assert!(apart(&shared, &alone) < 1e-5 * scale, "{} {level}", folder.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn several_places_at_once_are_the_full_run_with_several_patches() {
+    let device = Device::flex();
+    for folder in common::families() {
+        let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
+        let width = model.dimensions().d_model;
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let first = pairs(model.vocab_size(), 2, &mut rng);
+        let mut second = first.clone();
+        second.iter_mut().for_each(|pair| pair.base.positions = vec![4]);
+        let targets = [Component::MlpOutput.at(0), Component::BlockOutput.at(0), Component::BlockInput.at(1)]
+            .map(|site| Target { site, heads: vec![] });
+        let pairs = [&first, &second, &first];
+        let places: Vec<Place> =
+            targets.iter().zip(pairs).map(|(target, pairs)| Place::new(target.clone(), pairs)).collect();
+        let found = [0, 1, 2].map(|_| rotated(width, &mut rng, &device));
+        let cache = Cache::fill(&model, &places, &[0..4], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+        let cached = logits(&model, &cache, &[0, 1, 2], &found);
+
+        let mut whole = Vec::new();
+        for at in 0..3 {
+            let rows = |prompt: &Prompt| Rows::positions(vec![prompt.positions.clone()]).unwrap();
+            let run = |prompt: &Prompt, tap: &mut dyn Tap| {
+                let mut context = Context::full(1, prompt.tokens.len());
+                let hidden = model.embed(tokens(prompt, &device), &context);
+                model.unembed(model.layers(hidden, 0..model.n_layers(), &mut context, tap))
+            };
+            let mut patches: Vec<Patch<'_>> = Vec::new();
+            for ((target, pairs), found) in targets.iter().zip(pairs).zip(&found) {
+                let source = &pairs[at].sources[0].1;
+                let mut record = Record::new(target.site, rows(source));
+                run(source, &mut record);
+                let source = record.take().unwrap();
+                let edit = move |base| rewrite(found, base, &[(source.clone(), 0..4)]);
+                patches.push(Patch::new(target.site, rows(&pairs[at].base), edit));
+            }
+            let logits =
+                run(&first[at].base, &mut |site: intervene::tap::Site, x: Tensor<3>| patches[..].visit(site, x));
+            let [_, seq, vocabulary] = logits.dims();
+            let last = logits.slice([0..1, seq - 1..seq, 0..vocabulary]).detach().inner();
+            whole.extend(last.into_data().iter::<f32>());
+        }
+        let scale = whole.iter().fold(1.0_f32, |most, logit| most.max(logit.abs()));
+        assert!(apart(&cached, &whole) < 1e-5 * scale, "{}", folder.display());
+    }
+}
+
+#[test]
+fn an_answer_of_several_tokens_is_read_where_each_is_said() {
+    let device = Device::flex();
+    let model = Pretrained::load(&common::families().remove(0), Dtype::F32, &device).unwrap();
+    let width = model.dimensions().d_model;
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut pairs = pairs(model.vocab_size(), 2, &mut rng);
+    pairs[0].labels = vec![9, 4, 3];
+    pairs[1].labels = vec![5, 6];
+    let target = Target { site: Component::BlockOutput.at(0), heads: vec![] };
+    let found = rotated(width, &mut rng, &device);
+    let places = [Place::new(target.clone(), &pairs)];
+    let cache = Cache::fill(&model, &places, &[0..4], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+    let batch = cache.batch(&[0, 1, 2]).unwrap();
+    let (together, _) = loss(&model, &batch, std::slice::from_ref(&found), 0.0).unwrap();
+    // Each answer alone: the base up to the token before it.
+    let mut terms = Vec::new();
+    for pair in &pairs {
+        for (at, label) in pair.labels.iter().enumerate() {
+            let mut one = pair.clone();
+            one.base.tokens.truncate(pair.base.tokens.len() - (pair.labels.len() - 1 - at));
+            let last = full(&model, &target, &one, &found, &device).detach().inner();
+            let term = -activation::log_softmax(last, 0).slice([*label as usize..*label as usize + 1]);
+            terms.push(term.into_scalar::<f32>());
+        }
+    }
+    let mean = terms.iter().sum::<f32>() / terms.len() as f32;
+    assert!((together.detach().inner().into_scalar::<f32>() - mean).abs() < 1e-5, "{mean}");
+}
+
+/// A batch that nothing is cached for: all layers run on all tokens, sources included.
+fn uncached(model: &Pretrained, target: &Target, pairs: &[Pair], device: &Device) -> Batch {
+    let padded = |prompts: Vec<&Prompt>| {
+        let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap();
+        let row = |prompt: &&Prompt| {
+            (0..longest).map(|at| prompt.tokens.get(at).map_or(0, |token| i64::from(*token))).collect::<Vec<i64>>()
+        };
+        let ids: Vec<i64> = prompts.iter().flat_map(row).collect();
+        let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.tokens.len()).collect();
+        let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [prompts.len(), longest]), device);
+        let rows = Rows::positions(prompts.iter().map(|prompt| prompt.positions.clone()).collect()).unwrap();
+        (tokens, Context::of_lengths(&lengths), rows)
+    };
+    let (tokens, mut context, rows) = padded(pairs.iter().map(|pair| &pair.sources[0].1).collect());
+    let mut record = Record::new(target.site, rows);
+    let hidden = model.embed(tokens, &context);
+    model.layers(hidden, 0..model.n_layers(), &mut context, &mut record);
+    let source = record.take().unwrap();
+    let width = source.dims()[2];
+    let (tokens, context, rows) = padded(pairs.iter().map(|pair| &pair.base).collect());
+    let labels: Vec<i64> = pairs.iter().map(|pair| i64::from(pair.labels[0])).collect();
+    Batch {
+        entry: 0,
+        hidden: model.embed(tokens, &context),
+        context,
+        parts: vec![Part { site: target.site, rows, sources: vec![(source, 0..width)] }],
+        answers: Rows::positions(pairs.iter().map(|pair| vec![pair.base.tokens.len() - 1]).collect()).unwrap(),
+        labels: Tensor::from_data(TensorData::new(labels, [pairs.len(), 1]), device),
+        weights: None,
+    }
+}
+
+#[test]
+fn fifty_steps_through_the_cache_have_the_losses_of_fifty_without_it() {
+    let device = Device::flex();
+    let mut moved: f32 = 0.0;
+    for folder in common::families() {
+        let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
+        let width = model.dimensions().d_model;
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let pairs = pairs(model.vocab_size(), 2, &mut rng);
+        let target = Target { site: Component::BlockOutput.at(0), heads: vec![] };
+        let places = [Place::new(target.clone(), &pairs)];
+        let cache = Cache::fill(&model, &places, &[0..width], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+        for kind in [Kind::RotatedSpace, Kind::BoundlessRotatedSpace] {
+            let rank = if kind == Kind::RotatedSpace { 4 } else { width };
+            let tracked = device.clone().autodiff();
+            let start = AnyIntervention::fresh(kind, width, Some(rank), None, &mut rng, &tracked).unwrap();
+            let search = Search { penalty: 1.0, ..Search::plain(50, 1e-2) };
+            let [mut with, mut without] = [0, 1].map(|_| Trainer::new(&model, vec![start.clone()], search));
+            let mut losses = Vec::new();
+            for step in 0..50 {
+                let picked = [step % 3, (step + 1) % 3];
+                let some = picked.map(|at| pairs[at].clone());
+                let a = with.step(&mut || cache.batch(&picked)).unwrap().losses[0].clone().into_scalar::<f32>();
+                let b = without.step(&mut || Ok(uncached(&model, &target, &some, &device))).unwrap();
+                let b = b.losses[0].clone().into_scalar::<f32>();
+                assert!((a - b).abs() < 1e-4, "{} {kind} step {step}: {a} and {b}", folder.display());
+                losses.push(a);
+            }
+            moved = moved.max((losses[48] - losses[0]).abs());
+        }
+    }
+    assert!(moved > 1e-2, "no loss has moved by more than {moved}");
 }

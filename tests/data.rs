@@ -130,7 +130,7 @@ fn positions_are_what_their_names_say() {
     let at = |position: &str| {
         let pair = Encoder::new(&tokenizer, position.parse().unwrap()).pair(&row).unwrap();
         assert_eq!(pair.base.tokens, tokenizer.encode("Yesterday, Bob left because").unwrap());
-        assert_eq!(tokenizer.decode(&[pair.label]).unwrap(), " she");
+        assert_eq!(tokenizer.decode(&[pair.labels[0]]).unwrap(), " she");
         assert_eq!(pair.base_answer, None);
         pair.base.positions
     };
@@ -207,7 +207,7 @@ fn an_answer_goes_on_after_the_prompt() {
     let tokenizer = tokenizer();
     let label = |base: &str, label: &str| {
         let row = line(&serde_json::json!({"base": base, "source": base, "label": label, "base_position": 0, "source_position": 0}).to_string());
-        Encoder::new(&tokenizer, Position::default()).pair(&row.unwrap()).map(|pair| tokenizer.token(pair.label))
+        Encoder::new(&tokenizer, Position::default()).pair(&row.unwrap()).map(|pair| tokenizer.token(pair.labels[0]))
     };
     assert_eq!(label("Kate left because", " she").unwrap(), " she");
     assert_eq!(label("Kate left:\n", "b").unwrap(), "b");
@@ -295,8 +295,8 @@ fn drawn_pairs_can_be_told_apart_by_their_tokens() {
     assert_eq!((drawn.pairs.len(), &drawn), (200, &draw(3)));
     assert!(drawn.ambiguous > 0, "this tokenizer knows the first letters of capitals only");
     for pair in &drawn.pairs {
-        assert_ne!(Some(pair.label), pair.base_answer);
-        assert_eq!(Some(pair.label), pair.source_answers[0]);
+        assert_ne!(Some(pair.labels[0]), pair.base_answer);
+        assert_eq!(Some(pair.labels[0]), pair.source_answers[0]);
         let [position] = pair.base.positions[..] else { panic!("one position") };
         assert!(position > 2 && position < pair.base.tokens.len() - 1);
     }
@@ -326,7 +326,7 @@ fn smollm2_reads_the_gender_data_with_the_name_at_token_3() {
             assert_eq!((&pair.base.positions[..], &pair.sources[0].1.positions[..]), (&[3][..], &[3][..]));
             let name = row.base.text.split(' ').nth(1).unwrap();
             assert_eq!(tokenizer.token(pair.base.tokens[3]), format!(" {name}"));
-            assert_eq!(tokenizer.token(pair.label), row.label);
+            assert_eq!(tokenizer.token(pair.labels[0]), row.label);
         }
     }
 }

@@ -11,7 +11,6 @@ use super::step;
 use super::{Alignment, HeldOut};
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
-use crate::models::LanguageModel;
 
 /// Hits out of trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,9 +71,9 @@ impl Alignment<'_> {
         for (name, batches) in &held_out.batches {
             let mut score = Score::default();
             for batch in batches {
-                let logits = step::interchange(self.model, self.site, batch, |base| edit(base, &batch.sources))?;
-                score.hits += count_hits(logits, &batch.labels);
-                score.trials += batch.rows.batch();
+                let logits = step::interchange(self.model, batch, &|at, base| edit(base, &batch.parts[at].sources))?;
+                score.hits += count_hits(logits, &batch.labels, None);
+                score.trials += batch.len();
             }
             scores.push((name.clone(), score));
         }
@@ -85,39 +84,39 @@ impl Alignment<'_> {
 /// Pairs of prompts that are evaluated at once.
 const PROMPTS: usize = 32;
 
-impl Cache {
-    /// Interchange intervention accuracy of an intervention on the cached pairs, by the variables that they swap.
-    pub fn iia(&self, model: &dyn LanguageModel, names: &[String], found: &AnyIntervention) -> Result<Scores, Error> {
-        self.accuracy_under(model, names, |base, sources| rewrite(found, base, sources))
+impl Cache<'_> {
+    /// Interchange intervention accuracy of interventions, one for each place, on the cached pairs, by the variables
+    /// that they swap.
+    pub fn iia(&self, names: &[String], found: &[AnyIntervention]) -> Result<Scores, Error> {
+        self.accuracy_under(names, &|part, base, sources| rewrite(&found[part], base, sources))
     }
 
     /// Nothing is swapped.
-    pub fn no_intervention(&self, model: &dyn LanguageModel, names: &[String]) -> Result<Scores, Error> {
-        self.accuracy_under(model, names, |base, _| base)
+    pub fn no_intervention(&self, names: &[String]) -> Result<Scores, Error> {
+        self.accuracy_under(names, &|_, base, _| base)
     }
 
     /// The whole rows are swapped, from the first source.
-    pub fn full_swap(&self, model: &dyn LanguageModel, names: &[String]) -> Result<Scores, Error> {
-        self.accuracy_under(model, names, |_, sources| sources[0].0.clone())
+    pub fn full_swap(&self, names: &[String]) -> Result<Scores, Error> {
+        self.accuracy_under(names, &|_, base, sources| sources.first().map_or(base, |(source, _)| source.clone()))
     }
 
-    fn accuracy_under(
-        &self,
-        model: &dyn LanguageModel,
-        names: &[String],
-        edit: impl Fn(Tensor<3>, &[(Tensor<3>, Range<usize>)]) -> Tensor<3>,
-    ) -> Result<Scores, Error> {
+    fn accuracy_under(&self, names: &[String], edit: &Edit<'_>) -> Result<Scores, Error> {
         let mut scores = Vec::new();
         for (swapped, pairs) in self.groups() {
             let name: Vec<&str> = swapped.iter().map(|variable| names[*variable].as_str()).collect();
             let mut score = Score { hits: 0, trials: pairs.len() };
             for pairs in pairs.chunks(PROMPTS) {
                 let batch = self.batch(pairs)?;
-                let logits = step::interchange(model, self.site(), &batch, |base| edit(base, &batch.sources))?;
-                score.hits += count_hits(logits, &batch.labels);
+                let edit = |at: usize, base| edit(at, base, &batch.parts[at].sources);
+                let logits = step::interchange(self.model, &batch, &edit)?;
+                score.hits += count_hits(logits, &batch.labels, batch.weights.as_ref());
             }
             scores.push((name.join("+"), score));
         }
         Ok(Scores(scores))
     }
 }
+
+/// Maps a part's base rows, and each source's rows with its columns, to the rows that go on.
+type Edit<'a> = dyn Fn(usize, Tensor<3>, &[(Tensor<3>, Range<usize>)]) -> Tensor<3> + 'a;

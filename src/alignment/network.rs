@@ -96,7 +96,7 @@ pub fn train(
     for step in 0..training.steps {
         let examples = task.factual(training.batch, rng)?;
         let x = features(examples.features, task.n_features(), device);
-        let mut loss = cross_entropy.forward(network.forward(x), labels(&examples.labels, device));
+        let mut loss = cross_entropy.forward(network.forward(x), labels(&examples.labels, device).flatten(0, 1));
         if training.l1 > 0.0 {
             loss = loss + network.layers[0].weight.val().abs().sum() * training.l1;
         }
@@ -127,7 +127,7 @@ pub fn accuracy(
     let examples = task.factual(count, rng)?;
     let x = model.embed(features(examples.features, task.n_features(), device));
     let hidden = model.layers(x, 0..model.n_layers(), &mut Context::default(), &mut ());
-    let hits = count_hits(model.unembed(hidden), &labels(&examples.labels, device));
+    let hits = count_hits(model.unembed(hidden), &labels(&examples.labels, device), None);
     Ok(hits as f64 / count as f64)
 }
 
@@ -137,17 +137,21 @@ pub(super) fn features(values: Vec<f32>, n_features: usize, device: &Device) -> 
     Tensor::from_data(TensorData::new(values, [count, n_features]), device)
 }
 
-/// `[count]`
-pub(super) fn labels(labels: &[usize], device: &Device) -> Tensor<1, Int> {
+/// `[count, 1]`
+pub(super) fn labels(labels: &[usize], device: &Device) -> Tensor<2, Int> {
     let labels: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
     let count = labels.len();
-    Tensor::from_data(TensorData::new(labels, [count]), device)
+    Tensor::from_data(TensorData::new(labels, [count, 1]), device)
 }
 
-/// How often the largest logit at the last position, of `[batch, seq, classes]`, is the label's.
-pub(super) fn count_hits(logits: Tensor<3>, labels: &Tensor<1, Int>) -> usize {
-    let [batch, seq, classes] = logits.dims();
-    let last = logits.slice([0..batch, seq - 1..seq, 0..classes]).reshape([batch, classes]);
-    let hits = last.argmax(1).reshape([batch]).equal(labels.clone()).int().sum().into_scalar::<i64>();
+/// How many examples have the label as the largest logit, of `[batch, answers, classes]`, at every one of their answers.
+pub(super) fn count_hits(logits: Tensor<3>, labels: &Tensor<2, Int>, weights: Option<&Tensor<2>>) -> usize {
+    let [batch, answers, _] = logits.dims();
+    let wrong = logits.argmax(2).reshape([batch, answers]).not_equal(labels.clone()).float();
+    let wrong = match weights {
+        Some(weights) => wrong * weights.clone(),
+        None => wrong,
+    };
+    let hits = wrong.sum_dim(1).equal_elem(0.0).int().sum().into_scalar::<i64>();
     usize::try_from(hits).expect("a count is not negative")
 }

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::network::{features, labels};
-use super::step::{Batch, first_layer};
+use super::step::{Batch, Part, first_layer};
 use super::{Partition, Swap};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, RotatedSpace};
@@ -77,13 +77,15 @@ impl Alignment<'_> {
             record.take()
         };
         let sources = swap.columns.iter().enumerate().map(|(at, columns)| Ok((source(at + 1)?, columns.clone())));
+        let sources = sources.collect::<Result<_, Error>>()?;
         Ok(Batch {
+            entry: first,
             hidden: part(0),
             context: Context::default(),
-            sources: sources.collect::<Result<_, Error>>()?,
             labels: labels(&pairs.labels, self.device),
             answers: rows.clone(),
-            rows,
+            parts: vec![Part { site: self.site, rows, sources }],
+            weights: None,
         })
     }
 

@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::interventions::{AnyIntervention, Intervention};
 use crate::models::FrozenModel;
 use crate::orthogonal;
-use crate::tap::Site;
 
 /// How an intervention is trained: Adam (on the manifold where the rotation is one), linear warm-up and decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,8 +65,8 @@ pub struct Logged {
 /// An intervention while it is trained.
 pub struct Trainer<'a> {
     model: &'a dyn FrozenModel,
-    site: Site,
-    intervention: AnyIntervention,
+    /// One for each place that is intervened on at once.
+    interventions: Vec<AnyIntervention>,
     config: Search,
     optimizer: ModuleOptimizer,
     rates: ModuleLrScheduler,
@@ -87,53 +86,53 @@ pub struct Stepped {
 }
 
 impl<'a> Trainer<'a> {
-    /// At step 0.
+    /// At step 0; `start` has an intervention for each place.
     #[must_use]
-    pub fn new(model: &'a dyn FrozenModel, site: Site, start: AnyIntervention, config: Search) -> Self {
+    pub fn new(model: &'a dyn FrozenModel, start: Vec<AnyIntervention>, config: Search) -> Self {
         let rates = scheduler(config.rates, config.warmup, config.steps);
-        Self { model, site, intervention: start, config, optimizer: optimizer(), rates, done: 0 }
+        Self { model, interventions: start, config, optimizer: optimizer(), rates, done: 0 }
     }
 
     /// One step of the optimiser. Nothing is read back from the device.
     pub fn step(&mut self, next_batch: &mut dyn FnMut() -> Result<Batch, Error>) -> Result<Stepped, Error> {
-        self.intervention.anneal(self.done as f64 / (self.config.steps - 1).max(1) as f64);
+        let progress = self.done as f64 / (self.config.steps - 1).max(1) as f64;
+        self.interventions.iter_mut().for_each(|intervention| intervention.anneal(progress));
         let mut gradients = GradientsAccumulator::new();
         let mut losses = Vec::new();
         let mut last = None;
         for _ in 0..self.config.accumulate {
             let batch = next_batch()?;
-            let (loss, logits) = loss(self.model, self.site, &batch, &self.intervention, self.config.penalty)?;
+            let (loss, logits) = loss(self.model, &batch, &self.interventions, self.config.penalty)?;
             losses.push(loss.clone().detach().inner());
             let loss = loss / self.config.accumulate as f64;
-            let gradient = GradientsParams::from_grads(loss.backward(), &self.intervention);
-            gradients.accumulate(&self.intervention, gradient);
+            let gradient = GradientsParams::from_grads(loss.backward(), &self.interventions);
+            gradients.accumulate(&self.interventions, gradient);
             last = Some((logits.detach().inner(), batch));
         }
         let (logits, batch) = last.ok_or_else(|| Error::Invalid("a step of no batches".to_owned()))?;
         let rate = self.rates.step();
         let learning_rate = rate.base();
-        self.intervention = self.optimizer.step(rate, self.intervention.clone(), gradients.grads());
+        self.interventions = self.optimizer.step(rate, self.interventions.clone(), gradients.grads());
         self.done += 1;
         Ok(Stepped { losses, logits, batch, learning_rate })
     }
 
-    /// The intervention as it stands, off the tape.
+    /// The interventions as they stand, off the tape.
     #[must_use]
-    pub fn intervention(&self) -> AnyIntervention {
-        self.intervention.valid()
+    pub fn interventions(&self) -> Vec<AnyIntervention> {
+        self.interventions.valid()
     }
 }
 
-/// Trains the intervention and gives it back, off the tape.
+/// Trains the interventions, one for each place, and gives them back, off the tape.
 pub fn search(
     model: &dyn FrozenModel,
-    site: Site,
-    start: AnyIntervention,
+    start: Vec<AnyIntervention>,
     config: &Search,
     next_batch: &mut dyn FnMut() -> Result<Batch, Error>,
     observe: &mut dyn FnMut(&Logged) -> Result<(), Error>,
-) -> Result<AnyIntervention, Error> {
-    let mut trainer = Trainer::new(model, site, start, *config);
+) -> Result<Vec<AnyIntervention>, Error> {
+    let mut trainer = Trainer::new(model, start, *config);
     let mut losses: Vec<Tensor<1>> = Vec::new();
     let mut since = Instant::now();
     for step in 1..=config.steps {
@@ -148,34 +147,44 @@ pub fn search(
                     config.rates.rotation
                 )));
             }
-            let (logits, batch, intervention) = (stepped.logits, stepped.batch, trainer.intervention());
+            let (logits, batch, interventions) = (stepped.logits, stepped.batch, trainer.interventions());
+            let hits = count_hits(logits, &batch.labels, batch.weights.as_ref());
             observe(&Logged {
                 step,
                 loss,
-                iia: count_hits(logits, &batch.labels) as f64 / batch.rows.batch() as f64,
+                iia: hits as f64 / batch.len() as f64,
                 learning_rate: stepped.learning_rate,
-                orthogonality_error: intervention.rotation().map_or(0.0, |r| orthogonal::live_error(r.matrix())),
-                temperature: intervention.temperature(),
-                taken: intervention.penalty().map(|taken| f64::from(taken.into_scalar::<f32>())),
+                orthogonality_error: interventions.iter().map(live_error).fold(0.0, f64::max),
+                temperature: interventions.iter().find_map(AnyIntervention::temperature),
+                taken: taken(&interventions).map(|taken| f64::from(taken.into_scalar::<f32>())),
                 step_ms: since.elapsed().as_secs_f64() * 1e3 / steps,
             })?;
             since = Instant::now();
         }
     }
-    Ok(trainer.intervention())
+    Ok(trainer.interventions())
 }
 
-/// One forward pass: the loss on the tape, and the logits at the answers, `[batch, 1, classes]`.
+fn live_error(intervention: &AnyIntervention) -> f64 {
+    intervention.rotation().map_or(0.0, |rotation| orthogonal::live_error(rotation.matrix()))
+}
+
+/// What the penalty weighs, over all places; `[1]`.
+fn taken(interventions: &[AnyIntervention]) -> Option<Tensor<1>> {
+    interventions.iter().filter_map(Intervention::penalty).reduce(|sum, taken| sum + taken)
+}
+
+/// One forward pass: the loss on the tape, and the logits at the answers, `[batch, answers, classes]`.
 pub fn loss(
     model: &dyn FrozenModel,
-    site: Site,
     batch: &Batch,
-    intervention: &AnyIntervention,
+    interventions: &[AnyIntervention],
     penalty: f64,
 ) -> Result<(Tensor<1>, Tensor<3>), Error> {
-    let logits = step::interchange(model, site, batch, |base| rewrite(intervention, base, &batch.sources))?;
+    let edit = |at: usize, base| rewrite(&interventions[at], base, &batch.parts[at].sources);
+    let logits = step::interchange(model, batch, &edit)?;
     let mut loss = cross_entropy(logits.clone(), batch);
-    if let Some(taken) = intervention.penalty().filter(|_| penalty != 0.0) {
+    if let Some(taken) = taken(interventions).filter(|_| penalty != 0.0) {
         loss = loss + taken * penalty;
     }
     Ok((loss, logits))
@@ -192,7 +201,8 @@ pub fn rewrite(intervention: &AnyIntervention, base: Tensor<3>, sources: &[(Tens
         {
             space.interchange(base, sources)
         }
-        _ => intervention.forward(base, sources[0].0.clone()),
+        (_, []) => intervention.forward(base.clone(), base),
+        (_, [(source, _), ..]) => intervention.forward(base, source.clone()),
     }
 }
 
@@ -202,22 +212,30 @@ pub fn orthogonality_error(intervention: &AnyIntervention) -> f64 {
     intervention.rotation().map_or(0.0, |rotation| orthogonal::error(&rotation.matrix().detach().inner()))
 }
 
-/// The mean cross-entropy of the logits at the answers, `[batch, 1, classes]`, against the labels.
+/// The mean cross-entropy of the logits at the answers, `[batch, answers, classes]`, against the labels.
 ///
-/// Its gradient, `(softmax − one-hot) / batch`, is known: formed here, off the tape, it takes one pass of exponentials
+/// Its gradient, `(softmax − one-hot) / answers`, is known: formed here, off the tape, it takes one pass of exponentials
 /// over the vocabulary, where the tape would keep and walk four. What goes onto the tape is linear in the logits, has
 /// that gradient, and the loss's value.
 fn cross_entropy(logits: Tensor<3>, batch: &Batch) -> Tensor<1> {
-    let [count, _, classes] = logits.dims();
+    let [count, answers, classes] = logits.dims();
+    let count = count * answers;
     let logits = logits.reshape([count, classes]);
     let labels = batch.labels.clone().reshape([count, 1]);
     let known = logits.clone().detach().inner().cast(DType::F32);
     let shifted = known.clone() - known.max_dim(1);
     let exponentials = shifted.clone().exp();
-    let sums = exponentials.clone().sum_dim(1); // [batch, 1]
-    let loss = (sums.clone().log() - shifted.gather(1, labels.clone())).mean();
-    let ones = Tensor::full([count, 1], -1.0 / count as f64, &loss.device());
-    let gradient = (exponentials / (sums * count as f64)).scatter(1, labels, ones, IndexingUpdateOp::Add);
+    let sums = exponentials.clone().sum_dim(1); // [answers, 1]
+    let losses = sums.clone().log() - shifted.gather(1, labels.clone());
+    let (loss, share) = match &batch.weights {
+        None => (losses.mean(), Tensor::full([count, 1], 1.0 / count as f64, &sums.device())),
+        Some(weights) => {
+            let weights = weights.clone().reshape([count, 1]);
+            let share = weights.clone() / weights.sum().unsqueeze(); // [answers, 1]
+            ((losses * share.clone()).sum(), share)
+        }
+    };
+    let gradient = (exponentials * (share.clone() / sums)).scatter(1, labels, -share, IndexingUpdateOp::Add);
     let linear = (logits.cast(DType::F32) * Tensor::from_inner(gradient)).sum();
     linear.clone() - linear.detach() + Tensor::from_inner(loss)
 }

@@ -8,21 +8,48 @@ use crate::error::Error;
 use crate::models::{Context, FrozenModel};
 use crate::tap::{Component, Patch, Rows, Site, Tap};
 
-/// Everything about a batch of pairs that the frozen model makes of it: constants while an intervention is trained.
+/// Everything about a batch of pairs that the frozen model makes of it: constants while interventions are trained.
 #[derive(Clone, Debug)]
 pub struct Batch {
+    /// The layer that the suffix begins with.
+    pub entry: usize,
     /// The base's states that enter the suffix, `[batch, seq, d_model]`.
     pub hidden: Tensor<3>,
     /// Where the suffix's tokens stand, and the keys and values before them.
     pub context: Context,
-    /// The rows that are intervened on, counted along `hidden`.
+    /// What is intervened on, place by place.
+    pub parts: Vec<Part>,
+    /// The rows of each example whose logits the loss reads, counted along `hidden`.
+    pub answers: Rows,
+    /// What has to be said there, `[batch, answers]`.
+    pub labels: Tensor<2, Int>,
+    /// How much each answer weighs, `[batch, answers]`, 0 where an example has fewer; none where all count alike.
+    pub weights: Option<Tensor<2>>,
+}
+
+/// One of the places that are intervened on at once.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The site.
+    pub site: Site,
+    /// The rows that are intervened on, counted along the batch's `hidden`.
     pub rows: Rows,
     /// Each source's rows at the site, `[batch, units, width]`, and the columns of the rotation that it fills.
     pub sources: Vec<(Tensor<3>, Range<usize>)>,
-    /// The one row of each example whose logits the loss reads, counted along `hidden`.
-    pub answers: Rows,
-    /// What the causal model says there, `[batch]`.
-    pub labels: Tensor<1, Int>,
+}
+
+impl Batch {
+    /// The number of examples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.answers.batch()
+    }
+
+    /// Is there no example?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// The first layer that an intervention at the site changes.
@@ -31,28 +58,28 @@ pub fn first_layer(site: Site) -> usize {
     site.layer + usize::from(site.component == Component::BlockOutput)
 }
 
-/// The logits at the answers, `[batch, 1, classes]`, of the model's suffix on a batch's states, past a tap.
+/// The logits at the answers, `[batch, answers, classes]`, of the model's suffix on a batch's states, past a tap.
 ///
-/// A `block_output` is what enters the suffix, so the tap sees it before the first layer runs.
-pub fn suffix(model: &dyn FrozenModel, site: Site, batch: &Batch, tap: &mut dyn Tap) -> Tensor<3> {
+/// The `block_output` of the layer below is what enters the suffix, so the tap sees it before the first layer runs.
+pub fn suffix(model: &dyn FrozenModel, batch: &Batch, tap: &mut dyn Tap) -> Tensor<3> {
     let mut hidden = batch.hidden.clone();
-    if site.component == Component::BlockOutput {
-        hidden = tap.visit(site, hidden);
+    if let Some(below) = batch.entry.checked_sub(1) {
+        hidden = tap.visit(Component::BlockOutput.at(below), hidden);
     }
-    let layers = first_layer(site)..model.n_layers();
-    let hidden = model.layers(hidden, layers, &mut batch.context.clone(), tap);
+    let hidden = model.layers(hidden, batch.entry..model.n_layers(), &mut batch.context.clone(), tap);
     model.unembed(batch.answers.gather(hidden))
 }
 
-/// The logits at the answers, `[batch, 1, classes]`, after `edit` has rewritten the batch's rows.
+/// The logits at the answers, `[batch, answers, classes]`, after `edit` has rewritten the rows of each part; it is given
+/// the part's number and the base's rows.
 pub fn interchange(
     model: &dyn FrozenModel,
-    site: Site,
     batch: &Batch,
-    edit: impl FnMut(Tensor<3>) -> Tensor<3>,
+    edit: &dyn Fn(usize, Tensor<3>) -> Tensor<3>,
 ) -> Result<Tensor<3>, Error> {
-    let mut patch = Patch::new(site, batch.rows.clone(), edit);
-    let logits = suffix(model, site, batch, &mut patch);
-    patch.finish()?;
+    let patch = |(at, part): (usize, &Part)| Patch::new(part.site, part.rows.clone(), move |base| edit(at, base));
+    let mut patches: Vec<Patch<'_>> = batch.parts.iter().enumerate().map(patch).collect();
+    let logits = suffix(model, batch, &mut |site: Site, x: Tensor<3>| patches[..].visit(site, x));
+    patches.into_iter().try_for_each(Patch::finish)?;
     Ok(logits)
 }

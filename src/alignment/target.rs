@@ -34,6 +34,11 @@ impl Target {
         }
     }
 
+    /// The site with its whole rows.
+    pub(super) fn whole(&self) -> Site {
+        self.site.component.site().at(self.site.layer)
+    }
+
     /// The number of heads that the site's row is made of.
     pub(super) fn heads_of(&self, model: &dyn LanguageModel) -> usize {
         model.site_shape(self.site.component.site()).and_then(|shape| shape.heads).unwrap_or(1)
@@ -55,5 +60,13 @@ impl Target {
             self.heads.iter().flat_map(|head| positions.iter().map(move |position| (*head, *position))).collect()
         };
         Rows::heads(&positions.iter().map(units).collect::<Vec<_>>(), heads)
+    }
+
+    /// The same units by number, where each row is made of `heads` of them: the rows themselves, or the heads in each.
+    pub(super) fn units(&self, rows: &[usize], heads: usize) -> Vec<usize> {
+        if self.heads.is_empty() {
+            return rows.to_vec();
+        }
+        self.heads.iter().flat_map(|head| rows.iter().map(move |row| row * heads + head)).collect()
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Method, Workload};
 use crate::alignment::search::{Search, Trainer};
-use crate::alignment::{Cache, Rates};
+use crate::alignment::{Cache, Place, Rates, Storage};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, Kind};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
@@ -54,7 +54,8 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     let (rank, columns) = work.columns(target.width(&model));
     let started = Instant::now();
     let pairs = work.pairs(model.vocab_size());
-    let cache = Cache::fill(&model, &target, &pairs, &[columns], device, &mut |_| {})?;
+    let place = Place::new(target.clone(), &pairs);
+    let cache = Cache::fill(&model, &[place], &[columns], &Storage::default(), device, &mut |_, _| {})?;
     let fill_ms = started.elapsed().as_secs_f64() * 1e3;
 
     let kind = match work.method {
@@ -66,7 +67,7 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     let start = AnyIntervention::fresh(kind, target.width(&model), Some(rank), None, &mut rng, &tracked)?;
     let rates = Rates { rotation: 1e-3, boundary: 1e-2, mask: 1e-3 };
     let config = Search { rates, penalty: 1.0, ..Search::plain(work.warmup + work.steps, 1e-3) };
-    let mut trainer = Trainer::new(&model, target.site, start, config);
+    let mut trainer = Trainer::new(&model, vec![start], config);
     let all: Vec<usize> = (0..pairs.len()).collect();
     let (mut walls, mut cpus, mut losses) = (Vec::new(), Vec::new(), Vec::new());
     for step in 0..config.steps {

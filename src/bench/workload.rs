@@ -102,7 +102,7 @@ impl Workload {
         let pair = |(base, source)| Pair {
             base,
             sources: vec![(0, source)],
-            label: token(),
+            labels: vec![token()],
             base_answer: None,
             source_answers: vec![None],
         };

@@ -65,7 +65,7 @@ impl<'a> Encoder<'a> {
         while drawn.pairs.len() < count {
             let row = Row::of_task(task.sample(split, variables, rng)?, task.name());
             let pair = encoder.pair(&row)?;
-            if pair.base_answer == Some(pair.label) && row.base_answer.as_ref() != Some(&row.label) {
+            if pair.base_answer == Some(pair.labels[0]) && row.base_answer.as_ref() != Some(&row.label) {
                 drawn.ambiguous += 1;
                 if drawn.ambiguous > 100 * (count + 100) {
                     let problem = "the first tokens of its answers are nearly all the same with this tokenizer";
@@ -96,7 +96,7 @@ impl<'a> Encoder<'a> {
         });
         let base_answer = row.base_answer.as_ref();
         Ok(Pair {
-            label: self.answer(&row.base.text, &row.label, "label")?,
+            labels: vec![self.answer(&row.base.text, &row.label, "label")?],
             base_answer: base_answer.map(|answer| self.answer(&row.base.text, answer, "base_answer")).transpose()?,
             source_answers: answers.collect::<Result<_, String>>()?,
             base,

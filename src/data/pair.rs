@@ -17,8 +17,9 @@ pub struct Pair {
     pub base: Prompt,
     /// A prompt for each variable that is swapped: the variable's number in the task, and where its value is read.
     pub sources: Vec<(usize, Prompt)>,
-    /// The token that the causal model says.
-    pub label: u32,
+    /// The tokens that the causal model says: the last one follows the base's last token. One, but where an answer of
+    /// several tokens stands in the base but for its last.
+    pub labels: Vec<u32>,
     /// What it says of the base itself, where that is known: what a model that solves the task says.
     pub base_answer: Option<u32>,
     /// What it says of each source itself, where that is known; as many as there are sources.

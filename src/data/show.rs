@@ -37,7 +37,7 @@ pub fn show(pair: &Pair, tokenizer: &Tokenizer, marks: Marks) -> String {
         let _ = writeln!(shown, "source  {}", prompt(source, tokenizer, marks));
     }
     let token = |token: u32| escaped(&tokenizer.token(token));
-    let _ = write!(shown, "label   `{}`", token(pair.label));
+    let _ = write!(shown, "label   `{}`", token(pair.labels[0]));
     if let Some(own) = pair.base_answer {
         let _ = write!(shown, " (the base's own: `{}`)", token(own));
     }

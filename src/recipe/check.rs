@@ -29,6 +29,7 @@ impl Recipe {
     pub(super) fn check(&self) -> Result<(), Mistake> {
         crate::device::find(&self.device).map_err(at("device"))?;
         self.orthogonal().map_err(at("intervention.orthogonal"))?;
+        self.cache.storage(std::path::Path::new("")).map_err(at("cache"))?;
         self.check_sizes()?;
         if self.is_language() { self.check_language() } else { self.check_network() }
     }

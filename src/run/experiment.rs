@@ -157,13 +157,13 @@ impl Experiment<'_> {
         };
         let mut progress = Progress::new(&format!("{}: {what}", self.name), self.search.steps, self.quiet);
         let mut lines = Vec::new();
-        let intervention = search(alignment.model, self.site, start, &self.search, &mut next, &mut |line| {
+        let mut found = search(alignment.model, vec![start], &self.search, &mut next, &mut |line| {
             progress.update(line.step, line.loss, Some(line.iia));
             lines.push(*line);
             observe(line)
         })?;
         progress.finish();
-        Ok(Found { intervention, lines, last })
+        Ok(Found { intervention: found.remove(0), lines, last })
     }
 
     /// IIA and its controls.

@@ -16,7 +16,6 @@ use crate::alignment::{Batches, Cache};
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
 use crate::measure::median;
-use crate::models::LanguageModel;
 use crate::recipe::Recipe;
 use crate::report::{Log, Progress};
 
@@ -31,8 +30,9 @@ pub struct Outcome {
 pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet: bool) -> Result<Outcome, Error> {
     let started = Instant::now();
     let prompts = Prompts::open(recipe, device, quiet)?;
-    let train = prompts.cache("filling the cache", &prompts.train.pairs, device, quiet)?;
-    let test = prompts.cache("filling the cache (test)", &prompts.test.pairs, device, quiet)?;
+    let storage = recipe.cache.storage(folder)?;
+    let train = prompts.cache("filling the cache", &prompts.train.pairs, &storage, device, quiet)?;
+    let test = prompts.cache("filling the cache (test)", &prompts.test.pairs, &storage, device, quiet)?;
     let prepare = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
@@ -63,7 +63,7 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
 fn find(
     recipe: &Recipe,
     prompts: &Prompts,
-    train: &Cache,
+    train: &Cache<'_>,
     log: &mut Log,
     device: &Device,
     quiet: bool,
@@ -77,42 +77,42 @@ fn find(
     let mut progress = Progress::new("searching", config.steps, quiet);
     let mut lines = Vec::new();
     let mut next = || train.batch(&batches.draw());
-    let found = search(&prompts.model, prompts.target.site, start, &config, &mut next, &mut |line| {
+    let mut found = search(&prompts.model, vec![start], &config, &mut next, &mut |line| {
         progress.update(line.step, line.loss, Some(line.iia));
         lines.push(*line);
         log.step("search", line.step, &values(line))
     })?;
     progress.finish();
-    Ok((found, lines))
+    Ok((found.remove(0), lines))
 }
 
 /// IIA on the test pairs and its controls.
 fn judge(
     recipe: &Recipe,
     prompts: &Prompts,
-    train: &Cache,
-    test: &Cache,
+    train: &Cache<'_>,
+    test: &Cache<'_>,
     found: &AnyIntervention,
     device: &Device,
 ) -> Result<Measured, Error> {
-    let (model, names) = (&prompts.model as &dyn LanguageModel, &prompts.variables[..]);
+    let (names, one) = (&prompts.variables[..], std::slice::from_ref(found));
     let mut measured = Measured { orthogonality_error: orthogonality_error(found), ..Measured::default() };
-    measured.set_iia(&test.iia(model, names, found)?);
-    measured.iia_train = train.iia(model, names, found)?.overall().mean();
+    measured.set_iia(&test.iia(names, one)?);
+    measured.iia_train = train.iia(names, one)?.overall().mean();
     let test_pairs = &prompts.test;
     measured.task_accuracy = test_pairs.solved.map(|solved| solved as f64 / test_pairs.of as f64);
     if let AnyIntervention::BoundlessRotatedSpace(boundless) = found {
         measured.hard_rank = Some(boundless.hard_rank());
         let hard = AnyIntervention::RotatedSpace(boundless.harden(device));
-        measured.iia_hard = Some(test.iia(model, names, &hard)?.overall().mean());
+        measured.iia_hard = Some(test.iia(names, &[hard])?.overall().mean());
     }
-    let none = test.no_intervention(model, names)?.overall();
-    let full = test.full_swap(model, names)?.overall();
+    let none = test.no_intervention(names)?.overall();
+    let full = test.full_swap(names)?.overall();
     let mut rotations = rng(recipe.seed, Stream::RandomRotations);
     let mut draws = Vec::new();
     for _ in 0..recipe.evaluation.random_rotations {
         let random = random(recipe, prompts, found, &mut rotations, device)?;
-        draws.push((String::new(), test.iia(model, names, &random)?.overall()));
+        draws.push((String::new(), test.iia(names, &[random])?.overall()));
     }
     let means: Vec<f64> = draws.iter().map(|(_, score)| score.mean()).collect();
     let all = [("no_intervention", none), ("full_swap", full), ("random_rotation", Scores(draws).overall())];
@@ -162,8 +162,9 @@ pub fn again(recipe: &Recipe, folder: &Path, device: &Device) -> Result<(Scores,
         );
         return Err(Error::content(folder, problem));
     }
-    let test = prompts.cache("", &prompts.test.pairs, device, true)?;
-    Ok((test.iia(&prompts.model, &prompts.variables, &found)?, found))
+    let storage = recipe.cache.storage(&std::env::temp_dir())?;
+    let test = prompts.cache("", &prompts.test.pairs, &storage, device, true)?;
+    Ok((test.iia(&prompts.variables, std::slice::from_ref(&found))?, found))
 }
 
 fn values(line: &Logged) -> Vec<(&'static str, f64)> {

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Stream, rng};
-use crate::alignment::{Cache, Partition, Target, solved};
+use crate::alignment::{Cache, Level, Partition, Place, States, Storage, Target, solved};
 use crate::data::{self, Encoder, Marks, Pair, Tokenizer, show};
 use crate::error::Error;
 use crate::hub;
@@ -74,16 +74,44 @@ impl Prompts {
     }
 
     /// Runs the frozen model on the pairs, once.
-    pub fn cache(&self, what: &str, pairs: &[Pair], device: &Device, quiet: bool) -> Result<Cache, Error> {
-        let mut progress = Progress::new(what, pairs.len(), quiet);
+    pub fn cache(
+        &self,
+        what: &str,
+        pairs: &[Pair],
+        storage: &Storage,
+        device: &Device,
+        quiet: bool,
+    ) -> Result<Cache<'_>, Error> {
         let columns: Vec<_> = self.partition.parts().iter().map(|(_, columns)| columns.clone()).collect();
-        let mut done = 0;
-        let cache = Cache::fill(&self.model, &self.target, pairs, &columns, device, &mut |more| {
-            done += more;
-            progress.advance(done);
+        let cell = vec![Place::new(self.target.clone(), pairs)];
+        let states = self.states(what, std::slice::from_ref(&cell), storage, device, quiet)?;
+        states.cache(&cell, &columns)
+    }
+
+    /// Runs the frozen model on the pairs of all cells of a sweep, once.
+    pub fn states(
+        &self,
+        what: &str,
+        cells: &[Vec<Place>],
+        storage: &Storage,
+        device: &Device,
+        quiet: bool,
+    ) -> Result<States<'_>, Error> {
+        let mut progress: Option<Progress> = None;
+        let states = States::fill(&self.model, cells, storage, device, &mut |done, all| {
+            progress.get_or_insert_with(|| Progress::new(what, all, quiet)).advance(done);
         })?;
-        progress.finish();
-        Ok(cache)
+        if let Some(progress) = progress {
+            progress.finish();
+        }
+        if !quiet {
+            let megabytes = states.bytes() as f64 / 1e6;
+            match states.level() {
+                Level::Recompute => eprintln!("{what}: the cache is computed anew for each batch"),
+                level => eprintln!("{what}: {megabytes:.0} MB ({level})"),
+            }
+        }
+        Ok(states)
     }
 
     /// A fresh intervention of the recipe's kind; trainable on an autodiff device.

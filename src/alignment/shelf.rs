@@ -1,0 +1,156 @@
+//! Rows that are computed once and looked up by their numbers: on the device, or in a file.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use memmap2::Mmap;
+
+use crate::error::Error;
+
+/// Rows of one width.
+pub(super) enum Shelf {
+    /// `[rows, width]`
+    Device(Tensor<2>),
+    /// The same, row after row in a file without a name.
+    File { map: Mmap, width: usize, dtype: DType, device: Device },
+}
+
+/// Numbers of rows, on the host and, once somebody asks, on the device.
+pub(super) struct Index {
+    numbers: Vec<usize>,
+    on_device: OnceCell<Tensor<1, Int>>,
+}
+
+impl Index {
+    pub fn new(numbers: Vec<usize>) -> Self {
+        Self { numbers, on_device: OnceCell::new() }
+    }
+
+    fn on(&self, device: &Device) -> Tensor<1, Int> {
+        let upload = || {
+            let numbers: Vec<i64> = self.numbers.iter().map(|number| *number as i64).collect();
+            Tensor::from_data(TensorData::new(numbers, [self.numbers.len()]), device)
+        };
+        self.on_device.get_or_init(upload).clone()
+    }
+
+    /// The first, where all follow each other.
+    fn run(&self) -> Option<usize> {
+        let follow = self.numbers.windows(2).all(|two| two[0] + 1 == two[1]);
+        self.numbers.first().copied().filter(|_| follow)
+    }
+}
+
+impl Shelf {
+    /// The rows of the index, `[index, width / chunks]`; each row is `chunks` equal ones, counted one after another.
+    pub fn take(&self, index: &Index, chunks: usize) -> Tensor<2> {
+        match self {
+            Self::Device(rows) => {
+                let [count, width] = rows.dims();
+                let device = rows.device();
+                let rows = rows.clone().reshape([count * chunks, width / chunks]);
+                match index.run() {
+                    Some(start) => rows.narrow(0, start, index.numbers.len()),
+                    None => rows.select(0, index.on(&device)),
+                }
+            }
+            Self::File { map, width, dtype, device } => {
+                let (width, size) = (width / chunks, width / chunks * dtype.size());
+                let mut bytes = Vec::with_capacity(index.numbers.len() * size);
+                for number in &index.numbers {
+                    bytes.extend_from_slice(&map[number * size..(number + 1) * size]);
+                }
+                let data = TensorData::from_bytes_vec(bytes, [index.numbers.len(), width], *dtype);
+                Tensor::from_data(data, (device, *dtype))
+            }
+        }
+    }
+
+    /// The bytes of all rows.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Device(rows) => rows.dims().iter().product::<usize>() * rows.dtype().size(),
+            Self::File { map, .. } => map.len(),
+        }
+    }
+}
+
+/// A shelf while its rows come in.
+pub(super) enum Filling {
+    Device(Vec<Tensor<2>>),
+    File { folder: PathBuf, file: BufWriter<File>, first: Option<(usize, DType, Device)> },
+}
+
+impl Filling {
+    /// On the device, or in a file of the folder; the file has no name, so that nothing of it is left when the process
+    /// ends, however it ends.
+    pub fn new(folder: Option<&Path>) -> Result<Self, Error> {
+        let Some(folder) = folder else { return Ok(Self::Device(Vec::new())) };
+        let file = tempfile::tempfile_in(folder).map_err(Error::file(folder, "cannot keep the cache in"))?;
+        Ok(Self::File { folder: folder.to_owned(), file: BufWriter::new(file), first: None })
+    }
+
+    /// Adds `[rows, width]`.
+    pub fn add(&mut self, rows: Tensor<2>) -> Result<(), Error> {
+        match self {
+            Self::Device(parts) => parts.push(rows),
+            Self::File { folder, file, first } => {
+                first.get_or_insert_with(|| (rows.dims()[1], rows.dtype(), rows.device()));
+                file.write_all(rows.into_data().as_bytes()).map_err(Error::file(folder, "cannot keep the cache in"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// No more will come; there was at least one.
+    pub fn shelve(self) -> Result<Shelf, Error> {
+        match self {
+            Self::Device(parts) => Ok(Shelf::Device(Tensor::cat(parts, 0))),
+            Self::File { folder, file, first } => {
+                let (width, dtype, device) = first.expect("a shelf has rows");
+                let file = file.into_inner().map_err(|error| error.into_error());
+                // SAFETY: the file has no name and this process alone has it open, so nobody changes it.
+                let map = file.and_then(|file| unsafe { Mmap::map(&file) });
+                let map = map.map_err(Error::file(&folder, "cannot keep the cache in"))?;
+                Ok(Shelf::File { map, width, dtype, device })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_the_rows_that_the_device_gives() {
+        let device = Device::flex();
+        let folder = tempfile::tempdir().unwrap();
+        let rows = |from: f32| Tensor::<2>::from_data([[from, from + 1.0], [from + 2.0, from + 3.0]], &device);
+        let shelf = |folder: Option<&Path>| {
+            let mut filling = Filling::new(folder).unwrap();
+            filling.add(rows(0.0)).unwrap();
+            filling.add(rows(4.0)).unwrap();
+            filling.shelve().unwrap()
+        };
+        let (device, file) = (shelf(None), shelf(Some(folder.path())));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
+        for (numbers, chunks) in [(vec![3, 0, 0], 1), (vec![1, 2], 1), (vec![5, 2], 2)] {
+            let index = Index::new(numbers.clone());
+            let [a, b] = [&device, &file].map(|shelf| shelf.take(&index, chunks).into_data());
+            assert_eq!(a, b, "{numbers:?}");
+        }
+        assert_eq!((device.bytes(), file.bytes()), (32, 32));
+        let index = Index::new(vec![5, 2]);
+        assert_eq!(device.take(&index, 2).into_data().iter::<f32>().collect::<Vec<_>>(), [5.0, 2.0]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = Filling::new(Some(Path::new("no/such/folder"))).err().unwrap().to_string();
+        assert!(error.contains("no/such/folder"), "{error}");
+    }
+}
