@@ -158,6 +158,56 @@ fn the_capital_is_the_source_countrys() {
     assert_eq!((seen.len(), capitals.len()), (60, 60), "two countries share a capital, or some were never drawn");
 }
 
+/// What follows from the country, by hand.
+const ATTRIBUTES: [(&str, [&str; 3]); 5] = [
+    ("France", ["Paris", "French", "Europe"]),
+    ("Japan", ["Tokyo", "Japanese", "Asia"]),
+    ("Egypt", ["Cairo", "Arabic", "Africa"]),
+    ("Peru", ["Lima", "Spanish", "South America"]),
+    ("Austria", ["Vienna", "German", "Europe"]),
+];
+
+/// The country, and the number of the attribute that is asked for.
+fn asked(text: &str) -> (&str, usize) {
+    let (country, question) = text.strip_prefix("A fact about ").unwrap().split_once(':').unwrap();
+    (country, ["capital", "language", "continent"].iter().position(|word| question.contains(word)).unwrap())
+}
+
+#[test]
+fn attributes_of_a_country_change_with_their_own_variable_alone() {
+    let task = task("country_attributes");
+    let (mut rng, mut checked, mut kept) = (ChaCha8Rng::seed_from_u64(0), BTreeSet::new(), 0);
+    for split in SPLITS {
+        for (at, variable) in task.variables().into_iter().enumerate() {
+            for isolating in [false, true] {
+                for _ in 0..300 {
+                    let pair = match isolating {
+                        false => task.sample(split, &[variable], &mut rng).unwrap(),
+                        true => task.sample_isolating(split, &[variable], &mut rng).unwrap(),
+                    };
+                    let source = &pair.sources[0].1;
+                    let [(base, question), (other, _)] = [&pair.base, source].map(|prompt| asked(&prompt.text));
+                    assert_eq!((pair.base.part("country"), source.part("country")), (Some(base), Some(other)));
+                    assert_eq!(question == at, !isolating, "{pair:?}");
+                    assert_eq!(pair.label == pair.base_answer, isolating, "{pair:?}");
+                    let of = |country: &str| ATTRIBUTES.iter().find(|(known, _)| *known == country);
+                    if let (Some((_, base)), Some((_, other))) = (of(base), of(other)) {
+                        let label = if isolating { base[question] } else { other[at] };
+                        assert_eq!(pair.label, format!(" {label}"));
+                        assert!(base[at] != other[at] && base[question] != other[question], "{pair:?}");
+                        checked.insert((at, isolating));
+                        kept += usize::from(isolating);
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked.len() == 6 && kept > 10, "{checked:?}");
+    let error = prompt_task("gender_agreement", 0).unwrap();
+    let error = error.sample_isolating(Split::Train, &["gender"], &mut rng).unwrap_err().to_string();
+    assert!(error.contains("no swap of gender kept an answer that a swap of everything changes"), "{error}");
+}
+
 /// The two comparisons that an Alpaca prompt asks for.
 fn comparisons(text: &str) -> Vec<bool> {
     let number = |after: &str| -> f64 {
@@ -233,7 +283,7 @@ fn owned(name: &str) -> &'static [&'static str] {
     match name {
         "gender_agreement" => &["name", "verb"],
         "ioi" => &["first", "second"],
-        "country_capital" => &["country"],
+        "country_capital" | "country_attributes" => &["country"],
         "price_tagging" => &["amount"],
         "mcqa" => &["thing"],
         _ => panic!("which words does a split of {name} own?"),

@@ -9,7 +9,7 @@ use super::row::{Row, Text};
 use super::tokenizer::Encoded;
 use super::{Pair, Prompt, Tokenizer};
 use crate::error::{Error, nearest};
-use crate::tasks::{PromptTask, Split};
+use crate::tasks::{PromptTask, Split, TextPair};
 
 /// How prompts and answers become tokens.
 #[derive(Clone, Debug)]
@@ -60,16 +60,37 @@ impl<'a> Encoder<'a> {
         count: usize,
         rng: &mut dyn Rng,
     ) -> Result<Drawn, Error> {
+        self.collect(task.name(), count, &mut || task.sample(split, variables, rng))
+    }
+
+    /// The same, of interchanges that keep the base's answer.
+    pub fn draw_isolating(
+        &self,
+        task: &dyn PromptTask,
+        split: Split,
+        variables: &[&str],
+        count: usize,
+        rng: &mut dyn Rng,
+    ) -> Result<Drawn, Error> {
+        self.collect(task.name(), count, &mut || task.sample_isolating(split, variables, rng))
+    }
+
+    fn collect(
+        &self,
+        name: &str,
+        count: usize,
+        sample: &mut dyn FnMut() -> Result<TextPair, Error>,
+    ) -> Result<Drawn, Error> {
         let encoder = Self { first_token: true, ..self.clone() };
         let mut drawn = Drawn { pairs: Vec::with_capacity(count), ambiguous: 0 };
         while drawn.pairs.len() < count {
-            let row = Row::of_task(task.sample(split, variables, rng)?, task.name());
+            let row = Row::of_task(sample()?, name);
             let pair = encoder.pair(&row)?;
-            if pair.base_answer == Some(pair.labels[0]) && row.base_answer.as_ref() != Some(&row.label) {
+            if pair.keeps_answer() && row.base_answer.as_ref() != Some(&row.label) {
                 drawn.ambiguous += 1;
                 if drawn.ambiguous > 100 * (count + 100) {
                     let problem = "the first tokens of its answers are nearly all the same with this tokenizer";
-                    return Err(Error::Data { place: task.name().to_owned(), problem: problem.to_owned() });
+                    return Err(Error::Data { place: name.to_owned(), problem: problem.to_owned() });
                 }
             } else {
                 drawn.pairs.push(pair);

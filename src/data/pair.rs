@@ -25,3 +25,11 @@ pub struct Pair {
     /// What it says of each source itself, where that is known; as many as there are sources.
     pub source_answers: Vec<Option<u32>>,
 }
+
+impl Pair {
+    /// Is the label what the causal model says of the base itself? The interchange must not change it then.
+    #[must_use]
+    pub fn keeps_answer(&self) -> bool {
+        self.base_answer.is_some_and(|answer| self.labels == [answer])
+    }
+}

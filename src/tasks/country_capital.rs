@@ -78,12 +78,9 @@ const CAPITALS: [(&str, &str); 60] = [
 #[must_use]
 pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
     let countries = Divided::new(&CAPITALS.map(|(country, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
-    let mut model = CausalModel::new();
+    let mut model = CausalModel::<&str>::new();
     let country = model.input("country");
-    let capital = model.variable("capital", &[country], |v| {
-        let known = CAPITALS.iter().find(|(country, _)| country == v[0]);
-        known.map_or("", |(_, capital)| *capital)
-    });
+    let capital = model.variable("capital", &[country], |v| capital_of(v[0]));
     LanguageTask {
         name: "country_capital",
         causal_model: model,
@@ -97,4 +94,13 @@ pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
         answer: Box::new(move |setting| format!(" {}", setting[capital])),
         balance: Balance::Changes,
     }
+}
+
+/// The country's capital.
+///
+/// # Panics
+/// When the country is not among [`CAPITALS`].
+pub(super) fn capital_of(country: &str) -> &'static str {
+    let known = CAPITALS.iter().find(|(known, _)| *known == country);
+    known.expect("one of the countries").1
 }

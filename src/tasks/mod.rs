@@ -2,6 +2,7 @@
 
 pub mod causal_model;
 pub mod counterfactual;
+pub mod country_attributes;
 pub mod country_capital;
 pub mod gender_agreement;
 pub mod hierarchical_equality;
@@ -20,7 +21,8 @@ pub use task::{Examples, FeatureTask, Pairs, Task};
 use crate::error::{Error, nearest};
 
 /// The names of the language tasks.
-pub const PROMPT_TASKS: [&str; 5] = ["gender_agreement", "ioi", "country_capital", "price_tagging", "mcqa"];
+pub const PROMPT_TASKS: [&str; 6] =
+    ["gender_agreement", "ioi", "country_capital", "country_attributes", "price_tagging", "mcqa"];
 
 /// The language task of that name; the seed divides its words into train, validation and test.
 pub fn prompt_task(name: &str, seed: u64) -> Result<Box<dyn PromptTask>, Error> {
@@ -28,6 +30,7 @@ pub fn prompt_task(name: &str, seed: u64) -> Result<Box<dyn PromptTask>, Error> 
         "gender_agreement" => Box::new(gender_agreement::gender_agreement(seed)),
         "ioi" => Box::new(ioi::ioi(seed)),
         "country_capital" => Box::new(country_capital::country_capital(seed)),
+        "country_attributes" => Box::new(country_attributes::country_attributes(seed)),
         "price_tagging" => Box::new(price_tagging::price_tagging(seed)),
         "mcqa" => Box::new(mcqa::mcqa(seed)),
         _ => {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rand::{Rng, RngExt};
 
-use super::{CausalModel, Setting, Variable};
+use super::{CausalModel, Counterfactual, Setting, Variable};
 use crate::error::{Error, nearest};
 
 /// Which part of a task's words is drawn from; no name, country, amount or thing is in two parts.
@@ -125,6 +125,10 @@ pub trait PromptTask: Send + Sync {
     fn answers(&self) -> Vec<&str>;
     /// Draws an interchange of the named variables, one source each; a base, sources and label as the task balances them.
     fn sample(&self, split: Split, variables: &[&str], rng: &mut dyn Rng) -> Result<TextPair, Error>;
+    /// Draws an interchange of the named variables that keeps the base's answer, for its output reads others; a swap of
+    /// all variables would change it. An intervention that isolates a variable has to keep it too (RAVEL, Huang et al.
+    /// 2024, arXiv 2402.17700).
+    fn sample_isolating(&self, split: Split, variables: &[&str], rng: &mut dyn Rng) -> Result<TextPair, Error>;
 }
 
 /// Which interchanges are kept of those that are drawn.
@@ -175,10 +179,44 @@ impl<V: Clone + PartialEq + Send + Sync> LanguageTask<V> {
         })
     }
 
+    /// The numbers of the named variables; at least one.
+    fn swapped(&self, variables: &[&str]) -> Result<Vec<usize>, Error> {
+        if variables.is_empty() {
+            return Err(Error::Invalid(format!(
+                "{}: no variable to swap; there are: {}",
+                self.name,
+                self.variables().join(", ")
+            )));
+        }
+        variables.iter().map(|name| self.find(name)).collect()
+    }
+
     fn draw(&self, split: Split, rng: &mut dyn Rng) -> Result<Setting<V>, Error> {
         self.causal_model.run(&(self.inputs)(split, rng))
     }
+
+    /// A base, and a source for each variable, whatever the answers are.
+    fn interchange(&self, split: Split, swapped: &[usize], rng: &mut dyn Rng) -> Result<Counterfactual<V>, Error> {
+        let base = self.draw(split, rng)?;
+        let sources = swapped.iter().map(|at| Ok((self.aligned[*at], self.draw(split, rng)?)));
+        Ok(self.causal_model.counterfactual(base, sources.collect::<Result<_, Error>>()?))
+    }
+
+    /// As prompts.
+    fn told(&self, swapped: &[usize], drawn: &Counterfactual<V>) -> TextPair {
+        let sources = swapped.iter().zip(&drawn.sources);
+        TextPair {
+            base: (self.render)(&drawn.base),
+            sources: sources.map(|(at, (_, source))| (*at, (self.render)(source))).collect(),
+            source_answers: drawn.sources.iter().map(|(_, source)| (self.answer)(source)).collect(),
+            label: (self.answer)(&drawn.outcome),
+            base_answer: (self.answer)(&drawn.base),
+        }
+    }
 }
+
+/// Draws until a wanted interchange has come by; after so many there is none.
+const DRAWS: usize = 10_000;
 
 impl<V: Clone + PartialEq + Send + Sync> PromptTask for LanguageTask<V> {
     fn name(&self) -> &str {
@@ -198,35 +236,42 @@ impl<V: Clone + PartialEq + Send + Sync> PromptTask for LanguageTask<V> {
     }
 
     fn sample(&self, split: Split, variables: &[&str], rng: &mut dyn Rng) -> Result<TextPair, Error> {
-        if variables.is_empty() {
-            return Err(Error::Invalid(format!(
-                "{}: no variable to swap; there are: {}",
-                self.name,
-                self.variables().join(", ")
-            )));
-        }
-        let swapped = variables.iter().map(|name| self.find(name)).collect::<Result<Vec<usize>, Error>>()?;
+        let swapped = self.swapped(variables)?;
         let wanted = match self.balance {
             Balance::Changes => None,
             Balance::Labels(labels) => Some(labels[rng.random_range(0..labels.len())]),
         };
-        for _ in 0..10_000 {
-            let base = self.draw(split, rng)?;
-            let sources = swapped.iter().map(|at| Ok((self.aligned[*at], self.draw(split, rng)?)));
-            let drawn = self.causal_model.counterfactual(base, sources.collect::<Result<_, Error>>()?);
+        for _ in 0..DRAWS {
+            let drawn = self.interchange(split, &swapped, rng)?;
             let (label, base_answer) = ((self.answer)(&drawn.outcome), (self.answer)(&drawn.base));
             if wanted.map_or(label != base_answer, |wanted| label == wanted) {
-                let sources = swapped.iter().zip(&drawn.sources);
-                return Ok(TextPair {
-                    base: (self.render)(&drawn.base),
-                    sources: sources.map(|(at, (_, source))| (*at, (self.render)(source))).collect(),
-                    source_answers: drawn.sources.iter().map(|(_, source)| (self.answer)(source)).collect(),
-                    label,
-                    base_answer,
-                });
+                return Ok(self.told(&swapped, &drawn));
             }
         }
         let swap = variables.join("+");
-        Err(Error::Invalid(format!("{}: in 10,000 draws no swap of {swap} gave the answer that was wanted", self.name)))
+        Err(Error::Invalid(format!(
+            "{}: in {DRAWS} draws no swap of {swap} gave the answer that was wanted",
+            self.name
+        )))
+    }
+
+    fn sample_isolating(&self, split: Split, variables: &[&str], rng: &mut dyn Rng) -> Result<TextPair, Error> {
+        let swapped = self.swapped(variables)?;
+        for _ in 0..DRAWS {
+            let drawn = self.interchange(split, &swapped, rng)?;
+            let all: Vec<(Variable, &Setting<V>)> =
+                self.aligned.iter().map(|variable| (*variable, &drawn.sources[0].1)).collect();
+            let full = self.causal_model.interchange(&drawn.base, &all);
+            let [kept, own, full] = [&drawn.outcome, &drawn.base, &full].map(|setting| (self.answer)(setting));
+            let differs = drawn.sources.iter().all(|(variable, source)| source[*variable] != drawn.base[*variable]);
+            if differs && kept == own && full != own {
+                return Ok(self.told(&swapped, &drawn));
+            }
+        }
+        let swap = variables.join("+");
+        Err(Error::Invalid(format!(
+            "{}: in {DRAWS} draws no swap of {swap} kept an answer that a swap of everything changes",
+            self.name
+        )))
     }
 }
