@@ -190,6 +190,10 @@ impl FrozenModel for Gemma {
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
         self.head.forward(self.norm(hidden))
     }
+
+    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
+        self.head.only(only).forward(self.norm(hidden))
+    }
 }
 
 impl LanguageModel for Gemma {

@@ -215,6 +215,10 @@ impl FrozenModel for Gemma2 {
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
         cap(self.head.forward(self.norm(hidden)), self.logit_cap)
     }
+
+    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
+        cap(self.head.only(only).forward(self.norm(hidden)), self.logit_cap)
+    }
 }
 
 impl LanguageModel for Gemma2 {

@@ -1,6 +1,6 @@
 //! Linear layers, norms and activations with fixed weights.
 
-use burn::tensor::{DType, Tensor, activation, module};
+use burn::tensor::{DType, Int, Tensor, activation, module};
 
 /// Up to this many rows the weight is the left factor of the product: flex is faster then.
 const FEW_ROWS: usize = 32;
@@ -19,6 +19,15 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// The same layer with some of its outputs alone.
+    #[must_use]
+    pub fn only(&self, outputs: &Tensor<1, Int>) -> Self {
+        Self {
+            weight: self.weight.clone().select(0, outputs.clone()),
+            bias: self.bias.as_ref().map(|bias| bias.clone().select(0, outputs.clone())),
+        }
+    }
+
     /// # Shapes
     /// - x: `[batch, seq, in]`
     /// - output: `[batch, seq, out]`

@@ -74,6 +74,15 @@ pub trait FrozenModel {
     /// - hidden: `[batch, seq, d_model]`
     /// - output: `[batch, seq, classes]`
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3>;
+
+    /// The same for some of the classes alone.
+    ///
+    /// # Shapes
+    /// - hidden: `[batch, seq, d_model]`
+    /// - output: `[batch, seq, only]`
+    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
+        self.unembed(hidden).select(2, only.clone())
+    }
 }
 
 /// A frozen model of token sequences.

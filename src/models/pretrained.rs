@@ -153,6 +153,10 @@ impl FrozenModel for Pretrained {
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
         self.model().unembed(hidden)
     }
+
+    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
+        self.model().unembed_only(hidden, only)
+    }
 }
 
 impl LanguageModel for Pretrained {
