@@ -39,8 +39,8 @@ fn main() -> Result<(), Error> {
     let held_out = alignment.held_out(5000, &mut ChaCha8Rng::seed_from_u64(1))?;
     let start = alignment.start(None, &mut rng);
     let config = Search { log_every: 100, ..Search::plain(600, 5e-3) };
-    let mut next = || alignment.any(512, &mut rng).map(|(_, batch)| batch);
-    let found = search(&model, site, start, &config, &mut next, &mut |line| {
+    let mut next = || alignment.any(512, &mut rng);
+    let found = search(&model, start, &config, &mut next, &mut |line| {
         println!("step {:4}  loss {:.4}  IIA {:.3}", line.step, line.loss, line.iia);
         Ok(())
     })?;

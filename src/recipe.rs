@@ -3,11 +3,13 @@
 //! Every key has a default but the task's name; an unknown key is an error. [`Recipe::load`] reads a file with
 //! overrides, and says of a mistake in which line it is and what would be right.
 
+mod answers;
 mod cache;
 mod check;
 mod load;
 mod resolve;
 
+pub use answers::Answers;
 pub use cache::Cache;
 pub use load::Override;
 
@@ -78,11 +80,16 @@ pub struct Data {
     /// A file of pairs to train on: JSON lines or Parquet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<PathBuf>,
+    /// A file of pairs to choose by: when to stop, and which of several searches is best. Without one nothing is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
     /// A file of pairs to report on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
     /// Pairs to draw from the task for training.
     pub train_pairs: usize,
+    /// Pairs to draw from the task to choose by; with 0 nothing is chosen.
+    pub validation_pairs: usize,
     /// Pairs to draw from the task to report on.
     pub test_pairs: usize,
     /// Keep only the pairs whose prompts the model answers rightly by itself, where the right answers are known?
@@ -91,7 +98,15 @@ pub struct Data {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { train: None, test: None, train_pairs: 480, test_pairs: 128, solved: true }
+        Self {
+            train: None,
+            validation: None,
+            test: None,
+            train_pairs: 480,
+            validation_pairs: 64,
+            test_pairs: 128,
+            solved: true,
+        }
     }
 }
 
@@ -208,6 +223,12 @@ pub struct Training {
     pub accumulate: usize,
     /// The weight of the intervention's penalty in the loss.
     pub penalty: f64,
+    /// The weight in the loss of pairs that must not change their answer (RAVEL's multi-task DAS). Over 0, half of the
+    /// pairs that are drawn from a task are such: a variable is swapped that the answer does not depend on.
+    pub isolation: f64,
+    /// Among which tokens answers are asked: `all`, `task` for those that pairs have as answers, or a list. The loss is
+    /// over them, and the network says the one with the largest logit.
+    pub answers: Answers,
     /// The temperature of soft masks, from the first step to the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<[f64; 2]>,
@@ -215,6 +236,11 @@ pub struct Training {
     pub shuffle: bool,
     /// A line of the log every so many steps.
     pub log_every: usize,
+    /// The IIA on the validation pairs every so many steps; 0 is only after the last.
+    pub evaluate_every: usize,
+    /// Stop when so many of those evaluations have brought nothing better, and keep the best instead of the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
 }
 
 impl Default for Training {
@@ -228,9 +254,13 @@ impl Default for Training {
             warmup: 0.0,
             accumulate: 1,
             penalty: 0.0,
+            isolation: 0.0,
+            answers: Answers::default(),
             temperature: None,
             shuffle: true,
             log_every: 20,
+            evaluate_every: 0,
+            patience: None,
         }
     }
 }

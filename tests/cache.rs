@@ -1,15 +1,15 @@
 //! The cache is exact: logits, loss and R's gradient through it are the full run's.
-#![allow(clippy::single_range_in_vec_init, reason = "one variable has one range of columns")]
 
 mod common;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
-use intervene::alignment::search::{Search, Trainer, loss, rewrite};
+use intervene::alignment::loss::{Forward, loss};
+use intervene::alignment::search::Search;
 use intervene::alignment::step::{Batch, Part};
-use intervene::alignment::{Cache, Level, Place, States, Storage, Target};
+use intervene::alignment::{Cache, Candidate, Level, Partition, Place, States, Storage, Target, Trainer};
 use intervene::data::{Pair, Prompt};
-use intervene::interventions::{AnyIntervention, Kind};
+use intervene::interventions::{AnyIntervention, Intervention, Kind};
 use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows, Tap};
 use rand::{RngExt, SeedableRng};
@@ -77,13 +77,16 @@ fn full(model: &Pretrained, target: &Target, pair: &Pair, found: &AnyInterventio
     let mut record = Record::new(target.site, rows(source));
     run(source, &mut record);
     let source = record.take().unwrap();
-    let width = source.dims()[2];
-    let mut patch =
-        Patch::new(target.site, rows(&pair.base), |base| rewrite(found, base, &[(source.clone(), 0..width)]));
+    let mut patch = Patch::new(target.site, rows(&pair.base), |base| found.forward(base, source.clone()));
     let logits = run(&pair.base, &mut patch);
     patch.finish().unwrap();
     let [_, seq, vocabulary] = logits.dims();
     logits.slice([0..1, seq - 1..seq, 0..vocabulary]).reshape([vocabulary])
+}
+
+/// One variable in all columns.
+fn of(interventions: Vec<AnyIntervention>, rank: usize) -> Candidate {
+    Candidate { interventions, partition: Partition::new(vec![("label".to_owned(), 0..rank)], rank).unwrap() }
 }
 
 fn gradient(loss: &Tensor<1>, found: &AnyIntervention) -> Vec<f32> {
@@ -125,10 +128,11 @@ fn logits_and_gradients_through_the_cache_are_the_full_runs() {
                 let pairs = pairs(model.vocab_size(), position, &mut rng);
                 let place = [Place::new(target.clone(), &pairs)];
                 let storage = Storage::at([Level::Memory, Level::Disk, Level::Recompute][cases % 3]);
-                let columns = [0..width / 2];
-                let cache = Cache::fill(&model, &place, &columns, &storage, &device, &mut |_, _| {}).unwrap();
+                let cache = Cache::fill(&model, &place, &storage, &device, &mut |_, _| {}).unwrap();
                 let batch = cache.batch(&[2, 0, 1]).unwrap();
-                let (cached_loss, cached) = loss(&model, &batch, std::slice::from_ref(&found), 0.0).unwrap();
+                let candidate = of(vec![found.clone()], width / 2);
+                let Forward { total: cached_loss, logits: cached, .. } =
+                    loss(&model, &batch, &[&candidate], 0.0).unwrap();
 
                 let order = [2, 0, 1].map(|at: usize| &pairs[at]);
                 let logits = order.map(|pair| full(&model, &target, pair, &found, &device));
@@ -166,15 +170,15 @@ fn a_search_lowers_the_loss_and_keeps_the_columns_orthonormal() {
     let pairs = pairs(model.vocab_size(), 3, &mut rng);
     for (kind, rank) in [(Kind::RotatedSpace, 4), (Kind::BoundlessRotatedSpace, 32), (Kind::SigmoidMask, 32)] {
         let place = [Place::new(target.clone(), &pairs)];
-        let cache = Cache::fill(&model, &place, &[0..rank], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+        let cache = Cache::fill(&model, &place, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         let tracked = device.clone().autodiff();
         let start = AnyIntervention::fresh(kind, 32, Some(rank), None, &mut rng, &tracked).unwrap();
-        let mut trainer = Trainer::new(&model, vec![start], Search::plain(60, 2e-2));
+        let mut trainer = Trainer::new(&model, vec![of(vec![start], rank)], Search::plain(60, 2e-2));
         let losses: Vec<f32> = (0..60)
-            .map(|_| trainer.step(&mut || cache.batch(&[0, 1, 2])).unwrap().losses[0].clone().into_scalar::<f32>())
+            .map(|_| trainer.step(&mut |_| cache.batch(&[0, 1, 2])).unwrap().losses.into_scalar::<f32>())
             .collect();
         assert!(losses[59] < losses[0], "{kind}: {} to {}", losses[0], losses[59]);
-        let error = intervene::alignment::search::orthogonality_error(&trainer.interventions()[0]);
+        let error = intervene::alignment::search::orthogonality_error(&trainer.candidates()[0].1.interventions);
         assert!(error < 1e-5, "{kind}: {error}");
     }
 }
@@ -186,7 +190,7 @@ fn pairs_that_do_not_fit_are_refused_before_anything_runs() {
     let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
     let refused = |target: &Target, pairs: &[Pair], said: &str| {
         let place = [Place::new(target.clone(), pairs)];
-        let filled = Cache::fill(&model, &place, &[0..4], &Storage::default(), &device, &mut |_, _| {});
+        let filled = Cache::fill(&model, &place, &Storage::default(), &device, &mut |_, _| {});
         let error = filled.err().expect(said).to_string();
         assert!(error.contains(said), "{error}");
     };
@@ -200,7 +204,7 @@ fn pairs_that_do_not_fit_are_refused_before_anything_runs() {
     };
     refused(&good, &with(&|pair| pair.base.positions = vec![9]), "pair 1: position 9 is past the end");
     refused(&good, &with(&|pair| pair.base.positions.clear()), "pair 1: no position");
-    refused(&good, &with(&|pair| pair.sources[0].0 = 4), "1 variables and no number 4");
+    refused(&good, &with(&|pair| pair.sources.clear()), "some have none");
     refused(&good, &with(&|pair| pair.sources[0].1.positions.push(1)), "different number of positions");
     refused(&good, &with(&|pair| pair.labels = vec![u32::MAX]), "not in the vocabulary");
     refused(&Target { site: Component::BlockOutput.at(9), heads: vec![] }, &pairs, "layer 9 is not there");
@@ -211,8 +215,8 @@ fn pairs_that_do_not_fit_are_refused_before_anything_runs() {
 /// The largest difference between two batches' logits under an intervention for each place.
 fn logits(model: &Pretrained, cache: &Cache<'_>, pairs: &[usize], found: &[AnyIntervention]) -> Vec<f32> {
     let batch = cache.batch(pairs).unwrap();
-    let (_, logits) = loss(model, &batch, found, 0.0).unwrap();
-    logits.detach().inner().into_data().iter::<f32>().collect()
+    let candidate = of(found.to_vec(), 4);
+    loss(model, &batch, &[&candidate], 0.0).unwrap().logits.detach().inner().into_data().iter::<f32>().collect()
 }
 
 fn rotated(width: usize, rng: &mut ChaCha8Rng, device: &Device) -> AnyIntervention {
@@ -243,8 +247,8 @@ fn the_cells_of_a_sweep_share_what_each_would_compute_alone() {
             assert_eq!(states.level(), level);
             for cell in &cells {
                 let found = [rotated(width, &mut rng, &device)];
-                let shared = logits(&model, &states.cache(cell, &[0..4]).unwrap(), &[0, 2, 1], &found);
-                let alone = Cache::fill(&model, cell, &[0..4], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+                let shared = logits(&model, &states.cache(cell), &[0, 2, 1], &found);
+                let alone = Cache::fill(&model, cell, &Storage::default(), &device, &mut |_, _| {}).unwrap();
                 let alone = logits(&model, &alone, &[0, 2, 1], &found);
                 let scale = alone.iter().fold(1.0_f32, |most, logit| most.max(logit.abs()));
                 assert!(apart(&shared, &alone) < 1e-5 * scale, "{} {level}", folder.display());
@@ -269,7 +273,7 @@ fn several_places_at_once_are_the_full_run_with_several_patches() {
         let places: Vec<Place> =
             targets.iter().zip(pairs).map(|(target, pairs)| Place::new(target.clone(), pairs)).collect();
         let found = [0, 1, 2].map(|_| rotated(width, &mut rng, &device));
-        let cache = Cache::fill(&model, &places, &[0..4], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+        let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         let cached = logits(&model, &cache, &[0, 1, 2], &found);
 
         let mut whole = Vec::new();
@@ -286,7 +290,7 @@ fn several_places_at_once_are_the_full_run_with_several_patches() {
                 let mut record = Record::new(target.site, rows(source));
                 run(source, &mut record);
                 let source = record.take().unwrap();
-                let edit = move |base| rewrite(found, base, &[(source.clone(), 0..4)]);
+                let edit = move |base| found.forward(base, source.clone());
                 patches.push(Patch::new(target.site, rows(&pairs[at].base), edit));
             }
             let logits =
@@ -312,9 +316,9 @@ fn an_answer_of_several_tokens_is_read_where_each_is_said() {
     let target = Target { site: Component::BlockOutput.at(0), heads: vec![] };
     let found = rotated(width, &mut rng, &device);
     let places = [Place::new(target.clone(), &pairs)];
-    let cache = Cache::fill(&model, &places, &[0..4], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+    let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
     let batch = cache.batch(&[0, 1, 2]).unwrap();
-    let (together, _) = loss(&model, &batch, std::slice::from_ref(&found), 0.0).unwrap();
+    let together = loss(&model, &batch, &[&of(vec![found.clone()], 4)], 0.0).unwrap().losses;
     // Each answer alone: the base up to the token before it.
     let mut terms = Vec::new();
     for pair in &pairs {
@@ -327,7 +331,7 @@ fn an_answer_of_several_tokens_is_read_where_each_is_said() {
         }
     }
     let mean = terms.iter().sum::<f32>() / terms.len() as f32;
-    assert!((together.detach().inner().into_scalar::<f32>() - mean).abs() < 1e-5, "{mean}");
+    assert!((together.into_scalar::<f32>() - mean).abs() < 1e-5, "{mean}");
 }
 
 /// A batch that nothing is cached for: all layers run on all tokens, sources included.
@@ -348,14 +352,15 @@ fn uncached(model: &Pretrained, target: &Target, pairs: &[Pair], device: &Device
     let hidden = model.embed(tokens, &context);
     model.layers(hidden, 0..model.n_layers(), &mut context, &mut record);
     let source = record.take().unwrap();
-    let width = source.dims()[2];
     let (tokens, context, rows) = padded(pairs.iter().map(|pair| &pair.base).collect());
     let labels: Vec<i64> = pairs.iter().map(|pair| i64::from(pair.labels[0])).collect();
     Batch {
         entry: 0,
         hidden: model.embed(tokens, &context),
         context,
-        parts: vec![Part { site: target.site, rows, sources: vec![(source, 0..width)] }],
+        parts: vec![Part { site: target.site, rows, sources: vec![source] }],
+        swapped: vec![vec![0]; pairs.len()],
+        choices: None,
         answers: Rows::positions(pairs.iter().map(|pair| vec![pair.base.tokens.len() - 1]).collect()).unwrap(),
         labels: Tensor::from_data(TensorData::new(labels, [pairs.len(), 1]), device),
         weights: None,
@@ -373,20 +378,21 @@ fn fifty_steps_through_the_cache_have_the_losses_of_fifty_without_it() {
         let pairs = pairs(model.vocab_size(), 2, &mut rng);
         let target = Target { site: Component::BlockOutput.at(0), heads: vec![] };
         let places = [Place::new(target.clone(), &pairs)];
-        let cache = Cache::fill(&model, &places, &[0..width], &Storage::default(), &device, &mut |_, _| {}).unwrap();
+        let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         for kind in [Kind::RotatedSpace, Kind::BoundlessRotatedSpace] {
             let rank = if kind == Kind::RotatedSpace { 4 } else { width };
             let tracked = device.clone().autodiff();
             let start = AnyIntervention::fresh(kind, width, Some(rank), None, &mut rng, &tracked).unwrap();
             let search = Search { penalty: 1.0, ..Search::plain(50, 1e-2) };
-            let [mut with, mut without] = [0, 1].map(|_| Trainer::new(&model, vec![start.clone()], search));
+            let [mut with, mut without] =
+                [0, 1].map(|_| Trainer::new(&model, vec![of(vec![start.clone()], rank)], search));
             let mut losses = Vec::new();
             for step in 0..50 {
                 let picked = [step % 3, (step + 1) % 3];
                 let some = picked.map(|at| pairs[at].clone());
-                let a = with.step(&mut || cache.batch(&picked)).unwrap().losses[0].clone().into_scalar::<f32>();
-                let b = without.step(&mut || Ok(uncached(&model, &target, &some, &device))).unwrap();
-                let b = b.losses[0].clone().into_scalar::<f32>();
+                let a = with.step(&mut |_| cache.batch(&picked)).unwrap().losses.into_scalar::<f32>();
+                let b = without.step(&mut |_| Ok(uncached(&model, &target, &some, &device))).unwrap();
+                let b = b.losses.into_scalar::<f32>();
                 assert!((a - b).abs() < 1e-4, "{} {kind} step {step}: {a} and {b}", folder.display());
                 losses.push(a);
             }

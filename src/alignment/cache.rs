@@ -5,7 +5,7 @@
 //! the suffix's layers at positions < p, and the sources' rows are constants. A training step runs only the suffix on
 //! the tail. Nothing is approximated.
 
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -15,7 +15,7 @@ use super::shelf::Index;
 use super::states::{States, Stored};
 use super::step::{Batch, Part};
 use super::storage::Storage;
-use crate::data::Pair;
+use crate::data::{Pair, Prompt};
 use crate::error::Error;
 use crate::models::{Context, LanguageModel};
 use crate::tap::Rows;
@@ -26,39 +26,55 @@ pub struct Cache<'a> {
     /// None: they are computed for each batch.
     stored: Option<Rc<Stored>>,
     cell: Vec<Place>,
-    /// Each variable's columns of the rotation.
-    columns: Vec<Range<usize>>,
+    /// The tokens that answers are asked among, in order.
+    choices: Option<Vec<u32>>,
+    /// What a pair that keeps its answer weighs in the loss, where the others weigh 1.
+    isolation: f32,
     device: Device,
 }
 
 impl<'a> Cache<'a> {
-    /// Runs the frozen model on the pairs of one search. `columns` gives each variable its columns of the rotation;
-    /// `watch` sees how many prompts are done, of how many.
+    /// Runs the frozen model on the pairs of one search. `watch` sees how many prompts are done, of how many.
     pub fn fill(
         model: &'a dyn LanguageModel,
         places: &[Place],
-        columns: &[Range<usize>],
         storage: &Storage,
         device: &Device,
         watch: &mut dyn FnMut(usize, usize),
     ) -> Result<Self, Error> {
-        States::fill(model, &[places.to_vec()], storage, device, watch)?.cache(places, columns)
+        Ok(States::fill(model, &[places.to_vec()], storage, device, watch)?.cache(places))
     }
 
     pub(super) fn new(
         model: &'a dyn LanguageModel,
         stored: Option<Rc<Stored>>,
         cell: &[Place],
-        columns: &[Range<usize>],
         device: &Device,
-    ) -> Result<Self, Error> {
-        for (at, pair) in cell[0].pairs.iter().enumerate() {
-            if let Some((variable, _)) = pair.sources.iter().find(|(variable, _)| *variable >= columns.len()) {
-                let known = columns.len();
-                return Err(Error::Invalid(format!("pair {at}: there are {known} variables and no number {variable}")));
+    ) -> Self {
+        Self { model, stored, cell: cell.to_vec(), choices: None, isolation: 1.0, device: device.clone() }
+    }
+
+    /// The same, but answers are asked among these tokens alone, every label being one of them: the loss is over them,
+    /// and the network says the one with the largest logit.
+    pub fn among(mut self, choices: &[u32]) -> Result<Self, Error> {
+        let mut sorted = choices.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        for (at, pair) in self.pairs().iter().enumerate() {
+            if let Some(label) = pair.labels.iter().find(|label| sorted.binary_search(label).is_err()) {
+                return Err(Error::Invalid(format!("pair {at}: its label, token {label}, is not among the answers")));
             }
         }
-        Ok(Self { model, stored, cell: cell.to_vec(), columns: columns.to_vec(), device: device.clone() })
+        self.choices = Some(sorted);
+        Ok(self)
+    }
+
+    /// The same, but in the loss a pair that keeps its base's answer weighs so much, where one that changes it weighs 1:
+    /// the loss of multi-task distributed alignment search (Huang et al. 2024, arXiv 2402.17700), where all weigh 1.
+    #[must_use]
+    pub fn weighing_isolation(mut self, weight: f64) -> Self {
+        self.isolation = weight as f32;
+        self
     }
 
     /// The pairs, with the positions of the first place.
@@ -85,27 +101,32 @@ impl<'a> Cache<'a> {
         self.stored.as_ref().map_or(0, |stored| stored.bytes())
     }
 
-    /// The numbers of the pairs, by the variables that they swap; each group with the variables' numbers.
-    #[must_use]
-    pub fn groups(&self) -> Vec<(Vec<usize>, Vec<usize>)> {
-        let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
-        for (at, pair) in self.pairs().iter().enumerate() {
-            let swapped = swapped(pair);
-            match groups.iter_mut().find(|(known, _)| *known == swapped) {
-                Some((_, pairs)) => pairs.push(at),
-                None => groups.push((swapped, vec![at])),
-            }
-        }
-        groups
+    /// Of each pair the first that gives the same: the same base, and, unless the base alone counts, the same rows from the
+    /// same sources; and the same labels.
+    pub(super) fn alike(&self, base_alone: bool) -> Vec<usize> {
+        let mut known = BTreeMap::new();
+        let read = |source: &Prompt| {
+            let last = source.positions.iter().max().map_or(0, |last| last + 1);
+            (source.tokens[..last].to_vec(), source.positions.clone())
+        };
+        let places = |pair: usize| {
+            let place = |place: &Place| {
+                let Pair { base, sources, .. } = &place.pairs[pair];
+                let sources = sources.iter().map(|(variable, source)| (*variable, read(source)));
+                (base.positions.clone(), sources.collect::<Vec<_>>())
+            };
+            if base_alone { Vec::new() } else { self.cell.iter().map(place).collect() }
+        };
+        let of = self
+            .pairs()
+            .iter()
+            .enumerate()
+            .map(|(at, pair)| *known.entry((&pair.base.tokens, &pair.labels, places(at))).or_insert(at));
+        of.collect()
     }
 
-    /// The pairs of these numbers as a batch; all of them swap the same variables.
+    /// The pairs of these numbers as a batch; a number may come several times.
     pub fn batch(&self, pairs: &[usize]) -> Result<Batch, Error> {
-        let wanted = swapped(&self.pairs()[pairs[0]]);
-        if let Some(other) = pairs.iter().find(|pair| swapped(&self.pairs()[**pair]) != wanted) {
-            let problem = format!("pairs {} and {other} of one batch swap different variables", pairs[0]);
-            return Err(Error::Invalid(problem));
-        }
         let cell: Vec<Place> = self.cell.iter().map(|place| place.of(pairs)).collect();
         match &self.stored {
             Some(stored) => self.assemble(stored, &cell, pairs),
@@ -141,10 +162,16 @@ impl<'a> Cache<'a> {
         let place = |(pair, length): (&Pair, &usize)| {
             (0..answers).map(|at| length - answers + at.max(fewer(pair))).collect::<Vec<usize>>()
         };
-        let label =
-            |pair: &Pair| (0..answers).map(|at| i64::from(pair.labels[at.saturating_sub(fewer(pair))])).collect();
+        let class = |label: u32| match &self.choices {
+            None => i64::from(label),
+            Some(choices) => choices.partition_point(|choice| *choice < label) as i64,
+        };
+        let label = |pair: &Pair| (0..answers).map(|at| class(pair.labels[at.saturating_sub(fewer(pair))])).collect();
         let labels: Vec<Vec<i64>> = pairs.iter().map(label).collect();
-        let weight = |pair: &Pair| (0..answers).map(|at| f32::from(u8::from(at >= fewer(pair)))).collect();
+        let weight = |pair: &Pair| {
+            let full = if pair.keeps_answer() { self.isolation } else { 1.0 };
+            (0..answers).map(|at| if at >= fewer(pair) { full } else { 0.0 }).collect()
+        };
         let weights: Vec<Vec<f32>> = pairs.iter().map(weight).collect();
         let shape = [pairs.len(), answers];
         let all = weights.iter().flatten().all(|weight| *weight == 1.0);
@@ -154,6 +181,12 @@ impl<'a> Cache<'a> {
             hidden: hidden.reshape([pairs.len(), longest, width]),
             context,
             parts,
+            swapped: pairs.iter().map(swapped).collect(),
+            choices: self.choices.as_ref().map(|choices| {
+                let choices: Vec<i64> = choices.iter().map(|choice| i64::from(*choice)).collect();
+                let count = choices.len();
+                Tensor::from_data(TensorData::new(choices, [count]), &self.device)
+            }),
             answers: Rows::positions(pairs.iter().zip(&lengths).map(place).collect())?,
             labels: Tensor::from_data(TensorData::new(labels.concat(), shape), &self.device),
             weights: (!all).then(|| Tensor::from_data(TensorData::new(weights.concat(), shape), &self.device)),
@@ -169,6 +202,8 @@ impl<'a> Cache<'a> {
             .map(|(pair, first)| pair.base.positions.iter().map(|position| position - first).collect());
         let source = |which: usize| {
             let unit = |(pair, number): (&Pair, &usize)| {
+                // What a pair without such a source has here is not used.
+                let which = which.min(pair.sources.len() - 1);
                 let rows = pair.sources[which].1.positions.iter();
                 let rows: Vec<usize> = rows.map(|at| stored.plan.source_row(*number, which, *at)).collect();
                 target.units(&rows, heads)
@@ -180,11 +215,11 @@ impl<'a> Cache<'a> {
             let [_, width] = rows.dims();
             rows.reshape([pairs.len(), count, width])
         };
-        let sources = swapped(&pairs[0]).into_iter().enumerate();
+        let most = pairs.iter().map(|pair| pair.sources.len()).max().unwrap_or(0);
         Ok(Part {
             site: target.site,
             rows: target.rows(within.collect(), heads)?,
-            sources: sources.map(|(which, variable)| (source(which), self.columns[variable].clone())).collect(),
+            sources: (0..most).map(source).collect(),
         })
     }
 }
@@ -201,6 +236,9 @@ pub(super) fn check(model: &dyn LanguageModel, cells: &[Vec<Place>]) -> Result<(
     };
     if known.is_empty() {
         return Err(Error::Invalid("there is no pair to intervene on".to_owned()));
+    }
+    if known.iter().any(|pair| pair.sources.is_empty()) && known.iter().any(|pair| !pair.sources.is_empty()) {
+        return Err(Error::Invalid("some pairs have sources and some have none".to_owned()));
     }
     for place in cells.iter().flatten() {
         place.target.check(model)?;

@@ -144,14 +144,20 @@ pub(super) fn labels(labels: &[usize], device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(labels, [count, 1]), device)
 }
 
-/// How many examples have the label as the largest logit, of `[batch, answers, classes]`, at every one of their answers.
-pub(super) fn count_hits(logits: Tensor<3>, labels: &Tensor<2, Int>, weights: Option<&Tensor<2>>) -> usize {
+/// 1 for each example that has the label as the largest logit, of `[batch, answers, classes]`, at every one of its answers,
+/// else 0: `[batch]`.
+pub(super) fn hits(logits: Tensor<3>, labels: &Tensor<2, Int>, weights: Option<&Tensor<2>>) -> Tensor<1, Int> {
     let [batch, answers, _] = logits.dims();
     let wrong = logits.argmax(2).reshape([batch, answers]).not_equal(labels.clone()).float();
     let wrong = match weights {
         Some(weights) => wrong * weights.clone(),
         None => wrong,
     };
-    let hits = wrong.sum_dim(1).equal_elem(0.0).int().sum().into_scalar::<i64>();
+    wrong.sum_dim(1).equal_elem(0.0).int().reshape([batch])
+}
+
+/// How many [`hits`] there are.
+pub(super) fn count_hits(logits: Tensor<3>, labels: &Tensor<2, Int>, weights: Option<&Tensor<2>>) -> usize {
+    let hits = hits(logits, labels, weights).sum().into_scalar::<i64>();
     usize::try_from(hits).expect("a count is not negative")
 }

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::network::{features, labels};
 use super::step::{Batch, Part, first_layer};
-use super::{Partition, Swap};
+use super::{Candidate, Partition};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, RotatedSpace};
 use crate::models::{Context, FrozenModel, Mlp};
@@ -40,24 +40,25 @@ pub struct HeldOut {
 impl Alignment<'_> {
     /// A random rotation of the site, trainable: on the manifold without a map, else parametrised.
     #[must_use]
-    pub fn start(&self, map: Option<Map>, rng: &mut ChaCha8Rng) -> AnyIntervention {
+    pub fn start(&self, map: Option<Map>, rng: &mut ChaCha8Rng) -> Candidate {
         let width = self.model.site_shape(self.site.component).map_or(self.model.width(), |shape| shape.width);
         let r = orthogonal::random(width, width, rng, self.device);
         let rotation = Rotation::from_matrix(map, r, &self.device.clone().autodiff());
-        AnyIntervention::RotatedSpace(RotatedSpace::new(rotation))
+        let interventions = vec![AnyIntervention::RotatedSpace(RotatedSpace::new(rotation))];
+        Candidate { interventions, partition: self.partition.clone() }
     }
 
     /// Draws one kind of swap by chance, and pairs for it.
-    pub fn any(&self, count: usize, rng: &mut ChaCha8Rng) -> Result<(Swap, Batch), Error> {
+    pub fn any(&self, count: usize, rng: &mut ChaCha8Rng) -> Result<Batch, Error> {
         let mut swaps = self.partition.swaps();
         let swap = swaps.swap_remove(rng.random_range(0..swaps.len()));
-        let batch = self.draw(&swap, count, rng)?;
-        Ok((swap, batch))
+        self.draw(&swap, count, rng)
     }
 
     /// Draws pairs of one kind of swap and runs the frozen layers below the site on them.
-    pub fn draw(&self, swap: &Swap, count: usize, rng: &mut ChaCha8Rng) -> Result<Batch, Error> {
-        let names: Vec<&str> = swap.variables.iter().map(String::as_str).collect();
+    pub fn draw(&self, swap: &[usize], count: usize, rng: &mut ChaCha8Rng) -> Result<Batch, Error> {
+        let parts = self.partition.parts();
+        let names: Vec<&str> = swap.iter().map(|variable| parts[*variable].0.as_str()).collect();
         let pairs = self.task.counterfactual(count, &names, rng)?;
         let rows = Rows::same(count, &[0])?;
         // Base and sources share the prefix, so they run through it as one batch.
@@ -76,25 +77,26 @@ impl Alignment<'_> {
             self.model.layers(part(at), first..first + 1, &mut Context::default(), &mut record);
             record.take()
         };
-        let sources = swap.columns.iter().enumerate().map(|(at, columns)| Ok((source(at + 1)?, columns.clone())));
-        let sources = sources.collect::<Result<_, Error>>()?;
+        let sources = (1..=swap.len()).map(source).collect::<Result<_, Error>>()?;
         Ok(Batch {
             entry: first,
             hidden: part(0),
             context: Context::default(),
             labels: labels(&pairs.labels, self.device),
             answers: rows.clone(),
+            choices: None,
             parts: vec![Part { site: self.site, rows, sources }],
+            swapped: vec![swap.to_vec(); count],
             weights: None,
         })
     }
 
     /// `count` fresh pairs of each kind of swap.
     pub fn held_out(&self, count: usize, rng: &mut ChaCha8Rng) -> Result<HeldOut, Error> {
-        let of = |swap: &Swap, rng: &mut ChaCha8Rng| {
+        let of = |swap: &Vec<usize>, rng: &mut ChaCha8Rng| {
             let sizes = (0..count).step_by(BATCH).map(|start| BATCH.min(count - start));
             let batches = sizes.map(|size| self.draw(swap, size, rng));
-            Ok((swap.name(), batches.collect::<Result<_, Error>>()?))
+            Ok((self.partition.swap_name(swap), batches.collect::<Result<_, Error>>()?))
         };
         Ok(HeldOut { batches: self.partition.swaps().iter().map(|swap| of(swap, rng)).collect::<Result<_, Error>>()? })
     }

@@ -2,29 +2,13 @@
 
 use std::ops::Range;
 
+use crate::data::Pair;
 use crate::error::Error;
 
 /// Disjoint ranges of a rotation's columns, one for each variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     parts: Vec<(String, Range<usize>)>,
-}
-
-/// The variables that one interchange takes from sources, each from its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Swap {
-    /// The variables' names.
-    pub variables: Vec<String>,
-    /// Each variable's columns.
-    pub columns: Vec<Range<usize>>,
-}
-
-impl Swap {
-    /// `WX`, or `WX+YZ` when several variables are swapped at once.
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.variables.join("+")
-    }
 }
 
 impl Partition {
@@ -54,18 +38,40 @@ impl Partition {
         &self.parts
     }
 
-    /// The interchanges that are trained and evaluated: each variable alone, and all of them at once.
+    /// The columns of a variable, by its number: its place among the parts.
     #[must_use]
-    pub fn swaps(&self) -> Vec<Swap> {
-        let swap = |parts: &[(String, Range<usize>)]| Swap {
-            variables: parts.iter().map(|(name, _)| name.clone()).collect(),
-            columns: parts.iter().map(|(_, columns)| columns.clone()).collect(),
-        };
-        let mut swaps: Vec<Swap> = self.parts.chunks(1).map(swap).collect();
+    pub fn columns(&self, variable: usize) -> Range<usize> {
+        self.parts[variable].1.clone()
+    }
+
+    /// The interchanges that are trained and evaluated, as the numbers of the variables: each variable alone, and all of
+    /// them at once.
+    #[must_use]
+    pub fn swaps(&self) -> Vec<Vec<usize>> {
+        let mut swaps: Vec<Vec<usize>> = (0..self.parts.len()).map(|variable| vec![variable]).collect();
         if self.parts.len() > 1 {
-            swaps.push(swap(&self.parts));
+            swaps.push((0..self.parts.len()).collect());
         }
         swaps
+    }
+
+    /// What a swap of these variables is called: `WX`, or `WX+YZ` when several are swapped at once.
+    #[must_use]
+    pub fn swap_name(&self, swap: &[usize]) -> String {
+        swap.iter().map(|variable| self.parts[*variable].0.as_str()).collect::<Vec<_>>().join("+")
+    }
+
+    /// Has every variable that the pairs swap columns here?
+    pub fn check(&self, pairs: &[Pair]) -> Result<(), Error> {
+        for (at, pair) in pairs.iter().enumerate() {
+            if let Some((variable, _)) = pair.sources.iter().find(|(variable, _)| *variable >= self.parts.len()) {
+                return Err(Error::Invalid(format!(
+                    "pair {at} swaps variable {variable}, counted from 0: the partition has columns for {}",
+                    self.parts.len()
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -83,8 +89,8 @@ mod tests {
         assert!(partition(&[("A", 0..9)]).is_err());
         assert!(partition(&[("A", 3..3)]).is_err());
         assert!(partition(&[("A", 0..4), ("B", 3..8)]).is_err());
-        let names: Vec<String> =
-            partition(&[("A", 0..4), ("B", 4..8)]).unwrap().swaps().iter().map(Swap::name).collect();
+        let two = partition(&[("A", 0..4), ("B", 4..8)]).unwrap();
+        let names: Vec<String> = two.swaps().iter().map(|swap| two.swap_name(swap)).collect();
         assert_eq!(names, ["A", "B", "A+B"]);
     }
 }

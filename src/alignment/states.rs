@@ -61,9 +61,10 @@ impl<'a> States<'a> {
         Ok(Self { model, device: device.clone(), level, stored })
     }
 
-    /// The constants of one of the cells. `columns` gives each variable its columns of the rotation.
-    pub fn cache(&self, cell: &[Place], columns: &[Range<usize>]) -> Result<Cache<'a>, Error> {
-        Cache::new(self.model, self.stored.clone(), cell, columns, &self.device)
+    /// The constants of one of the cells.
+    #[must_use]
+    pub fn cache(&self, cell: &[Place]) -> Cache<'a> {
+        Cache::new(self.model, self.stored.clone(), cell, &self.device)
     }
 
     /// Where they are kept.

@@ -1,7 +1,5 @@
 //! One interchange, from the states that enter the suffix to logits.
 
-use std::ops::Range;
-
 use burn::tensor::{Int, Tensor};
 
 use crate::error::Error;
@@ -19,9 +17,13 @@ pub struct Batch {
     pub context: Context,
     /// What is intervened on, place by place.
     pub parts: Vec<Part>,
+    /// The variables that each example swaps, by number, one for each of its sources.
+    pub swapped: Vec<Vec<usize>>,
     /// The rows of each example whose logits the loss reads, counted along `hidden`.
     pub answers: Rows,
-    /// What has to be said there, `[batch, answers]`.
+    /// The classes that are asked among, `[choices]`; none for all of them.
+    pub choices: Option<Tensor<1, Int>>,
+    /// What has to be said there, `[batch, answers]`: classes, or where they stand among the choices.
     pub labels: Tensor<2, Int>,
     /// How much each answer weighs, `[batch, answers]`, 0 where an example has fewer; none where all count alike.
     pub weights: Option<Tensor<2>>,
@@ -34,8 +36,9 @@ pub struct Part {
     pub site: Site,
     /// The rows that are intervened on, counted along the batch's `hidden`.
     pub rows: Rows,
-    /// Each source's rows at the site, `[batch, units, width]`, and the columns of the rotation that it fills.
-    pub sources: Vec<(Tensor<3>, Range<usize>)>,
+    /// The rows of each example's k-th source at the site, `[batch, units, width]`, for every k. An example with fewer
+    /// sources than others has rows of no meaning in the places of those that it lacks.
+    pub sources: Vec<Tensor<3>>,
 }
 
 impl Batch {
@@ -67,7 +70,11 @@ pub fn suffix(model: &dyn FrozenModel, batch: &Batch, tap: &mut dyn Tap) -> Tens
         hidden = tap.visit(Component::BlockOutput.at(below), hidden);
     }
     let hidden = model.layers(hidden, batch.entry..model.n_layers(), &mut batch.context.clone(), tap);
-    model.unembed(batch.answers.gather(hidden))
+    let hidden = batch.answers.gather(hidden);
+    match &batch.choices {
+        None => model.unembed(hidden),
+        Some(choices) => model.unembed_only(hidden, choices),
+    }
 }
 
 /// The logits at the answers, `[batch, answers, classes]`, after `edit` has rewritten the rows of each part; it is given

@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::{Method, Workload};
-use crate::alignment::search::{Search, Trainer};
-use crate::alignment::{Cache, Place, Rates, Storage};
+use crate::alignment::search::Search;
+use crate::alignment::{Cache, Candidate, Partition, Place, Rates, Storage, Trainer};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, Kind};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
@@ -55,7 +55,7 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     let started = Instant::now();
     let pairs = work.pairs(model.vocab_size());
     let place = Place::new(target.clone(), &pairs);
-    let cache = Cache::fill(&model, &[place], &[columns], &Storage::default(), device, &mut |_, _| {})?;
+    let cache = Cache::fill(&model, &[place], &Storage::default(), device, &mut |_, _| {})?;
     let fill_ms = started.elapsed().as_secs_f64() * 1e3;
 
     let kind = match work.method {
@@ -67,14 +67,16 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     let start = AnyIntervention::fresh(kind, target.width(&model), Some(rank), None, &mut rng, &tracked)?;
     let rates = Rates { rotation: 1e-3, boundary: 1e-2, mask: 1e-3 };
     let config = Search { rates, penalty: 1.0, ..Search::plain(work.warmup + work.steps, 1e-3) };
+    let partition = Partition::new(vec![("label".to_owned(), columns)], rank)?;
+    let start = Candidate { interventions: vec![start], partition };
     let mut trainer = Trainer::new(&model, vec![start], config);
     let all: Vec<usize> = (0..pairs.len()).collect();
     let (mut walls, mut cpus, mut losses) = (Vec::new(), Vec::new(), Vec::new());
     for step in 0..config.steps {
         let (wall, cpu) = (Instant::now(), cpu_seconds());
-        let stepped = trainer.step(&mut || cache.batch(&all))?;
+        let stepped = trainer.step(&mut |_| cache.batch(&all))?;
         // Reading the loss back waits for the device, as the peer's loss.item() does.
-        losses.push(f64::from(stepped.losses[0].clone().into_scalar::<f32>()));
+        losses.push(f64::from(stepped.losses.into_scalar::<f32>()));
         if step >= work.warmup {
             walls.push(wall.elapsed().as_secs_f64() * 1e3);
             cpus.push((cpu_seconds() - cpu) * 1e3);

@@ -1,6 +1,6 @@
 //! What a recipe must be beyond being well-formed.
 
-use super::Recipe;
+use super::{Answers, Recipe};
 use crate::error::{Error, nearest};
 use crate::interventions::Kind;
 use crate::models::Dtype;
@@ -52,6 +52,21 @@ impl Recipe {
             let problem = format!("layer {layer} is not there: the model has {layers} layers, counted from 0");
             return wrong("intervention.layer", problem);
         }
+        for (key, asked) in
+            [("evaluate_every", self.training.evaluate_every > 0), ("patience", self.training.patience.is_some())]
+        {
+            if asked {
+                let problem = "an MLP is trained on fresh pairs: there is nothing to stop early for".to_owned();
+                return wrong(&format!("training.{key}"), problem);
+            }
+        }
+        if self.training.isolation > 0.0 {
+            return wrong("training.isolation", "only for a language model".to_owned());
+        }
+        if self.training.answers != Answers::All {
+            let problem = "only for a language model: an MLP has its classes".to_owned();
+            return wrong("training.answers", problem);
+        }
         if self.data.is_some() {
             return wrong("data", "pairs of prompts need a language model: set model.source".to_owned());
         }
@@ -98,12 +113,24 @@ impl Recipe {
         if self.evaluation.untrained_model {
             return wrong("evaluation.untrained_model", "only for an MLP, which has no model.source".to_owned());
         }
+        if let Some(patience) = self.training.patience {
+            positive("training.patience", patience)?;
+            if self.training.evaluate_every == 0 {
+                let problem = "how often is there an evaluation? Set training.evaluate_every too".to_owned();
+                return wrong("training.patience", problem);
+            }
+            let data = self.data.clone().unwrap_or_default();
+            if data.validation.is_none() && (self.task.is_none() || data.validation_pairs == 0) {
+                let problem = "there are no validation pairs: set data.validation or data.validation_pairs".to_owned();
+                return wrong("training.patience", problem);
+            }
+        }
         match (&self.task, &self.data) {
             (Some(task), _) if !PROMPT_TASKS.contains(&task.name.as_str()) => {
                 let hint = nearest(&task.name, PROMPT_TASKS);
                 wrong("task.name", format!("unknown task `{}` for a language model{hint}", task.name))
             }
-            (Some(_), Some(data)) if data.train.is_some() || data.test.is_some() => {
+            (Some(_), Some(data)) if data.train.is_some() || data.validation.is_some() || data.test.is_some() => {
                 wrong("data", "pairs come from files or from `task`, not from both".to_owned())
             }
             (Some(_), data) => {
@@ -113,8 +140,11 @@ impl Recipe {
             }
             (None, None) => wrong("data", "where do pairs come from? Name a `task`, or files in `data`".to_owned()),
             (None, Some(data)) => {
-                for (key, path) in [("data.train", &data.train), ("data.test", &data.test)] {
+                let files =
+                    [("data.train", &data.train), ("data.test", &data.test), ("data.validation", &data.validation)];
+                for (key, path) in files {
                     match path {
+                        None if key == "data.validation" => {}
                         None => return wrong(key, "a file of pairs is needed".to_owned()),
                         Some(path) if !path.is_file() => {
                             return wrong(key, format!("there is no file {}", path.display()));
@@ -144,6 +174,7 @@ impl Recipe {
         training.boundary_learning_rate.map_or(Ok(()), |value| rate("training.boundary_learning_rate", value))?;
         training.mask_learning_rate.map_or(Ok(()), |value| rate("training.mask_learning_rate", value))?;
         not_negative("training.penalty", training.penalty)?;
+        not_negative("training.isolation", training.isolation)?;
         if !(0.0..1.0).contains(&training.warmup) {
             let problem = format!("{} is not a share of the steps, from 0 up to 1", training.warmup);
             return Err(("training.warmup".to_owned(), problem));

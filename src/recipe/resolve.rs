@@ -68,6 +68,8 @@ impl Recipe {
             accumulate: training.accumulate,
             penalty: training.penalty,
             log_every: training.log_every,
+            evaluate_every: training.evaluate_every,
+            patience: training.patience,
         }
     }
 }

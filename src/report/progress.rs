@@ -14,6 +14,7 @@ pub struct Progress {
     started: Instant,
     tenths: usize,
     iia: Option<f64>,
+    validation: Option<f64>,
 }
 
 enum Way {
@@ -31,13 +32,18 @@ impl Progress {
             (false, false) => Way::Lines,
             (false, true) => Way::Bar(bar(name, steps)),
         };
-        Self { way, name: name.to_owned(), steps, started: Instant::now(), tenths: 0, iia: None }
+        Self { way, name: name.to_owned(), steps, started: Instant::now(), tenths: 0, iia: None, validation: None }
     }
 
     /// After `done` steps. An IIA stays on show until the next one: it is measured more seldom than the loss.
     pub fn update(&mut self, done: usize, loss: f64, iia: Option<f64>) {
         self.iia = iia.or(self.iia);
-        self.show(done, numbers(loss, self.iia) + "  ");
+        self.show(done, numbers(loss, self.iia, self.validation) + "  ");
+    }
+
+    /// An IIA on validation pairs, on show until the next one.
+    pub fn validated(&mut self, iia: f64) {
+        self.validation = Some(iia);
     }
 
     /// After `done` steps of something that has no loss.
@@ -87,9 +93,14 @@ fn bar(name: &str, steps: usize) -> ProgressBar {
     bar
 }
 
-fn numbers(loss: f64, iia: Option<f64>) -> String {
-    let loss = format!("loss {loss:.4}");
-    iia.map_or(loss.clone(), |iia| format!("{loss}  IIA {iia:.3}"))
+fn numbers(loss: f64, iia: Option<f64>, validation: Option<f64>) -> String {
+    let mut numbers = format!("loss {loss:.4}");
+    for (name, value) in [("IIA", iia), ("validation", validation)] {
+        if let Some(value) = value {
+            numbers += &format!("  {name} {value:.3}");
+        }
+    }
+    numbers
 }
 
 fn left(elapsed: Duration, done: usize, steps: usize) -> String {
@@ -118,8 +129,11 @@ mod tests {
         let mut progress = Progress::new("alignment", 10, true);
         progress.update(1, 0.7, Some(0.5));
         progress.update(2, 0.6, None);
-        assert_eq!(numbers(0.6, progress.iia), "loss 0.6000  IIA 0.500");
-        assert_eq!(numbers(0.6, None), "loss 0.6000");
+        assert_eq!(numbers(0.6, progress.iia, None), "loss 0.6000  IIA 0.500");
+        progress.validated(0.25);
+        progress.update(3, 0.5, None);
+        assert_eq!(numbers(0.5, progress.iia, progress.validation), "loss 0.5000  IIA 0.500  validation 0.250");
+        assert_eq!(numbers(0.6, None, None), "loss 0.6000");
     }
 
     #[test]

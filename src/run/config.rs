@@ -134,7 +134,7 @@ impl Config {
                 return Err(Error::content(&path, problem));
             }
         }
-        let error = orthogonality_error(&found);
+        let error = orthogonality_error(std::slice::from_ref(&found));
         if error > 1e-4 {
             let problem = format!("the rotation's columns are not orthonormal: R'R leaves I by {error:.1e}");
             return Err(Error::content(&path, problem));

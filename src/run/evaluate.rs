@@ -8,6 +8,7 @@ use super::config::Config;
 use super::experiment::Experiment;
 use super::language;
 use super::metrics::{Measured, Metrics};
+use crate::alignment::Candidate;
 use crate::alignment::evaluate::Scores;
 use crate::alignment::search::orthogonality_error;
 use crate::error::Error;
@@ -69,8 +70,9 @@ fn again(folder: &Path, experiment: &Experiment<'_>, recorded_iia: f64) -> Resul
     }
     let found = config.intervention(folder, experiment.device)?;
     let alignment = experiment.alignment(&model);
-    let scores = alignment.iia(&experiment.held_out(&alignment)?, &found)?;
-    Ok(Evaluated::new(&scores, &found, recorded_iia))
+    let candidate = Candidate { interventions: vec![found], partition: experiment.partition.clone() };
+    let scores = alignment.iia(&experiment.held_out(&alignment)?, &candidate)?;
+    Ok(Evaluated::new(&scores, &candidate.interventions[0], recorded_iia))
 }
 
 impl Evaluated {
@@ -81,7 +83,7 @@ impl Evaluated {
             iia: measured.iia,
             iia_interval: measured.iia_interval,
             iia_by_variable: measured.iia_by_variable,
-            orthogonality_error: orthogonality_error(found),
+            orthogonality_error: orthogonality_error(std::slice::from_ref(found)),
             recorded_iia,
             contrast: None,
         }

@@ -1,21 +1,17 @@
 //! One network from beginning to end: train or load it, search it, judge what was found.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::tensor::Device;
 
 use super::metrics::{Controls, Measured, Seconds, interval};
 use super::{Stream, rng};
-use crate::alignment::evaluate::{Score, Scores};
+use crate::alignment::evaluate::{Edit, Score, Scores};
 use crate::alignment::network::{self, Shape};
 use crate::alignment::search::{Logged, Search, orthogonality_error, search};
-use crate::alignment::step::Batch;
-use crate::alignment::{Alignment, HeldOut, Partition};
+use crate::alignment::{Alignment, Candidate, HeldOut, Partition};
 use crate::error::Error;
-use crate::interventions::AnyIntervention;
 use crate::measure::median;
 use crate::models::Mlp;
 use crate::orthogonal::Map;
@@ -48,18 +44,16 @@ pub struct Experiment<'a> {
 /// What came of it.
 pub struct Outcome {
     pub model: Mlp,
-    pub found: AnyIntervention,
+    pub found: Candidate,
     pub measured: Measured,
-    /// Loss and IIA over the steps.
-    pub loss: Vec<(usize, f64)>,
-    pub iia: Vec<(usize, f64)>,
+    /// What was seen on the way.
+    pub lines: Vec<Logged>,
 }
 
-/// A search's result, and what it was trained on last.
+/// A search's result, and what was seen on the way.
 struct Found {
-    intervention: AnyIntervention,
+    candidate: Candidate,
     lines: Vec<Logged>,
-    last: VecDeque<(String, Batch)>,
 }
 
 impl Experiment<'_> {
@@ -79,15 +73,15 @@ impl Experiment<'_> {
         let started = Instant::now();
         let mut measured = Measured {
             task_accuracy: Some(task_accuracy),
-            orthogonality_error: orthogonality_error(&found.intervention),
+            orthogonality_error: orthogonality_error(&found.candidate.interventions),
             steps: self.search.steps,
+            kept_at: self.search.steps,
             step_ms: median(found.lines.iter().map(|line| line.step_ms).collect()),
             ..Measured::default()
         };
         self.judge(&alignment, &found, &mut measured)?;
         measured.seconds = Seconds { prepare, train, evaluate: started.elapsed().as_secs_f64() };
-        let curve = |value: fn(&Logged) -> f64| found.lines.iter().map(|line| (line.step, value(line))).collect();
-        Ok(Outcome { loss: curve(|l| l.loss), iia: curve(|l| l.iia), model, found: found.intervention, measured })
+        Ok(Outcome { model, found: found.candidate, measured, lines: found.lines })
     }
 
     fn prepare(&self, log: &mut Log) -> Result<Mlp, Error> {
@@ -144,38 +138,25 @@ impl Experiment<'_> {
     ) -> Result<Found, Error> {
         let start = alignment.start(self.orthogonal, &mut rng(self.seed, Stream::Rotation));
         let mut pairs = rng(self.seed, pairs);
-        // As many of the last batches as the held-out pairs are.
-        let keep = (self.pairs * self.partition.swaps().len()).div_ceil(self.batch);
-        let mut last: VecDeque<(String, Batch)> = VecDeque::new();
-        let mut next = || {
-            let (swap, batch) = alignment.any(self.batch, &mut pairs)?;
-            if last.len() == keep {
-                last.pop_front();
-            }
-            last.push_back((swap.name(), batch.clone()));
-            Ok(batch)
-        };
+        let mut next = || alignment.any(self.batch, &mut pairs);
         let mut progress = Progress::new(&format!("{}: {what}", self.name), self.search.steps, self.quiet);
         let mut lines = Vec::new();
-        let mut found = search(alignment.model, vec![start], &self.search, &mut next, &mut |line| {
+        let candidate = search(alignment.model, start, &self.search, &mut next, &mut |line| {
             progress.update(line.step, line.loss, Some(line.iia));
             lines.push(*line);
             observe(line)
         })?;
         progress.finish();
-        Ok(Found { intervention: found.remove(0), lines, last })
+        Ok(Found { candidate, lines })
     }
 
     /// IIA and its controls.
     fn judge(&self, alignment: &Alignment<'_>, found: &Found, measured: &mut Measured) -> Result<(), Error> {
         let held_out = self.held_out(alignment)?;
-        measured.set_iia(&alignment.iia(&held_out, &found.intervention)?);
-        let last = found.last.iter().map(|(name, batch)| (name.clone(), vec![batch.clone()]));
-        let last = HeldOut { batches: last.collect() };
-        measured.iia_train = alignment.iia(&last, &found.intervention)?.overall().mean();
-
-        let none = alignment.no_intervention(&held_out)?.overall();
-        let full = alignment.full_swap(&held_out)?.overall();
+        measured.set_iia(&alignment.iia(&held_out, &found.candidate)?);
+        measured.iia_train = found.lines.last().map_or(0.0, |line| line.iia);
+        let none = alignment.score(&held_out, Edit::Nothing)?.overall();
+        let full = alignment.score(&held_out, Edit::Full)?.overall();
         let mut draws = Vec::new();
         let mut rotations = rng(self.seed, Stream::RandomRotations);
         for _ in 0..self.random_rotations {
@@ -206,7 +187,7 @@ impl Experiment<'_> {
         let alignment = self.alignment(&model);
         let found =
             self.search(&alignment, Stream::UntrainedPairs, "searching an untrained network", &mut |_| Ok(()))?;
-        alignment.iia(&self.held_out(&alignment)?, &found.intervention)
+        alignment.iia(&self.held_out(&alignment)?, &found.candidate)
     }
 }
 

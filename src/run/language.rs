@@ -3,27 +3,28 @@
 use std::path::Path;
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::tensor::Device;
+use rand_chacha::ChaCha8Rng;
 
 use super::config::{Config, ModelIdentity};
 use super::metrics::{Controls, Measured, Seconds, interval};
 use super::prompts::Prompts;
+use super::splits::Splits;
 use super::{Stream, rng};
-use crate::alignment::evaluate::Scores;
-use crate::alignment::search::{Logged, orthogonality_error, search};
-use crate::alignment::{Batches, Cache};
+use crate::alignment::evaluate::{Edit, Scores};
+use crate::alignment::search::{Logged, Validate, orthogonality_error, search_together};
+use crate::alignment::{Batches, Cache, Candidate, Found};
 use crate::error::Error;
-use crate::interventions::AnyIntervention;
+use crate::interventions::{AnyIntervention, Kind, RotatedSpace};
 use crate::measure::median;
+use crate::orthogonal::{self, Rotation};
 use crate::recipe::Recipe;
 use crate::report::{Log, Progress};
 
-/// What came of it, with loss and IIA over the steps.
+/// What came of it, and what was seen on the way.
 pub struct Outcome {
     pub measured: Measured,
-    pub loss: Vec<(usize, f64)>,
-    pub iia: Vec<(usize, f64)>,
+    pub lines: Vec<Logged>,
 }
 
 /// Fills the caches, searches, judges, and saves the intervention in the folder.
@@ -31,20 +32,23 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     let started = Instant::now();
     let prompts = Prompts::open(recipe, device, quiet)?;
     let storage = recipe.cache.storage(folder)?;
-    let train = prompts.cache("filling the cache", &prompts.train.pairs, &storage, device, quiet)?;
-    let test = prompts.cache("filling the cache (test)", &prompts.test.pairs, &storage, device, quiet)?;
+    let caches = prompts.pairs.as_ref().map(|name, kept| {
+        prompts.cache(&format!("filling the cache ({name})"), &kept.pairs, &storage, device, quiet)
+    })?;
     let prepare = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
-    let (found, lines) = find(recipe, &prompts, &train, log, device, quiet)?;
+    let (found, lines) = find(recipe, &prompts, &caches, log, device, quiet)?;
     let seconds = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
-    let mut measured = judge(recipe, &prompts, &train, &test, &found, device)?;
-    measured.steps = recipe.training.steps;
+    let mut measured = judge(recipe, &prompts, &caches.test, &found.candidate, device)?;
+    measured.iia_train = lines.last().map_or(0.0, |line| line.iia);
+    measured.iia_validation = found.validated.map(|validated| validated.iia);
+    (measured.steps, measured.kept_at, measured.stopped_early) = (found.steps, found.at, found.stopped_early);
     measured.step_ms = median(lines.iter().map(|line| line.step_ms).collect());
     measured.seconds = Seconds { prepare, train: seconds, evaluate: started.elapsed().as_secs_f64() };
-    measured.cache_bytes = Some(train.bytes() + test.bytes());
+    measured.cache_bytes = Some(caches.iter().map(|(_, cache)| cache.bytes()).sum());
 
     let identity = ModelIdentity {
         kind: prompts.model.model_type().to_owned(),
@@ -54,68 +58,80 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     };
     let position = Some(recipe.intervention.position.to_string());
     let width = prompts.target.width(&prompts.model);
-    let config = Config::new(identity, &prompts.target, position, width, &prompts.partition, &found);
-    config.save(folder, &found)?;
-    let curve = |value: fn(&Logged) -> f64| lines.iter().map(|line| (line.step, value(line))).collect();
-    Ok(Outcome { measured, loss: curve(|l| l.loss), iia: curve(|l| l.iia) })
+    let found = &found.candidate.interventions[0];
+    Config::new(identity, &prompts.target, position, width, &prompts.partition, found).save(folder, found)?;
+    Ok(Outcome { measured, lines })
 }
 
 fn find(
     recipe: &Recipe,
     prompts: &Prompts,
-    train: &Cache<'_>,
+    caches: &Splits<Cache<'_>>,
     log: &mut Log,
     device: &Device,
     quiet: bool,
-) -> Result<(AnyIntervention, Vec<Logged>), Error> {
+) -> Result<(Found, Vec<Logged>), Error> {
     let tracked = device.clone().autodiff();
     let start = prompts.start(recipe, &mut rng(recipe.seed, Stream::Rotation), &tracked)?;
-    let groups = train.groups().into_iter().map(|(_, pairs)| pairs).collect();
     let order = recipe.training.shuffle.then(|| rng(recipe.seed, Stream::Order));
-    let mut batches = Batches::new(groups, recipe.training.batch, order);
+    let mut batches = Batches::new(caches.train.len(), recipe.training.batch, order);
     let config = recipe.search();
     let mut progress = Progress::new("searching", config.steps, quiet);
     let mut lines = Vec::new();
-    let mut next = || train.batch(&batches.draw());
-    let mut found = search(&prompts.model, vec![start], &config, &mut next, &mut |line| {
+    let mut draw = |_: &[usize]| caches.train.batch(&batches.draw());
+    let mut validate = caches.validation.as_ref().map(|cache| |candidates: &[&Candidate]| cache.validate(candidates));
+    let validate = validate.as_mut().map(|validate| validate as &mut Validate<'_>);
+    let mut found = search_together(&prompts.model, vec![start], &config, &mut draw, validate, &mut |_, line| {
         progress.update(line.step, line.loss, Some(line.iia));
+        if let Some(validated) = line.validated {
+            progress.validated(validated.iia);
+            log.step("validation", line.step, &[("iia", validated.iia), ("loss", validated.loss)])?;
+        }
         lines.push(*line);
         log.step("search", line.step, &values(line))
     })?;
     progress.finish();
-    Ok((found.remove(0), lines))
+    Ok((found.remove(0)?, lines))
 }
 
-/// IIA on the test pairs and its controls.
+/// IIA on the test pairs and its controls, all in one go.
 fn judge(
     recipe: &Recipe,
     prompts: &Prompts,
-    train: &Cache<'_>,
     test: &Cache<'_>,
-    found: &AnyIntervention,
+    found: &Candidate,
     device: &Device,
 ) -> Result<Measured, Error> {
-    let (names, one) = (&prompts.variables[..], std::slice::from_ref(found));
-    let mut measured = Measured { orthogonality_error: orthogonality_error(found), ..Measured::default() };
-    measured.set_iia(&test.iia(names, one)?);
-    measured.iia_train = train.iia(names, one)?.overall().mean();
-    let test_pairs = &prompts.test;
-    measured.task_accuracy = test_pairs.solved.map(|solved| solved as f64 / test_pairs.of as f64);
-    if let AnyIntervention::BoundlessRotatedSpace(boundless) = found {
+    let mut measured =
+        Measured { orthogonality_error: orthogonality_error(&found.interventions), ..Measured::default() };
+    measured.task_accuracy = prompts.pairs.test.solved.map(|solved| solved as f64 / prompts.pairs.test.of as f64);
+    let tokens = prompts.choices.iter().flatten();
+    measured.answers = tokens.map(|token| prompts.tokenizer.token(*token)).collect();
+    let mut hard = None;
+    if let AnyIntervention::BoundlessRotatedSpace(boundless) = &found.interventions[0] {
         measured.hard_rank = Some(boundless.hard_rank());
-        let hard = AnyIntervention::RotatedSpace(boundless.harden(device));
-        measured.iia_hard = Some(test.iia(names, &[hard])?.overall().mean());
+        hard = Some(prompts.space(boundless.harden(device))?);
     }
-    let none = test.no_intervention(names)?.overall();
-    let full = test.full_swap(names)?.overall();
     let mut rotations = rng(recipe.seed, Stream::RandomRotations);
-    let mut draws = Vec::new();
-    for _ in 0..recipe.evaluation.random_rotations {
-        let random = random(recipe, prompts, found, &mut rotations, device)?;
-        draws.push((String::new(), test.iia(names, &[random])?.overall()));
+    let random = (0..recipe.evaluation.random_rotations)
+        .map(|_| random(recipe, prompts, measured.hard_rank, &mut rotations, device))
+        .collect::<Result<Vec<Candidate>, Error>>()?;
+
+    let edits = [Edit::Found(found), Edit::Nothing, Edit::Full].into_iter();
+    let edits: Vec<Edit<'_>> = edits.chain(hard.iter().chain(&random).map(Edit::Found)).collect();
+    let hits = test.hits(&edits)?;
+    if recipe.training.isolation > 0.0 {
+        let of = |keeps: bool| test.scores(&prompts.variables, &hits[0], |pair| pair.keeps_answer() == keeps);
+        measured.set_disentangled(&of(false), &of(true));
     }
-    let means: Vec<f64> = draws.iter().map(|(_, score)| score.mean()).collect();
-    let all = [("no_intervention", none), ("full_swap", full), ("random_rotation", Scores(draws).overall())];
+    let mut scores = hits.iter().map(|hits| test.scores(&prompts.variables, hits, |_| true));
+    let mut next = || scores.next().expect("a score for each edit");
+    measured.set_iia(&next());
+    let (none, full) = (next().overall(), next().overall());
+    measured.iia_hard = hard.map(|_| next().overall().mean());
+    let draws = Scores(random.iter().map(|_| (String::new(), next().overall())).collect());
+    let means: Vec<f64> = draws.0.iter().map(|(_, score)| score.mean()).collect();
+    let all = [("no_intervention", none), ("full_swap", full), ("random_rotation", draws.overall())];
     measured.controls = Controls {
         no_intervention: none.mean(),
         full_swap: full.mean(),
@@ -127,25 +143,20 @@ fn judge(
     Ok(measured)
 }
 
-/// A random rotation that exchanges as many columns as what was found.
+/// A random rotation that exchanges as many columns as what was found; of what has no rotation, a fresh one of its kind.
 fn random(
     recipe: &Recipe,
     prompts: &Prompts,
-    found: &AnyIntervention,
-    rotations: &mut rand_chacha::ChaCha8Rng,
+    hard_rank: Option<usize>,
+    rotations: &mut ChaCha8Rng,
     device: &Device,
-) -> Result<AnyIntervention, Error> {
-    let width = prompts.target.width(&prompts.model);
-    let rank = match found {
-        AnyIntervention::BoundlessRotatedSpace(boundless) => boundless.hard_rank(),
-        _ => prompts.rank,
-    };
-    if found.rotation().is_none() {
+) -> Result<Candidate, Error> {
+    if prompts.kind == Kind::SigmoidMask {
         return Ok(prompts.start(recipe, rotations, device)?.valid());
     }
-    let r = crate::orthogonal::random(width, rank, rotations, device);
-    let space = crate::interventions::RotatedSpace::new(crate::orthogonal::Rotation::manifold(r, device));
-    Ok(AnyIntervention::RotatedSpace(space))
+    let width = prompts.target.width(&prompts.model);
+    let r = orthogonal::random(width, hard_rank.unwrap_or(prompts.rank), rotations, device);
+    prompts.space(RotatedSpace::new(Rotation::manifold(r, device)))
 }
 
 /// The IIA of a saved intervention on the recipe's test pairs, by the variables that they swap.
@@ -163,8 +174,9 @@ pub fn again(recipe: &Recipe, folder: &Path, device: &Device) -> Result<(Scores,
         return Err(Error::content(folder, problem));
     }
     let storage = recipe.cache.storage(&std::env::temp_dir())?;
-    let test = prompts.cache("", &prompts.test.pairs, &storage, device, true)?;
-    Ok((test.iia(&prompts.variables, std::slice::from_ref(&found))?, found))
+    let test = prompts.cache("", &prompts.pairs.test.pairs, &storage, device, true)?;
+    let candidate = Candidate { interventions: vec![found.clone()], partition: prompts.partition.clone() };
+    Ok((test.iia(&prompts.variables, &candidate)?, found))
 }
 
 fn values(line: &Logged) -> Vec<(&'static str, f64)> {

@@ -17,12 +17,15 @@ pub struct Measured {
     pub iia: f64,
     /// Its 95% interval.
     pub iia_interval: Interval,
-    /// IIA on the last pairs that the search was trained on.
+    /// IIA on the last pairs that the search was trained on, while it was.
     pub iia_train: f64,
     /// IIA of each swap: of a variable alone, and of all at once (`WX+YZ`).
     pub iia_by_variable: BTreeMap<String, f64>,
     /// Their 95% intervals.
     pub iia_by_variable_interval: BTreeMap<String, Interval>,
+    /// With `training.isolation`: what must change, what must not, and both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disentangled: Option<Disentangled>,
     /// What the same evaluation gives without what was learned.
     pub controls: Controls,
     /// The 95% interval of each control; of the random rotation, over all pairs of all draws.
@@ -32,10 +35,22 @@ pub struct Measured {
     /// How often the network does its task; of prompts, the share of pairs that it solves, where the answers are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_accuracy: Option<f64>,
+    /// The tokens that answers were asked among, where that was not all of the vocabulary: IIA is the argmax among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
     /// The largest entry of |RᵀR − I|.
     pub orthogonality_error: f64,
-    /// Steps of the search.
+    /// IIA on the validation pairs, of what was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iia_validation: Option<f64>,
+    /// Steps of the search that were done.
     pub steps: usize,
+    /// Did the search run out of patience?
+    #[serde(default)]
+    pub stopped_early: bool,
+    /// The step after which what was kept was so: the last, or with a patience the best.
+    #[serde(default)]
+    pub kept_at: usize,
     /// Median milliseconds of a step of the search.
     pub step_ms: f64,
     /// Where the time went.
@@ -49,6 +64,21 @@ pub struct Measured {
     /// What the frozen model's constants took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_bytes: Option<usize>,
+}
+
+/// Does a swap of a variable change what it must, and nothing else? (RAVEL, Huang et al. 2024, arXiv 2402.17700)
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Disentangled {
+    /// IIA on the pairs whose answer the swap must change: the mean over the variables.
+    pub cause: f64,
+    /// IIA on the pairs whose answer it must not change.
+    pub isolate: f64,
+    /// The mean of the two.
+    pub score: f64,
+    /// The first, variable by variable.
+    pub cause_by_variable: BTreeMap<String, f64>,
+    /// The second, variable by variable.
+    pub isolate_by_variable: BTreeMap<String, f64>,
 }
 
 /// The controls; a control with draws is their mean.
@@ -107,6 +137,18 @@ impl Measured {
         self.iia_by_variable_interval = scores.0.iter().map(|(name, score)| (name.clone(), interval(*score))).collect();
     }
 
+    /// Fills in the scores of the pairs that must change their answer, and of those that must not.
+    pub fn set_disentangled(&mut self, cause: &Scores, isolate: &Scores) {
+        let by_variable = |scores: &Scores| scores.0.iter().map(|(name, score)| (name.clone(), score.mean())).collect();
+        self.disentangled = Some(Disentangled {
+            cause: cause.mean(),
+            isolate: isolate.mean(),
+            score: f64::midpoint(cause.mean(), isolate.mean()),
+            cause_by_variable: by_variable(cause),
+            isolate_by_variable: by_variable(isolate),
+        });
+    }
+
     /// The lines of the table at the end.
     #[must_use]
     pub fn column(&self, name: &str) -> Column {
@@ -119,6 +161,13 @@ impl Measured {
         by_variable.sort_by_key(|(name, _)| name.contains('+'));
         for (variable, value) in by_variable {
             rows.push(Row::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
+        }
+        if let Some(scores) = &self.disentangled {
+            let values = [("cause", scores.cause), ("isolate", scores.isolate), ("disentangle", scores.score)];
+            rows.extend(values.map(|(name, value)| Row::new("RAVEL", name, value, None)));
+        }
+        if let Some(value) = self.iia_validation {
+            rows.push(Row::new("IIA", "validation", value, None));
         }
         if let (Some(rank), Some(value)) = (self.hard_rank, self.iia_hard) {
             rows.push(Row::new("IIA", &format!("hard mask, rank {rank}"), value, None));

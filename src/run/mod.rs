@@ -6,6 +6,7 @@ mod experiment;
 mod language;
 mod metrics;
 mod prompts;
+mod splits;
 mod train;
 
 pub use evaluate::{Evaluated, evaluate};
@@ -28,6 +29,7 @@ enum Stream {
     UntrainedNetwork,
     UntrainedPairs,
     TaskAccuracy,
+    Validation,
 }
 
 fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {

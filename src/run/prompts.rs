@@ -1,44 +1,35 @@
 //! What a recipe searches a language model with: the model, its pairs as tokens, and where the intervention acts.
 
+use std::collections::BTreeSet;
+
 use burn::tensor::Device;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Stream, rng};
-use crate::alignment::{Cache, Level, Partition, Place, States, Storage, Target, solved};
-use crate::data::{self, Encoder, Marks, Pair, Tokenizer, show};
+use super::splits::{Given, Kept, Splits};
+use crate::alignment::{Cache, Candidate, Level, Partition, Place, States, Storage, Target};
+use crate::data::{Encoder, Pair, Tokenizer};
 use crate::error::Error;
 use crate::hub;
-use crate::interventions::{AnyIntervention, Kind};
-use crate::models::{Dtype, LanguageModel, Pretrained};
-use crate::recipe::Recipe;
+use crate::interventions::{AnyIntervention, Kind, RotatedSpace};
+use crate::models::{Dtype, Pretrained};
+use crate::recipe::{Answers, Recipe};
 use crate::report::Progress;
-use crate::tasks::{Split, prompt_task};
-
-/// Pairs of one split, how many there were, and how many of those the model solves, where the answers are known.
-pub struct Kept {
-    pub pairs: Vec<Pair>,
-    pub of: usize,
-    pub solved: Option<usize>,
-}
-
-/// The pairs to train on and to report on, and the names of the variables that they swap, by number.
-struct Given {
-    train: Vec<Pair>,
-    test: Vec<Pair>,
-    variables: Vec<String>,
-}
 
 /// A language model with the pairs of a recipe.
 pub struct Prompts {
     pub model: Pretrained,
-    pub train: Kept,
-    pub test: Kept,
+    pub pairs: Splits<Kept>,
     /// The names of the variables that pairs swap, by number.
     pub variables: Vec<String>,
     pub kind: Kind,
     pub target: Target,
     pub rank: usize,
     pub partition: Partition,
+    /// The tokens that answers are asked among; none for all of them.
+    pub choices: Option<Vec<u32>>,
+    /// What a pair that keeps its answer weighs in the loss; 0 where there is nothing to weigh.
+    pub isolation: f64,
+    pub tokenizer: Tokenizer,
 }
 
 impl Prompts {
@@ -48,7 +39,7 @@ impl Prompts {
         let folder = hub::resolve(source)?;
         let tokenizer = Tokenizer::load(&folder)?;
         let encoder = Encoder::new(&tokenizer, recipe.intervention.position.clone());
-        let Given { train, test, variables } = pairs(recipe, &encoder)?;
+        let Given { pairs, variables } = Given::new(recipe, &encoder)?;
         let model = Pretrained::load(&folder, recipe.model.dtype.parse::<Dtype>()?, device)?;
         let asked = &recipe.intervention;
         let target = Target {
@@ -65,12 +56,41 @@ impl Prompts {
         }
         let names: Vec<&str> = variables.iter().map(String::as_str).collect();
         let partition = recipe.partition(&asked.partition, rank, &names)?;
-        let keep = |pairs: Vec<Pair>| keep_solved(recipe, &model, pairs, device);
-        let (train, test) = (keep(train)?, keep(test)?);
-        if !quiet {
-            explain(&tokenizer, &train, &test);
+        let kind: Kind = asked.kind.parse()?;
+        if partition.parts().len() > 1 && !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
+            let problem = format!("intervention.partition: a {kind} has no columns to share: name one variable");
+            return Err(Error::Invalid(problem));
         }
-        Ok(Self { kind: asked.kind.parse()?, model, train, test, variables, target, rank, partition })
+        let pairs = pairs.map(|_, pairs| {
+            partition.check(&pairs)?;
+            Kept::of(recipe, &model, pairs, device)
+        })?;
+        let choices = match &recipe.training.answers {
+            Answers::All => None,
+            Answers::Task => {
+                let all: BTreeSet<u32> =
+                    pairs.iter().flat_map(|(_, kept)| kept.pairs.iter().flat_map(answers)).collect();
+                Some(all.into_iter().collect())
+            }
+            Answers::Listed(listed) => {
+                Some(listed.iter().map(|answer| tokenizer.single(answer)).collect::<Result<Vec<u32>, Error>>()?)
+            }
+        };
+        if !quiet {
+            pairs.explain(&tokenizer);
+        }
+        Ok(Self {
+            kind,
+            model,
+            pairs,
+            variables,
+            target,
+            rank,
+            partition,
+            choices,
+            isolation: recipe.training.isolation,
+            tokenizer,
+        })
     }
 
     /// Runs the frozen model on the pairs, once.
@@ -82,10 +102,18 @@ impl Prompts {
         device: &Device,
         quiet: bool,
     ) -> Result<Cache<'_>, Error> {
-        let columns: Vec<_> = self.partition.parts().iter().map(|(_, columns)| columns.clone()).collect();
         let cell = vec![Place::new(self.target.clone(), pairs)];
         let states = self.states(what, std::slice::from_ref(&cell), storage, device, quiet)?;
-        states.cache(&cell, &columns)
+        self.asking(states.cache(&cell))
+    }
+
+    /// A cache that asks what the recipe asks: among its answers, with its weights.
+    pub fn asking<'a>(&self, cache: Cache<'a>) -> Result<Cache<'a>, Error> {
+        let cache = if self.isolation > 0.0 { cache.weighing_isolation(self.isolation) } else { cache };
+        match &self.choices {
+            None => Ok(cache),
+            Some(choices) => cache.among(choices),
+        }
     }
 
     /// Runs the frozen model on the pairs of all cells of a sweep, once.
@@ -115,89 +143,28 @@ impl Prompts {
     }
 
     /// A fresh intervention of the recipe's kind; trainable on an autodiff device.
-    pub fn start(&self, recipe: &Recipe, rng: &mut ChaCha8Rng, device: &Device) -> Result<AnyIntervention, Error> {
+    pub fn start(&self, recipe: &Recipe, rng: &mut ChaCha8Rng, device: &Device) -> Result<Candidate, Error> {
         let width = self.target.width(&self.model);
         let map = recipe.orthogonal()?;
         let mut start = AnyIntervention::fresh(self.kind, width, Some(self.rank), map, rng, device)?;
         if let (Some(temperature), Some([from, to])) = (start.temperature_mut(), recipe.training.temperature) {
             *temperature = crate::interventions::Temperature::new(from, to);
         }
-        Ok(start)
+        Ok(Candidate { interventions: vec![start], partition: self.partition.clone() })
     }
-}
 
-fn pairs(recipe: &Recipe, encoder: &Encoder<'_>) -> Result<Given, Error> {
-    let data = recipe.data.clone().unwrap_or_default();
-    let Some(task) = &recipe.task else {
-        let read = |path: &Option<std::path::PathBuf>| {
-            let path = path.as_ref().ok_or_else(|| Error::Invalid("a file of pairs is needed".to_owned()))?;
-            encoder.pairs(&data::read(path)?)
+    /// A rotated space of some rank in the place of what was found.
+    pub fn space(&self, space: RotatedSpace) -> Result<Candidate, Error> {
+        let rank = space.rotation.dims()[1];
+        let partition = match self.partition.parts() {
+            [(name, _)] if rank != self.rank => Partition::new(vec![(name.clone(), 0..rank)], rank)?,
+            _ => self.partition.clone(),
         };
-        let (train, test) = (read(&data.train)?, read(&data.test)?);
-        let variables = train.iter().chain(&test).flat_map(|pair| pair.sources.iter().map(|(v, _)| *v)).max();
-        let name = |v: usize| if variables == Some(0) { "label".to_owned() } else { format!("variable {v}") };
-        return Ok(Given { train, test, variables: (0..=variables.unwrap_or(0)).map(name).collect() });
-    };
-    let task = prompt_task(&task.name, recipe.seed)?;
-    // Those with columns of their own, or all there are.
-    let asked = &recipe.intervention.partition;
-    let known = task.variables();
-    let variables: Vec<String> = match asked.is_empty() {
-        true => known.iter().map(|name| (*name).to_owned()).collect(),
-        false => asked.keys().cloned().collect(),
-    };
-    let draw = |split: Split, count: usize, stream: Stream| {
-        let mut random = rng(recipe.seed, stream);
-        let mut pairs = Vec::with_capacity(count);
-        for (at, variable) in variables.iter().enumerate() {
-            let share = count / variables.len() + usize::from(at < count % variables.len());
-            let mut drawn = encoder.draw(task.as_ref(), split, &[variable], share, &mut random)?.pairs;
-            for source in drawn.iter_mut().flat_map(|pair| &mut pair.sources) {
-                source.0 = at;
-            }
-            pairs.extend(drawn);
-        }
-        Ok::<_, Error>(pairs)
-    };
-    let train = draw(Split::Train, data.train_pairs, Stream::Pairs)?;
-    let test = draw(Split::Test, data.test_pairs, Stream::HeldOut)?;
-    Ok(Given { train, test, variables })
+        Ok(Candidate { interventions: vec![AnyIntervention::RotatedSpace(space)], partition })
+    }
 }
 
-fn keep_solved(
-    recipe: &Recipe,
-    model: &dyn LanguageModel,
-    mut pairs: Vec<Pair>,
-    device: &Device,
-) -> Result<Kept, Error> {
-    let of = pairs.len();
-    let known = pairs.iter().any(|pair| pair.base_answer.is_some() || pair.source_answers.iter().any(Option::is_some));
-    let mut count = None;
-    if known {
-        let solved = solved(model, &pairs, device)?;
-        count = Some(solved.iter().filter(|solved| **solved).count());
-        if recipe.data.as_ref().is_none_or(|data| data.solved) {
-            let mut solved = solved.into_iter();
-            pairs.retain(|_| solved.next().unwrap_or(false));
-        }
-    }
-    if pairs.is_empty() {
-        let problem = format!("the model solves none of the {of} pairs: data.solved = false keeps them all");
-        return Err(Error::Invalid(problem));
-    }
-    Ok(Kept { pairs, of, solved: count })
-}
-
-/// Three examples with their intervened tokens marked, and how many pairs there are.
-fn explain(tokenizer: &Tokenizer, train: &Kept, test: &Kept) {
-    for pair in train.pairs.iter().take(3) {
-        eprintln!("{}\n", show(pair, tokenizer, Marks::of_stderr()));
-    }
-    for (name, kept) in [("train", train), ("test", test)] {
-        let solves = kept.solved.map_or_else(
-            || "the right answers are not known, so none was left out".to_owned(),
-            |solved| format!("the model solves {solved} of {}", kept.of),
-        );
-        eprintln!("{name}: {} pairs; {solves}", kept.pairs.len());
-    }
+/// Every answer that a pair knows of.
+fn answers(pair: &Pair) -> impl Iterator<Item = u32> {
+    pair.labels.iter().copied().chain(pair.base_answer).chain(pair.source_answers.iter().copied().flatten())
 }

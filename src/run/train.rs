@@ -10,6 +10,7 @@ use super::language;
 use super::metrics::{Measured, Metrics};
 use crate::alignment::Target;
 use crate::alignment::network::{Shape, Training};
+use crate::alignment::search::Logged;
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::report::{Column, Log, Series, curve, table};
@@ -37,16 +38,16 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
     let networks = if recipe.is_language() {
         let outcome = language::run(recipe, &folder, &mut log, &device, options.quiet)?;
-        vec![(recipe.name.clone(), outcome.measured, outcome.loss, outcome.iia)]
+        vec![Network { title: recipe.name.clone(), measured: outcome.measured, lines: outcome.lines }]
     } else {
         train_networks(recipe, &folder, &mut log, &device, options.quiet)?
     };
-    metrics.measured = networks[0].1.clone();
-    metrics.contrast = networks.get(1).map(|(_, measured, _, _)| measured.clone());
-    let columns: Vec<Column> = networks.iter().map(|(name, measured, _, _)| measured.column(name)).collect();
+    metrics.measured = networks[0].measured.clone();
+    metrics.contrast = networks.get(1).map(|network| network.measured.clone());
+    let columns: Vec<Column> = networks.iter().map(|network| network.measured.column(&network.title)).collect();
     let title = format!("{} (seed {})", recipe.name, recipe.seed);
-    let series = networks.iter().map(|(name, _, loss, iia)| Series { name, loss, iia });
-    let series: Vec<Series<'_>> = series.collect();
+    let curves: Vec<Curve> = networks.iter().flat_map(Network::curves).collect();
+    let series: Vec<Series<'_>> = curves.iter().map(|(name, loss, iia)| Series { name, loss, iia }).collect();
     curve(&folder.join("curve.png"), &title, &series)?;
     log.events().text("recipe", &files::read_text(&folder.join("recipe.toml"))?, 0)?;
     log.finish()?;
@@ -58,8 +59,31 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
-/// A network's title, what was measured on it, and its loss and IIA over the steps.
-type Network = (String, Measured, Vec<(usize, f64)>, Vec<(usize, f64)>);
+/// What is reported of a network.
+struct Network {
+    title: String,
+    measured: Measured,
+    lines: Vec<Logged>,
+}
+
+/// A name, and loss and IIA over the steps.
+type Curve = (String, Vec<(usize, f64)>, Vec<(usize, f64)>);
+
+impl Network {
+    /// The search's, and beside it that of the validation where there was more than one.
+    fn curves(&self) -> Vec<Curve> {
+        let of = |value: fn(&Logged) -> Option<f64>| {
+            self.lines.iter().filter_map(|line| Some((line.step, value(line)?))).collect::<Vec<_>>()
+        };
+        let mut curves = vec![(self.title.clone(), of(|line| Some(line.loss)), of(|line| Some(line.iia)))];
+        let validation = of(|line| line.validated.map(|validated| validated.iia));
+        if validation.len() > 1 {
+            let loss = of(|line| line.validated.map(|validated| validated.loss));
+            curves.push(("validation".to_owned(), loss, validation));
+        }
+        curves
+    }
+}
 
 /// The recipe's MLP, and its contrast where it has one.
 fn train_networks(
@@ -81,7 +105,8 @@ fn train_networks(
             files::create_new_dir(&folder)?;
         }
         save(&folder, &experiment, &outcome)?;
-        networks.push((experiment.title(), outcome.measured, outcome.loss, outcome.iia));
+        let title = experiment.title();
+        networks.push(Network { title, measured: outcome.measured, lines: outcome.lines });
     }
     Ok(networks)
 }
@@ -115,7 +140,8 @@ fn save(folder: &Path, experiment: &Experiment<'_>, outcome: &Outcome) -> Result
     let target = Target { site: experiment.site, heads: Vec::new() };
     let width = outcome.model.width();
     Config::save_mlp(folder, &outcome.model)?;
-    Config::new(identity, &target, None, width, &experiment.partition, &outcome.found).save(folder, &outcome.found)
+    let found = &outcome.found.interventions[0];
+    Config::new(identity, &target, None, width, &experiment.partition, found).save(folder, found)
 }
 
 impl<'a> Experiment<'a> {
