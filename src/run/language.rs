@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use super::config::{Config, ModelIdentity};
+use super::examples;
 use super::metrics::{Controls, Measured, Seconds, interval};
 use super::prompts::Prompts;
 use super::{Stream, rng};
@@ -56,6 +57,7 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     let width = prompts.target.width(&prompts.model);
     let config = Config::new(identity, &prompts.target, position, width, &prompts.partition, &found);
     config.save(folder, &found)?;
+    examples::write(&prompts, &test, &found, folder)?;
     let curve = |value: fn(&Logged) -> f64| lines.iter().map(|line| (line.step, value(line))).collect();
     Ok(Outcome { measured, loss: curve(|l| l.loss), iia: curve(|l| l.iia) })
 }

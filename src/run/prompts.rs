@@ -31,6 +31,7 @@ struct Given {
 /// A language model with the pairs of a recipe.
 pub struct Prompts {
     pub model: Pretrained,
+    pub tokenizer: Tokenizer,
     pub train: Kept,
     pub test: Kept,
     /// The names of the variables that pairs swap, by number.
@@ -70,7 +71,7 @@ impl Prompts {
         if !quiet {
             explain(&tokenizer, &train, &test);
         }
-        Ok(Self { kind: asked.kind.parse()?, model, train, test, variables, target, rank, partition })
+        Ok(Self { kind: asked.kind.parse()?, model, tokenizer, train, test, variables, target, rank, partition })
     }
 
     /// Runs the frozen model on the pairs, once.

@@ -86,6 +86,7 @@ pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
     });
     LanguageTask {
         name: "country_capital",
+        question: "What is the capital of this country?",
         causal_model: model,
         aligned: vec![capital],
         slots: &["country", "last"],
