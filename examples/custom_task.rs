@@ -19,6 +19,7 @@ fn main() -> Result<(), Error> {
     let cd = model.variable("c<d", &[c, d], |v| i32::from(v[0] < v[1]));
     model.variable("rising", &[ab, cd], |v| v[0] + v[1]);
     let task = Task {
+        question: "How many of two pairs of numbers rise?",
         causal_model: model.sample_inputs_with(|rng| (0..4).map(|_| rng.random_range(-99..=99)).collect()),
         aligned: vec![ab, cd],
         n_features: 4,

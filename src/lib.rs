@@ -37,6 +37,8 @@
 //! - No hook sits inside a model: a run takes its tap as an argument, so there is no state to forget.
 //! - `attention_weight` is rank 4 and has no site.
 
+#![warn(missing_docs)]
+
 pub mod alignment;
 pub mod bench;
 pub mod data;

@@ -47,6 +47,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Writes a page about runs and sweeps, whole in one file.
+    Report {
+        /// Run folders and sweep folders; several are compared.
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+        /// The file; report.html in the folder by default, of several in the present one.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Times a training step on a language model, and what it could be.
     Bench {
         #[command(subcommand)]
@@ -159,6 +168,7 @@ fn carry_out(command: Command) -> Result<(), Error> {
             let evaluated = run::evaluate(&dir)?;
             println!("{}", if json { evaluated.json() } else { evaluated.table() });
         }
+        Command::Report { dirs, out } => println!("{}", run::report(&dirs, out.as_deref())?.display()),
         Command::Bench { what: Bench::Step { work, device, json } } => {
             let timed = bench::step(&work.into(), &intervene::device::find(&device)?)?;
             println!("{}", if json { timed.json() } else { timed.text() });

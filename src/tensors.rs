@@ -52,6 +52,11 @@ impl Tensors {
         Ok(Tensor::from_data(TensorData::new(values.clone(), found.clone()), device))
     }
 
+    /// The tensors' names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Is there a tensor of that name?
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {

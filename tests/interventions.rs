@@ -103,10 +103,14 @@ fn tensors(kind: Kind, seed: u64) -> Tensors {
     let rng = &mut rng(seed);
     let mut tensors = Tensors::new();
     let mut put = |name: &str, data: TensorData| tensors.insert(name.to_owned(), data);
-    let rank = if kind == Kind::LowRankRotatedSpace { 5 } else { WIDTH };
+    let rank = if matches!(kind, Kind::LowRankRotatedSpace | Kind::Loreft) { 5 } else { WIDTH };
     if matches!(
         kind,
-        Kind::RotatedSpace | Kind::LowRankRotatedSpace | Kind::BoundlessRotatedSpace | Kind::SigmoidMaskRotatedSpace
+        Kind::RotatedSpace
+            | Kind::LowRankRotatedSpace
+            | Kind::BoundlessRotatedSpace
+            | Kind::SigmoidMaskRotatedSpace
+            | Kind::Loreft
     ) {
         put("rotate_layer.weight", orthogonal::random(WIDTH, rank, rng, &device).into_data());
     }
@@ -123,6 +127,10 @@ fn tensors(kind: Kind, seed: u64) -> Tensors {
         Kind::SigmoidMaskRotatedSpace => {
             put("masks", data([WIDTH], rng));
             put("temperature", scalar(0.7));
+        }
+        Kind::Loreft => {
+            put("learned_source.weight", data([rank, WIDTH], rng));
+            put("learned_source.bias", data([rank], rng));
         }
         Kind::PcaRotatedSpace => {
             put("pca_components", orthogonal::random(WIDTH, 6, rng, &device).transpose().into_data());
@@ -154,7 +162,7 @@ fn tensors(kind: Kind, seed: u64) -> Tensors {
     tensors
 }
 
-/// pyvene's formula for one row, `columns` being the example's subspace.
+/// pyvene's formula (of LoReFT pyreft's) for one row, `columns` being the example's subspace.
 fn pyvene(kind: Kind, t: &Tensors, unit: usize, base: &[f64], source: &[f64], columns: Option<&[usize]>) -> Vec<f64> {
     let of = |n: usize| columns.map_or_else(|| (0..n).collect(), <[usize]>::to_vec);
     let soft = |mask: &[f64]| -> Vec<f64> {
@@ -181,6 +189,13 @@ fn pyvene(kind: Kind, t: &Tensors, unit: usize, base: &[f64], source: &[f64], co
         Kind::LowRankRotatedSpace => {
             let r = matrix(&t["rotate_layer.weight"]);
             let difference = zip(&product(source, &r), &product(base, &r), |s, b| s - b);
+            let kept = swapped(&vec![0.0; difference.len()], &difference, &of(difference.len()));
+            zip(base, &product(&kept, &transposed(&r)), |b, d| b + d)
+        }
+        Kind::Loreft => {
+            let (r, w) = (matrix(&t["rotate_layer.weight"]), matrix(&t["learned_source.weight"]));
+            let aim = zip(&product(base, &transposed(&w)), &vector(&t["learned_source.bias"]), |x, b| x + b);
+            let difference = zip(&aim, &product(base, &r), |a, b| a - b);
             let kept = swapped(&vec![0.0; difference.len()], &difference, &of(difference.len()));
             zip(base, &product(&kept, &transposed(&r)), |b, d| b + d)
         }

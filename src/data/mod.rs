@@ -21,7 +21,7 @@ pub use pair::{Pair, Prompt};
 pub use position::{Position, Take};
 pub use positions::Positions;
 pub use row::{Row, Text};
-pub use show::{Marks, show};
+pub use show::{Marks, pieces, show};
 pub use token_stream::TokenStream;
 pub use tokenised::Tokenised;
 pub use tokenizer::Tokenizer;

@@ -45,21 +45,27 @@ pub fn show(pair: &Pair, tokenizer: &Tokenizer, marks: Marks) -> String {
     shown
 }
 
-/// Runs of neighbouring marked tokens, and of unmarked ones, are decoded together: a letter may be split over tokens.
 fn prompt(prompt: &Prompt, tokenizer: &Tokenizer, marks: Marks) -> String {
+    let shown = |(text, marked): (String, bool)| match (marked, marks) {
+        (false, _) => escaped(&text),
+        (true, Marks::Brackets) => format!("[{}]", escaped(&text)),
+        (true, Marks::Ansi) => format!("\x1b[1;4m{}\x1b[0m", escaped(&text)),
+    };
+    pieces(prompt, tokenizer).into_iter().map(shown).collect()
+}
+
+/// A prompt's text in pieces, each with whether it is meant. Runs of neighbouring marked tokens, and of unmarked ones,
+/// are decoded together: a letter may be split over tokens.
+#[must_use]
+pub fn pieces(prompt: &Prompt, tokenizer: &Tokenizer) -> Vec<(String, bool)> {
     let marked: Vec<bool> = (0..prompt.tokens.len()).map(|at| prompt.positions.contains(&at)).collect();
-    let mut shown = String::new();
+    let mut pieces = Vec::new();
     let mut at = 0;
     for run in marked.chunk_by(|a, b| a == b) {
-        let text = escaped(&tokenizer.text(&prompt.tokens[at..at + run.len()]));
-        shown += &match (run[0], marks) {
-            (false, _) => text,
-            (true, Marks::Brackets) => format!("[{text}]"),
-            (true, Marks::Ansi) => format!("\x1b[1;4m{text}\x1b[0m"),
-        };
+        pieces.push((tokenizer.text(&prompt.tokens[at..at + run.len()]), run[0]));
         at += run.len();
     }
-    shown
+    pieces
 }
 
 fn escaped(text: &str) -> String {

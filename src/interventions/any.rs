@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use super::{
-    Addition, Autoencoder, BoundlessRotatedSpace, Collect, Intervention, JumpReluAutoencoder, Kind, Noise,
+    Addition, Autoencoder, BoundlessRotatedSpace, Collect, Intervention, JumpReluAutoencoder, Kind, Loreft, Noise,
     PcaRotatedSpace, RotatedSpace, SigmoidMask, SigmoidMaskRotatedSpace, Skip, Subtraction, Temperature, Vanilla, Zero,
 };
 use crate::error::Error;
@@ -28,6 +28,7 @@ pub enum AnyIntervention {
     BoundlessRotatedSpace(BoundlessRotatedSpace),
     SigmoidMask(SigmoidMask),
     SigmoidMaskRotatedSpace(SigmoidMaskRotatedSpace),
+    Loreft(Loreft),
     PcaRotatedSpace(PcaRotatedSpace),
     JumpReluAutoencoder(JumpReluAutoencoder),
     Autoencoder(Autoencoder),
@@ -48,6 +49,7 @@ macro_rules! each {
             AnyIntervention::BoundlessRotatedSpace($one) => $body,
             AnyIntervention::SigmoidMask($one) => $body,
             AnyIntervention::SigmoidMaskRotatedSpace($one) => $body,
+            AnyIntervention::Loreft($one) => $body,
             AnyIntervention::PcaRotatedSpace($one) => $body,
             AnyIntervention::JumpReluAutoencoder($one) => $body,
             AnyIntervention::Autoencoder($one) => $body,
@@ -90,6 +92,10 @@ impl AnyIntervention {
             Kind::SigmoidMaskRotatedSpace => {
                 Self::SigmoidMaskRotatedSpace(SigmoidMaskRotatedSpace::new(rotation(), Temperature::ANNEALED, device))
             }
+            Kind::Loreft => {
+                let rotation = rotation();
+                Self::Loreft(Loreft::new(rotation, rng, device))
+            }
             _ => return Err(Error::Invalid(format!("{kind} has no random start: its tensors must be given"))),
         })
     }
@@ -125,6 +131,7 @@ impl AnyIntervention {
             Self::BoundlessRotatedSpace(_) => Kind::BoundlessRotatedSpace,
             Self::SigmoidMask(_) => Kind::SigmoidMask,
             Self::SigmoidMaskRotatedSpace(_) => Kind::SigmoidMaskRotatedSpace,
+            Self::Loreft(_) => Kind::Loreft,
             Self::PcaRotatedSpace(_) => Kind::PcaRotatedSpace,
             Self::JumpReluAutoencoder(_) => Kind::JumpReluAutoencoder,
             Self::Autoencoder(_) => Kind::Autoencoder,
@@ -138,6 +145,7 @@ impl AnyIntervention {
             Self::RotatedSpace(one) => Some(&one.rotation),
             Self::BoundlessRotatedSpace(one) => Some(&one.rotation),
             Self::SigmoidMaskRotatedSpace(one) => Some(&one.rotation),
+            Self::Loreft(one) => Some(&one.rotation),
             _ => None,
         }
     }

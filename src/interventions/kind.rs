@@ -35,6 +35,7 @@ pub enum Kind {
     BoundlessRotatedSpace,
     SigmoidMask,
     SigmoidMaskRotatedSpace,
+    Loreft,
     PcaRotatedSpace,
     JumpReluAutoencoder,
     Autoencoder,
@@ -42,7 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Vanilla,
         Self::Zero,
         Self::Collect,
@@ -55,6 +56,7 @@ impl Kind {
         Self::BoundlessRotatedSpace,
         Self::SigmoidMask,
         Self::SigmoidMaskRotatedSpace,
+        Self::Loreft,
         Self::PcaRotatedSpace,
         Self::JumpReluAutoencoder,
         Self::Autoencoder,
@@ -76,13 +78,14 @@ impl Kind {
             Self::BoundlessRotatedSpace => "boundless_rotated_space",
             Self::SigmoidMask => "sigmoid_mask",
             Self::SigmoidMaskRotatedSpace => "sigmoid_mask_rotated_space",
+            Self::Loreft => "loreft",
             Self::PcaRotatedSpace => "pca_rotated_space",
             Self::JumpReluAutoencoder => "jump_relu_autoencoder",
             Self::Autoencoder => "autoencoder",
         }
     }
 
-    /// The name of pyvene's class.
+    /// The name of pyvene's class; of LoReFT, pyreft's.
     #[must_use]
     pub const fn pyvene(self) -> &'static str {
         match self {
@@ -98,6 +101,7 @@ impl Kind {
             Self::BoundlessRotatedSpace => "BoundlessRotatedSpaceIntervention",
             Self::SigmoidMask => "SigmoidMaskIntervention",
             Self::SigmoidMaskRotatedSpace => "SigmoidMaskRotatedSpaceIntervention",
+            Self::Loreft => "LoreftIntervention",
             Self::PcaRotatedSpace => "PCARotatedSpaceIntervention",
             Self::JumpReluAutoencoder => "JumpReLUAutoencoderIntervention",
             Self::Autoencoder => "AutoencoderIntervention",
@@ -108,7 +112,7 @@ impl Kind {
     #[must_use]
     pub const fn needs(self) -> Needs {
         match self {
-            Self::Zero | Self::Collect | Self::Noise => Needs::Nothing,
+            Self::Zero | Self::Collect | Self::Noise | Self::Loreft => Needs::Nothing,
             Self::Skip => Needs::Input,
             _ => Needs::Source,
         }

@@ -12,10 +12,11 @@
 //! | [`BoundlessRotatedSpace`] | b + ((s − b) R ⊙ boundary) Rᵀ | R's columns |
 //! | [`SigmoidMaskRotatedSpace`] | b + ((s − b) R ⊙ σ(m / T)) Rᵀ | R's columns |
 //! | [`SigmoidMask`] | b + (s − b) ⊙ σ(m / T) | the row |
+//! | [`Loreft`] | b + (b W + c − b R) Rᵀ | R's columns |
 //! | [`PcaRotatedSpace`] | the exchange of principal components | the components |
 //! | [`JumpReluAutoencoder`], [`Autoencoder`] | the exchange of latents | the latents |
 //!
-//! They are pyvene's (Wu et al. 2024, arXiv 2403.07809), and compute what pyvene computes. [`AnyIntervention`] is the
+//! They are pyvene's (Wu et al. 2024, arXiv 2403.07809) and pyreft's, and compute what those compute. [`AnyIntervention`] is the
 //! closed set of them, and reads and writes pyvene's tensors. What several units are to an intervention (one row each, or
 //! one long row) is its caller's business: here a row is `width` numbers. All parameters are f32.
 
@@ -26,6 +27,7 @@ mod boundless_rotated_space;
 mod collect;
 mod jump_relu_autoencoder;
 mod kind;
+mod loreft;
 mod noise;
 mod pca_rotated_space;
 mod rotated_space;
@@ -46,6 +48,7 @@ pub use boundless_rotated_space::BoundlessRotatedSpace;
 pub use collect::Collect;
 pub use jump_relu_autoencoder::JumpReluAutoencoder;
 pub use kind::{Kind, Needs};
+pub use loreft::Loreft;
 pub use noise::Noise;
 pub use pca_rotated_space::PcaRotatedSpace;
 pub use rotated_space::RotatedSpace;

@@ -6,7 +6,7 @@ use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{
-    AnyIntervention, Autoencoder, BoundlessRotatedSpace, JumpReluAutoencoder, Kind, Noise, PcaRotatedSpace,
+    AnyIntervention, Autoencoder, BoundlessRotatedSpace, JumpReluAutoencoder, Kind, Loreft, Noise, PcaRotatedSpace,
     RotatedSpace, SigmoidMask, SigmoidMaskRotatedSpace, Temperature,
 };
 use crate::error::Error;
@@ -67,6 +67,17 @@ impl AnyIntervention {
                 let temperature = read.temperature(Temperature::ANNEALED)?;
                 Self::SigmoidMaskRotatedSpace(SigmoidMaskRotatedSpace { rotation, mask, temperature })
             }
+            Kind::Loreft => {
+                let rotation = read.rotation(map)?;
+                let [width, rank] = rotation.dims();
+                // PyTorch's linear layer is [out, in].
+                let weight = plain.shaped("learned_source.weight", [rank, width])?;
+                Self::Loreft(Loreft {
+                    rotation,
+                    weight: Param::from_data(weight.transpose().into_data(), device),
+                    bias: read.shaped("learned_source.bias", [rank]).map(Param::from_tensor)?,
+                })
+            }
             Kind::PcaRotatedSpace => {
                 let components = plain.tensor::<2>("pca_components")?;
                 let [_, width] = components.dims();
@@ -124,6 +135,10 @@ impl AnyIntervention {
             Self::SigmoidMaskRotatedSpace(one) => {
                 write.tensor("masks", one.mask.val());
                 write.scalar("temperature", one.temperature.now());
+            }
+            Self::Loreft(one) => {
+                write.tensor("learned_source.weight", one.weight.val().transpose());
+                write.tensor("learned_source.bias", one.bias.val());
             }
             Self::PcaRotatedSpace(one) => {
                 write.tensor("pca_components", one.components.clone());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, text_width};
 use super::colour::{FAINT_INK, GRID, INK, Rgb, SERIES, WHITE, tint};
 use crate::error::Error;
@@ -33,7 +34,8 @@ pub fn curve(path: &Path, title: &str, series: &[Series<'_>]) -> Result<(), Erro
 fn draw(title: &str, series: &[Series<'_>]) -> Result<Vec<u8>, Error> {
     let steps = series.iter().flat_map(|s| s.loss.iter().chain(s.iia)).map(|point| point.0);
     let steps = Axis::linear(0.0, steps.max().unwrap_or(1).max(1) as f64, false);
-    let loss = Axis::of_loss(series);
+    let losses = series.iter().flat_map(|s| points(s.loss, |step, value| Some((step, value))));
+    let loss = Axis::of_losses(&losses.map(|point| point.1).collect::<Vec<_>>());
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     scales(&mut canvas, title, &steps, &loss);
     // The IIA lies above the loss, the first training above the others.
@@ -128,66 +130,6 @@ fn y(share: f64) -> f64 {
     FRAME.3 - (FRAME.3 - FRAME.1) * share
 }
 
-/// A range of values; logarithms of them when it is logarithmic.
-struct Axis {
-    low: f64,
-    high: f64,
-    tick: f64,
-    logarithmic: bool,
-}
-
-impl Axis {
-    /// From `low` to `high`, widened to whole ticks where asked.
-    fn linear(low: f64, high: f64, widen: bool) -> Self {
-        let span = if high > low { high - low } else { 1.0 };
-        let rough = span / 6.0;
-        let decade = 10f64.powf(rough.log10().floor());
-        let tick = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * decade).into_iter().find(|t| *t >= rough * 0.999);
-        let tick = tick.unwrap_or(10.0 * decade);
-        let (low, high) =
-            if widen { ((low / tick).floor() * tick, ((low + span) / tick).ceil() * tick) } else { (low, low + span) };
-        Self { low, high, tick, logarithmic: false }
-    }
-
-    fn of_loss(series: &[Series<'_>]) -> Self {
-        let values = series.iter().flat_map(|s| points(s.loss, |step, value| Some((step, value))));
-        let values: Vec<f64> = values.map(|point| point.1).collect();
-        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if least > 0.0 && most / least > 100.0 {
-            let (low, high) = (least.log10().floor(), most.log10().ceil());
-            return Self { low, high, tick: 1.0, logarithmic: true };
-        }
-        if values.is_empty() { Self::linear(0.0, 1.0, true) } else { Self::linear(least.min(0.0), most, true) }
-    }
-
-    /// Where a value lies, from 0 to 1; nowhere for what has no logarithm.
-    fn place(&self, value: f64) -> Option<f64> {
-        let value = if self.logarithmic { value.log10() } else { value };
-        value.is_finite().then(|| (value - self.low) / (self.high - self.low))
-    }
-
-    /// The values with a tick, and their labels.
-    fn ticks(&self) -> Vec<(f64, String)> {
-        let (first, last) =
-            ((self.low / self.tick - 1e-6).ceil() as i64, (self.high / self.tick + 1e-6).floor() as i64);
-        let decimals = (-self.tick.log10()).ceil().clamp(0.0, 12.0) as usize;
-        // Quarters need a digit more than their size tells.
-        let quarter = (self.tick * 10f64.powi(decimals as i32)).fract() > 1e-6;
-        let decimals = decimals + usize::from(quarter);
-        let tick = |i: i64| {
-            let at = i as f64 * self.tick;
-            if self.logarithmic {
-                let value = 10f64.powf(at);
-                (value, if (-3.5..4.5).contains(&at) { format!("{value}") } else { format!("1e{at:.0}") })
-            } else {
-                (at, format!("{at:.decimals$}"))
-            }
-        };
-        (first..=last).map(tick).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::canvas::decode;
@@ -216,24 +158,6 @@ mod tests {
             draw("odd", &[Series { name: "run", loss, iia: &[] }]).unwrap();
         }
         draw("none", &[]).unwrap();
-    }
-
-    #[test]
-    fn the_loss_is_logarithmic_past_two_decades() {
-        let axis = |from, to| Axis::of_loss(&[Series { name: "", loss: &falling(from, to), iia: &[] }]);
-        assert!(!axis(1.0, 0.02).logarithmic);
-        let steep = axis(2.0, 0.0005);
-        assert!(steep.logarithmic);
-        let labels: Vec<String> = steep.ticks().into_iter().map(|tick| tick.1).collect();
-        assert_eq!(labels, ["1e-4", "0.001", "0.01", "0.1", "1", "10"]);
-    }
-
-    #[test]
-    fn ticks_are_round() {
-        let labels = |low, high| Axis::linear(low, high, true).ticks().into_iter().map(|t| t.1).collect::<Vec<_>>();
-        assert_eq!(labels(0.0, 0.69), ["0.0", "0.2", "0.4", "0.6", "0.8"]);
-        assert_eq!(labels(0.0, 2000.0), ["0", "500", "1000", "1500", "2000"]);
-        assert_eq!(labels(0.0, 0.15), ["0.000", "0.025", "0.050", "0.075", "0.100", "0.125", "0.150"]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! Everything here takes plain numbers and names; it knows nothing of models, interventions or training.
 
+mod axis;
 mod canvas;
 mod colour;
 mod curve;
 mod heatmap;
 mod interval;
 mod log;
+pub mod page;
 mod progress;
 mod table;
 mod tensorboard;

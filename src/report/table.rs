@@ -35,10 +35,8 @@ pub struct Column {
     pub rows: Vec<Row>,
 }
 
-/// Sets the columns side by side, a line for each group and label in the order in which they first come; a dash where
-/// a column lacks one.
-#[must_use]
-pub fn table(columns: &[Column]) -> String {
+/// Each group and label of the columns once, in the order in which they first come.
+pub(super) fn lines(columns: &[Column]) -> Vec<(&str, &str)> {
     let mut lines: Vec<(&str, &str)> = Vec::new();
     for row in columns.iter().flat_map(|column| &column.rows) {
         let line = (row.group.as_str(), row.label.as_str());
@@ -48,12 +46,19 @@ pub fn table(columns: &[Column]) -> String {
             lines.insert(at, line);
         }
     }
+    lines
+}
+
+/// Sets the columns side by side, a line for each group and label in the order in which they first come; a dash where
+/// a column lacks one.
+#[must_use]
+pub fn table(columns: &[Column]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     let names = columns.iter().map(|column| Cell::new(&column.name).set_alignment(CellAlignment::Right));
     table.set_header([Cell::new("")].into_iter().chain(names).collect::<Vec<_>>());
     let mut group = "";
-    for (of, label) in lines {
+    for (of, label) in lines(columns) {
         if of != group {
             group = of;
             table.add_row([Cell::new(of)]);

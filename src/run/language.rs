@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{Config, ModelIdentity};
+use super::examples;
 use super::metrics::{Controls, Measured, Seconds, interval};
 use super::prompts::Prompts;
 use super::splits::Splits;
@@ -58,8 +59,9 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     };
     let position = Some(recipe.intervention.position.to_string());
     let width = prompts.target.width(&prompts.model);
-    let found = &found.candidate.interventions[0];
-    Config::new(identity, &prompts.target, position, width, &prompts.partition, found).save(folder, found)?;
+    let first = &found.candidate.interventions[0];
+    Config::new(identity, &prompts.target, position, width, &prompts.partition, first).save(folder, first)?;
+    examples::write(&prompts, &caches.test, &found.candidate, folder)?;
     Ok(Outcome { measured, lines })
 }
 

@@ -2,14 +2,17 @@
 
 mod config;
 mod evaluate;
+mod examples;
 mod experiment;
 mod language;
 mod metrics;
 mod prompts;
+mod report;
 mod splits;
 mod train;
 
 pub use evaluate::{Evaluated, evaluate};
+pub use report::report;
 pub use train::{Options, train};
 
 use rand::SeedableRng;

@@ -91,6 +91,7 @@ pub fn country_attributes(seed: u64) -> LanguageTask<&'static str> {
     });
     LanguageTask {
         name: "country_attributes",
+        question: "What is the capital of this country, its language, or its continent?",
         causal_model: model,
         aligned: vec![capital, language, continent],
         slots: &["country", "last"],

@@ -83,6 +83,7 @@ pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
     let capital = model.variable("capital", &[country], |v| capital_of(v[0]));
     LanguageTask {
         name: "country_capital",
+        question: "What is the capital of this country?",
         causal_model: model,
         aligned: vec![capital],
         slots: &["country", "last"],

@@ -56,6 +56,7 @@ pub fn gender_agreement(seed: u64) -> LanguageTask<&'static str> {
     let pronoun = model.variable("pronoun", &[gender], |v| if *v[0] == "female" { " she" } else { " he" });
     LanguageTask {
         name: "gender_agreement",
+        question: "Which pronoun does a sentence about this person go on with?",
         causal_model: model,
         aligned: vec![gender],
         slots: &["name", "verb", "last"],

@@ -28,6 +28,7 @@ pub fn hierarchical_equality() -> Task<Value> {
     let yz = model.variable("YZ", &[y, z], equal);
     model.variable("O", &[wx, yz], equal);
     Task {
+        question: "Are both pairs of objects equal, or both unequal?",
         causal_model: model.sample_inputs_with(|rng| {
             let [w, x] = pair(rng);
             let [y, z] = pair(rng);

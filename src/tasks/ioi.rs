@@ -34,6 +34,7 @@ pub fn ioi(seed: u64) -> LanguageTask<&'static str> {
     let token = model.variable("token", &[first, second, position], |v| if *v[2] == "first" { v[0] } else { v[1] });
     LanguageTask {
         name: "ioi",
+        question: "Two people are named, and one of them gives something: who receives it?",
         causal_model: model,
         aligned: vec![position, token],
         slots: &["first", "second", "io", "s1", "s2", "place", "object", "last"],

@@ -104,6 +104,7 @@ pub fn mcqa(seed: u64) -> LanguageTask<Value> {
     let token = model.variable("answer_token", &[symbols, pointer], |v| Value::Word(v[0].four()[v[1].at()]));
     LanguageTask {
         name: "mcqa",
+        question: "Which letter stands before the right one of four choices?",
         causal_model: model,
         aligned: vec![pointer, token],
         slots: &["thing", "color", "correct_symbol", "correct_symbol_period", "correct_choice", "last"],

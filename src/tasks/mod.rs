@@ -5,6 +5,7 @@ pub mod counterfactual;
 pub mod country_attributes;
 pub mod country_capital;
 pub mod gender_agreement;
+mod graph;
 pub mod hierarchical_equality;
 pub mod ioi;
 pub mod mcqa;
@@ -15,6 +16,7 @@ mod words;
 
 pub use causal_model::{CausalModel, Setting, Variable};
 pub use counterfactual::Counterfactual;
+pub use graph::GraphNode;
 pub use prompt_task::{Answer, Balance, Inputs, LanguageTask, PromptTask, Render, Split, TextPair, TextPrompt};
 pub use task::{Examples, FeatureTask, Pairs, Task};
 

@@ -49,6 +49,7 @@ pub fn price_tagging(seed: u64) -> LanguageTask<Value> {
         model.variable("within", &[left, right], |v| Value::Is(v.iter().all(|side| **side == Value::Is(true))));
     LanguageTask {
         name: "price_tagging",
+        question: "Is the price within the two bounds?",
         causal_model: model,
         aligned: vec![left, right],
         slots: &["lower", "upper", "amount", "last"],

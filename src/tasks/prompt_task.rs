@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rand::{Rng, RngExt};
 
-use super::{CausalModel, Counterfactual, Setting, Variable};
+use super::{CausalModel, Counterfactual, GraphNode, Setting, Variable};
 use crate::error::{Error, nearest};
 
 /// Which part of a task's words is drawn from; no name, country, amount or thing is in two parts.
@@ -117,6 +117,10 @@ pub struct TextPair {
 pub trait PromptTask: Send + Sync {
     /// The task's name in recipes.
     fn name(&self) -> &str;
+    /// What the model is asked, in a sentence.
+    fn question(&self) -> &str;
+    /// The causal model's variables and their parents.
+    fn graph(&self) -> Vec<GraphNode>;
     /// The names of the variables that an alignment may look for.
     fn variables(&self) -> Vec<&str>;
     /// The named positions of its prompts; every prompt has all of them.
@@ -151,6 +155,8 @@ pub type Answer<V> = Box<dyn Fn(&Setting<V>) -> String + Send + Sync>;
 pub struct LanguageTask<V> {
     /// The task's name in recipes.
     pub name: &'static str,
+    /// What the model is asked, in a sentence.
+    pub question: &'static str,
     /// What ought to be computed.
     pub causal_model: CausalModel<V>,
     /// Which variables an alignment may look for.
@@ -221,6 +227,14 @@ const DRAWS: usize = 10_000;
 impl<V: Clone + PartialEq + Send + Sync> PromptTask for LanguageTask<V> {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn question(&self) -> &str {
+        self.question
+    }
+
+    fn graph(&self) -> Vec<GraphNode> {
+        self.causal_model.graph(&self.aligned)
     }
 
     fn variables(&self) -> Vec<&str> {

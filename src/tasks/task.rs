@@ -2,11 +2,13 @@
 
 use rand::Rng;
 
-use super::{CausalModel, Setting, Variable};
+use super::{CausalModel, GraphNode, Setting, Variable};
 use crate::error::{Error, nearest};
 
 /// A causal model with the network's side of it: what the network is shown, and which class it should say.
 pub struct Task<V> {
+    /// What the network is asked, in a sentence.
+    pub question: &'static str,
     /// What ought to be computed.
     pub causal_model: CausalModel<V>,
     /// Which variables an alignment may look for.
@@ -43,6 +45,10 @@ pub struct Pairs {
 
 /// A task as the alignment search sees it, whatever its causal model's values are.
 pub trait FeatureTask {
+    /// What the network is asked, in a sentence.
+    fn question(&self) -> &str;
+    /// The causal model's variables and their parents.
+    fn graph(&self) -> Vec<GraphNode>;
     /// The width of the network's input.
     fn n_features(&self) -> usize;
     /// The number of classes.
@@ -56,6 +62,14 @@ pub trait FeatureTask {
 }
 
 impl<V: Clone + PartialEq> FeatureTask for Task<V> {
+    fn question(&self) -> &str {
+        self.question
+    }
+
+    fn graph(&self) -> Vec<GraphNode> {
+        self.causal_model.graph(&self.aligned)
+    }
+
     fn n_features(&self) -> usize {
         self.n_features
     }

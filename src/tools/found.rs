@@ -1,4 +1,4 @@
-//! A run folder's intervention as a specification.
+//! A run folder's intervention, or a file of directions, as a specification.
 
 use std::path::Path;
 
@@ -7,6 +7,8 @@ use serde::Deserialize;
 use super::spec::Spec;
 use crate::error::Error;
 use crate::files;
+use crate::tap::Site;
+use crate::tensors::Tensors;
 
 /// What is needed of a run folder's `config.json`.
 #[derive(Deserialize)]
@@ -20,8 +22,12 @@ struct Found {
 }
 
 impl Spec {
-    /// Reads a specification's file, or a run folder: what was trained there, fed by the first source.
+    /// Reads a specification's file, or a run folder: what was trained there, fed by the first source; or the directions
+    /// that `collect` wrote: each is added at its site, to the prompt's tokens and to those that are generated.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        if path.extension().is_some_and(|extension| extension == "safetensors") {
+            return Self::of_directions(path);
+        }
         if !path.is_dir() {
             return Self::load(path);
         }
@@ -41,5 +47,27 @@ impl Spec {
             text += &format!("positions = \"{position}\"\n");
         }
         Self::parse(text, &config)
+    }
+
+    fn of_directions(path: &Path) -> Result<Self, Error> {
+        let tensors = Tensors::read(path)?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut text = "during = \"both\"\n".to_owned();
+        let mut found = false;
+        for site in tensors.names().filter(|name| name.parse::<Site>().is_ok()) {
+            found = true;
+            // A TOML string is quoted as JSON is.
+            let file = serde_json::Value::from(&*file);
+            text += &format!(
+                "[[interventions]]\nsite = \"{site}\"\nkind = \"addition\"\nconstant = {{ file = {file}, tensor = \"{site}\" }}\n"
+            );
+        }
+        if !found {
+            let problem = "holds no direction: none of its tensors is called after a site, such as 12.block_output";
+            return Err(Error::content(path, problem));
+        }
+        let mut spec = Self::parse(text, path)?;
+        spec.everywhere = true;
+        Ok(spec)
     }
 }

@@ -34,10 +34,13 @@ pub struct GenerateArguments {
     /// The tokens are drawn from it.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Interventions: a specification as `apply` takes it, or a run folder.
+    /// Interventions: a specification as `apply` takes it, a run folder, or directions that `collect` found.
     #[arg(long, value_name = "SPEC_OR_RUN")]
     pub with: Option<PathBuf>,
-    /// Which tokens of the prompt are edited, where `--with` does not say: `last`, `3`, `text:John`.
+    /// What directions, and other constants of `--with`, are multiplied by.
+    #[arg(long, value_name = "NUMBER", requires = "with", allow_hyphen_values = true)]
+    pub coefficient: Option<f64>,
+    /// Which tokens of the prompt are edited, where `--with` does not say: `all`, `last`, `3`, `text:John`.
     #[arg(long, value_name = "POSITIONS", requires = "with")]
     pub at: Option<data::Positions>,
     /// Which tokens of the sources are read; the same by default.
@@ -53,7 +56,10 @@ pub struct GenerateArguments {
 /// It ends with the model's end-of-text token, which is not written, or with `max_new_tokens`.
 pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write) -> Result<(), Error> {
     let sampling = sampling(arguments)?;
-    let spec = arguments.with.as_deref().map(Spec::open).transpose()?;
+    let mut spec = arguments.with.as_deref().map(Spec::open).transpose()?;
+    if let (Some(spec), Some(coefficient)) = (&mut spec, arguments.coefficient) {
+        spec.scale(coefficient)?;
+    }
     let opened = Opened::open(&arguments.model)?;
     let prepared = spec.map(|spec| Prepared::new(spec, &opened)).transpose()?;
     let prompt = opened.text(&arguments.prompt)?;

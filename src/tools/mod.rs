@@ -5,22 +5,26 @@
 
 mod apply;
 mod collect;
+mod direction;
 mod found;
 mod generate;
 mod kept;
 mod opened;
 mod patch;
 mod prepared;
+mod rows;
 mod sites;
 mod spec;
 mod trace;
 
 pub use apply::{ApplyOptions, apply};
 pub use collect::{CollectOptions, collect};
+pub use direction::Direction;
 pub use generate::{GenerateArguments, generate};
 pub use kept::Kept;
 pub use opened::{ModelChoice, Opened};
 pub use patch::{PatchOptions, Patched, patch};
+pub use rows::SiteChoice;
 pub use sites::{SitesOptions, sites};
 pub use spec::{Constant, InterventionSpec, Spec};
 pub use trace::{TraceKind, TraceOptions, Traced, trace};

@@ -79,6 +79,10 @@ impl Prepared {
             }
             let constant = one.constant.as_ref().map(|given| constant(&this.spec, given, width, one, &opened.device));
             let constant = constant.transpose().map_err(at("constant"))?;
+            if one.coefficient.is_some() && constant.is_none() {
+                let problem = "multiplies a `constant`, and there is none";
+                return Err(at("coefficient")(Error::Invalid(problem.to_owned())));
+            }
             let reads = one.kind.needs() == Needs::Source;
             if constant.is_some() && (!reads || one.source.is_some()) {
                 let problem =
@@ -128,7 +132,7 @@ impl Prepared {
         if ![0, count].contains(&line.subspaces.len()) {
             return Err(Error::Invalid(format!("{} subspaces for {count} interventions", line.subspaces.len())));
         }
-        let default = Positions::last();
+        let default = if self.spec.everywhere { Positions::all() } else { Positions::last() };
         let place = |(number, one): (usize, &InterventionSpec)| {
             let of = &self.representations[number];
             // In a serial order an intervention acts on the run after its source's.
@@ -272,7 +276,7 @@ fn constant(
     // Of one long row only a run knows the width.
     let seen = if one.layout() == Layout::Concatenated { row.dims()[0] } else { width };
     constant_source(&row, [1, 1, seen])?;
-    Ok(row)
+    Ok(row * one.coefficient.unwrap_or(1.0))
 }
 
 /// All tensors of a safetensors file whose numbers burn knows.

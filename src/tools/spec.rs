@@ -45,6 +45,9 @@ pub struct Spec {
     pub seed: u64,
     /// What is done, in this order where several act at one site.
     pub interventions: Vec<InterventionSpec>,
+    /// Which tokens are edited where nothing says so: all of them, or the last.
+    #[serde(skip)]
+    pub everywhere: bool,
     #[serde(skip)]
     file: PathBuf,
     #[serde(skip)]
@@ -78,6 +81,8 @@ pub struct InterventionSpec {
     pub partition: Option<Vec<Vec<usize>>>,
     /// A row in the source's place.
     pub constant: Option<Constant>,
+    /// What the constant is multiplied by; 1 by default.
+    pub coefficient: Option<f64>,
     /// A safetensors file of the intervention's tensors, under pyvene's names.
     pub weights: Option<PathBuf>,
     /// Without weights: the rank of a rotation that is drawn at random, for comparison.
@@ -150,6 +155,18 @@ impl Spec {
         }
         (spec.file, spec.text) = (path.to_owned(), text);
         Ok(spec)
+    }
+
+    /// Multiplies the constants; an error where there are none.
+    pub fn scale(&mut self, coefficient: f64) -> Result<(), Error> {
+        if self.interventions.iter().all(|one| one.constant.is_none()) {
+            let problem = "has no constant for a coefficient to multiply";
+            return Err(Error::content(&self.file, problem));
+        }
+        for one in self.interventions.iter_mut().filter(|one| one.constant.is_some()) {
+            one.coefficient = Some(coefficient * one.coefficient.unwrap_or(1.0));
+        }
+        Ok(())
     }
 
     /// An error about a key of the `number`-th intervention, with file and line.

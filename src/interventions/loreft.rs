@@ -1,0 +1,53 @@
+//! Low-rank linear subspace representation fine-tuning.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{Rng, RngExt};
+
+use super::{Intervention, as_row, edit_in, times};
+use crate::orthogonal::Rotation;
+
+/// `base + (base W + b − base R) Rᵀ`: LoReFT. No source is read: what the subspace ought to hold is computed from the row itself.
+///
+/// (Wu et al. 2024, "ReFT: Representation Finetuning for Language Models", arXiv 2404.03592, with row vectors: its W is
+/// this one transposed, and its R too.)
+#[derive(Module, Debug)]
+pub struct Loreft {
+    /// R, `[width, rank]`, columns orthonormal.
+    pub rotation: Rotation,
+    /// W, `[width, rank]`.
+    pub weight: Param<Tensor<2>>,
+    /// b, `[rank]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Loreft {
+    /// At PyTorch's start of a linear layer: W and b uniform within `±1/√width`.
+    pub fn new(rotation: Rotation, rng: &mut impl Rng, device: &Device) -> Self {
+        let [width, rank] = rotation.dims();
+        let most = 1.0 / (width as f32).sqrt();
+        let mut draw = |count: usize| (0..count).map(|_| rng.random_range(-most..most)).collect::<Vec<f32>>();
+        let (weight, bias) = (draw(width * rank), draw(rank));
+        Self {
+            rotation,
+            weight: Param::from_data(TensorData::new(weight, [width, rank]), device),
+            bias: Param::from_data(TensorData::new(bias, [rank]), device),
+        }
+    }
+}
+
+impl Intervention for Loreft {
+    fn forward(&self, base: Tensor<3>, _source: Tensor<3>) -> Tensor<3> {
+        let aim = times(base.clone(), self.weight.val()) + as_row(self.bias.val());
+        edit_in(&self.rotation, base.clone(), base, |rotated| aim - rotated)
+    }
+
+    fn forward_masked(&self, base: Tensor<3>, _source: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
+        let aim = times(base.clone(), self.weight.val()) + as_row(self.bias.val());
+        edit_in(&self.rotation, base.clone(), base, |rotated| (aim - rotated) * mask)
+    }
+
+    fn space(&self, _width: usize) -> usize {
+        self.rotation.dims()[1]
+    }
+}

@@ -1,0 +1,72 @@
+//! `examples.json`: what the model says of some test pairs, before the intervention and after it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use burn::tensor::{DType, Tensor, activation};
+
+use super::prompts::Prompts;
+use crate::alignment::step::{self, Batch};
+use crate::alignment::{Cache, Candidate};
+use crate::data::{self, Prompt};
+use crate::error::Error;
+use crate::files;
+use crate::report::page::{Example, Piece, Said};
+
+/// The file in a run folder.
+pub const FILE: &str = "examples.json";
+/// Pairs that are shown, from beginning to end of the test pairs.
+const SHOWN: usize = 8;
+/// Next tokens that are shown.
+const LIKELIEST: usize = 5;
+
+/// Writes some of the test pairs, evenly spaced, with the likeliest next tokens.
+pub fn write(prompts: &Prompts, test: &Cache<'_>, found: &Candidate, folder: &Path) -> Result<(), Error> {
+    let chosen: BTreeSet<usize> = (0..SHOWN).map(|at| at * test.len() / SHOWN).collect();
+    let chosen: Vec<usize> = chosen.into_iter().collect();
+    // All classes, whatever the answers were asked among.
+    let batch = Batch { choices: None, ..test.batch(&chosen)? };
+    let [before, after] = [None, Some(found)].map(|found: Option<&Candidate>| {
+        step::interchange(&prompts.model, &batch, &|place, base| match found {
+            Some(found) => found.rewrite(place, &base, &batch, 0..batch.len()),
+            None => base,
+        })
+    });
+    let said = likeliest(prompts, before?).into_iter().zip(likeliest(prompts, after?));
+    let examples = chosen.into_iter().zip(said).map(|(pair, (before, after))| example(prompts, pair, before, after));
+    files::write_json(&folder.join(FILE), &examples.collect::<Vec<Example>>())
+}
+
+fn example(prompts: &Prompts, pair: usize, before: Vec<Said>, after: Vec<Said>) -> Example {
+    let pair = &prompts.pairs.test.pairs[pair];
+    Example {
+        swapped: pair.sources.iter().map(|(variable, _)| prompts.variables[*variable].clone()).collect(),
+        base: pieces(prompts, &pair.base),
+        sources: pair.sources.iter().map(|(_, source)| pieces(prompts, source)).collect(),
+        label: pair.labels.iter().map(|label| prompts.tokenizer.token(*label)).collect(),
+        before,
+        after,
+    }
+}
+
+fn pieces(prompts: &Prompts, prompt: &Prompt) -> Vec<Piece> {
+    let pieces = data::pieces(prompt, &prompts.tokenizer).into_iter();
+    pieces.map(|(text, marked)| Piece { text, marked }).collect()
+}
+
+/// The likeliest tokens at each example's first answer, from logits `[batch, answers, classes]`.
+fn likeliest(prompts: &Prompts, logits: Tensor<3>) -> Vec<Vec<Said>> {
+    let [batch, _, classes] = logits.dims();
+    let logits = logits.slice([0..batch, 0..1, 0..classes]);
+    let probabilities: Vec<f32> = activation::softmax(logits.cast(DType::F32), 2).into_data().iter::<f32>().collect();
+    let of = |probabilities: &[f32]| {
+        let mut order: Vec<usize> = (0..classes).collect();
+        order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+        let said = |token: &usize| Said {
+            token: prompts.tokenizer.token(*token as u32),
+            probability: f64::from(probabilities[*token]),
+        };
+        order.iter().take(LIKELIEST).map(said).collect()
+    };
+    probabilities.chunks_exact(classes).map(of).collect()
+}
