@@ -1,5 +1,6 @@
 //! A run from beginning to end: what a recipe asks for, and the folder that it leaves.
 
+mod aim;
 mod config;
 mod evaluate;
 mod experiment;
@@ -7,9 +8,11 @@ mod language;
 mod metrics;
 mod prompts;
 mod splits;
+mod sweep;
 mod train;
 
 pub use evaluate::{Evaluated, evaluate};
+pub use sweep::sweep;
 pub use train::{Options, train};
 
 use rand::SeedableRng;
