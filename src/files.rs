@@ -7,17 +7,20 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
-/// Writes a file as a whole: as `.NAME.partial-<pid>` beside its place, then renamed over what was there.
+/// Writes a file as a whole: as `.NAME.partial-<pid>-<time>` beside its place, then renamed over what was there. Processes
+/// of several machines may write one place at the same time: one of their files is there in the end, whole.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut name = OsString::from(".");
     name.push(path.file_name().ok_or_else(|| Error::content(path, "this is no name for a file"))?);
-    name.push(format!(".partial-{}", std::process::id()));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    name.push(format!(".partial-{}-{now}", std::process::id()));
     let partial = path.with_file_name(name);
     let written = File::create(&partial)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))

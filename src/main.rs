@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use intervene::bench::{Method, Workload};
-use intervene::recipe::Override;
+use intervene::recipe::{Override, Recipe};
 use intervene::tap::Component;
 use intervene::{Error, bench, recipes, run, tools};
 
@@ -20,25 +20,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Runs a recipe and leaves a run folder.
-    Train {
-        /// A recipe's file, or the name of a shipped one.
-        recipe: String,
-        /// Puts another value at a dotted key of the recipe: training.steps=200
-        #[arg(long, value_name = "KEY=VALUE")]
-        set: Vec<Override>,
-        /// auto or cpu; the recipe's by default.
-        #[arg(long)]
-        device: Option<String>,
-        /// The run folder; runs/<recipe>-<time> by default.
-        #[arg(long)]
-        out: Option<PathBuf>,
-        /// The recipe's by default.
-        #[arg(long)]
-        seed: Option<u32>,
-        /// No progress and no table, only the folder's path.
-        #[arg(long)]
-        quiet: bool,
-    },
+    Train(Run),
+    /// Searches every cell of a recipe's [sweep], or goes on where the folder's sweep stopped, alone or with others.
+    Sweep(Run),
     /// Reads a run folder back and measures its IIA again.
     Evaluate {
         /// The run folder.
@@ -83,6 +67,37 @@ enum Command {
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<Override>,
     },
+}
+
+/// A recipe, and what is other than it says.
+#[derive(clap::Args)]
+struct Run {
+    /// A recipe's file, or the name of a shipped one.
+    recipe: String,
+    /// Puts another value at a dotted key of the recipe: training.steps=200
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Override>,
+    /// auto or cpu; the recipe's by default.
+    #[arg(long)]
+    device: Option<String>,
+    /// The folder, a new one; runs/<recipe>-<time> by default. A sweep goes on with one that it has left.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The recipe's by default.
+    #[arg(long)]
+    seed: Option<u32>,
+    /// No progress and no results, only the folder's path.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Run {
+    fn opened(self) -> Result<(Recipe, run::Options), Error> {
+        let mut set = self.set;
+        set.extend(self.device.map(|device| Override::new("device", device)));
+        set.extend(self.seed.map(|seed| Override::new("seed", seed)));
+        Ok((recipes::open(&self.recipe, &set)?, run::Options { out: self.out, quiet: self.quiet }))
+    }
 }
 
 #[derive(Subcommand)]
@@ -157,12 +172,13 @@ fn main() -> ExitCode {
 
 fn carry_out(command: Command) -> Result<(), Error> {
     match command {
-        Command::Train { recipe, mut set, device, out, seed, quiet } => {
-            set.extend(device.map(|device| Override::new("device", device)));
-            set.extend(seed.map(|seed| Override::new("seed", seed)));
-            let recipe = recipes::open(&recipe, &set)?;
-            let folder = run::train(&recipe, &run::Options { out, quiet })?;
-            println!("{}", folder.display());
+        Command::Train(given) => {
+            let (recipe, options) = given.opened()?;
+            println!("{}", run::train(&recipe, &options)?.display());
+        }
+        Command::Sweep(given) => {
+            let (recipe, options) = given.opened()?;
+            println!("{}", run::sweep(&recipe, &options)?.display());
         }
         Command::Evaluate { dir, json } => {
             let evaluated = run::evaluate(&dir)?;

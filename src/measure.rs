@@ -1,4 +1,6 @@
-//! What a run costs.
+//! What a run costs, and which process it is.
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
 /// The most memory that this process has held, in bytes; 0 where the system does not say.
 #[must_use]
@@ -25,6 +27,32 @@ pub fn cpu_seconds() -> f64 {
     }
     #[cfg(not(unix))]
     0.0
+}
+
+/// The machine's name; on Linux with the number of the space that its process numbers are of, which a container has of
+/// its own.
+#[must_use]
+pub fn host() -> String {
+    let name = System::host_name().unwrap_or_else(|| "unnamed".to_owned());
+    match std::fs::read_link("/proc/self/ns/pid") {
+        Ok(space) => {
+            let number: String = space.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+            format!("{name}-{number}")
+        }
+        Err(_) => name,
+    }
+}
+
+/// When the process of that number was started, in seconds since 1970; none where there is no such process, or where it
+/// has ended and only waits for its parent to see that.
+#[must_use]
+pub fn process_started(pid: u32) -> Option<u64> {
+    let pid = Pid::from_u32(pid);
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, ProcessRefreshKind::nothing());
+    let process = system.process(pid)?;
+    let ended = matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
+    (!ended).then(|| process.start_time())
 }
 
 /// The middle value; 0 of none.

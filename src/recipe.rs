@@ -8,10 +8,12 @@ mod cache;
 mod check;
 mod load;
 mod resolve;
+mod sweep;
 
 pub use answers::Answers;
 pub use cache::Cache;
 pub use load::Override;
+pub use sweep::{Axis, Sweep};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,6 +58,9 @@ pub struct Recipe {
     /// A second network, searched alike, to compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrast: Option<Contrast>,
+    /// Which cells `sweep` searches; every other command takes the recipe's single values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// What wrote this recipe; only there in run folders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
@@ -205,6 +210,9 @@ fn manifold() -> String {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Training {
+    /// What the search alone draws from: its first rotation, and the order of the pairs; the recipe's seed by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The number of steps.
     pub steps: usize,
     /// Pairs in a step.
@@ -246,6 +254,7 @@ pub struct Training {
 impl Default for Training {
     fn default() -> Self {
         Self {
+            seed: None,
             steps: 2000,
             batch: 2048,
             learning_rate: 5e-3,

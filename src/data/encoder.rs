@@ -29,6 +29,8 @@ pub struct Encoder<'a> {
 pub struct Drawn {
     /// The pairs.
     pub pairs: Vec<Pair>,
+    /// The pairs as text, one for one.
+    pub rows: Vec<Row>,
     /// How many more were drawn and left out, for their label's token is also the base's own answer's, while the answers
     /// differ: first tokens alone cannot tell them apart.
     pub ambiguous: usize,
@@ -82,7 +84,7 @@ impl<'a> Encoder<'a> {
         sample: &mut dyn FnMut() -> Result<TextPair, Error>,
     ) -> Result<Drawn, Error> {
         let encoder = Self { first_token: true, ..self.clone() };
-        let mut drawn = Drawn { pairs: Vec::with_capacity(count), ambiguous: 0 };
+        let mut drawn = Drawn { pairs: Vec::with_capacity(count), rows: Vec::with_capacity(count), ambiguous: 0 };
         while drawn.pairs.len() < count {
             let row = Row::of_task(sample()?, name);
             let pair = encoder.pair(&row)?;
@@ -94,6 +96,7 @@ impl<'a> Encoder<'a> {
                 }
             } else {
                 drawn.pairs.push(pair);
+                drawn.rows.push(row);
             }
         }
         Ok(drawn)

@@ -1,6 +1,6 @@
 //! What a recipe must be beyond being well-formed.
 
-use super::{Answers, Recipe};
+use super::{Answers, Recipe, Sweep};
 use crate::error::{Error, nearest};
 use crate::interventions::Kind;
 use crate::models::Dtype;
@@ -31,7 +31,12 @@ impl Recipe {
         self.orthogonal().map_err(at("intervention.orthogonal"))?;
         self.cache.storage(std::path::Path::new("")).map_err(at("cache"))?;
         self.check_sizes()?;
-        if self.is_language() { self.check_language() } else { self.check_network() }
+        if self.is_language() {
+            self.check_language()?
+        } else {
+            self.check_network()?
+        }
+        self.sweep.as_ref().map_or(Ok(()), |sweep| self.check_sweep(sweep))
     }
 
     fn check_network(&self) -> Result<(), Mistake> {
@@ -155,6 +160,32 @@ impl Recipe {
                 Ok(())
             }
         }
+    }
+
+    fn check_sweep(&self, sweep: &Sweep) -> Result<(), Mistake> {
+        let wrong = |key: &str, problem: &str| Err((format!("sweep.{key}"), problem.to_owned()));
+        if !self.is_language() {
+            return Err(("sweep".to_owned(), "only for a language model: set model.source".to_owned()));
+        }
+        sweep.check().map_err(|(axis, problem)| (format!("sweep.{axis}"), problem))?;
+        let component: Component = self.intervention.component.parse().map_err(at("intervention.component"))?;
+        if sweep.heads.is_some() && !component.is_head() {
+            return wrong("heads", &format!("{component} is not one of the `head_` components"));
+        }
+        if let Some(ranks) = &sweep.ranks {
+            let kind: Kind = self.intervention.kind.parse().map_err(at("intervention.kind"))?;
+            if !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
+                return wrong("ranks", &format!("a {kind} has no rank to choose"));
+            }
+            let least = ranks.values(0).into_iter().min().unwrap_or(0);
+            if least == 0 {
+                return wrong("ranks", "at least 1");
+            }
+            if let Some((name, [_, end])) = self.intervention.partition.iter().find(|(_, [_, end])| *end > least) {
+                return wrong("ranks", &format!("rank {least} lacks columns of `{name}`, which end at {end}"));
+            }
+        }
+        sweep.steps.map_or(Ok(()), |steps| positive("sweep.steps", steps))
     }
 
     fn check_sizes(&self) -> Result<(), Mistake> {

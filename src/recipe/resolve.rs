@@ -52,6 +52,12 @@ impl Recipe {
         }
     }
 
+    /// The seed of the search alone.
+    #[must_use]
+    pub fn search_seed(&self) -> u64 {
+        self.training.seed.unwrap_or(self.seed)
+    }
+
     /// How the intervention is trained.
     #[must_use]
     pub fn search(&self) -> Search {

@@ -200,7 +200,9 @@ pub(super) fn shown(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), written)
 }
 
-fn quoted(field: &str) -> String {
+/// A field of comma-separated values.
+#[must_use]
+pub fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {

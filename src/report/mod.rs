@@ -16,7 +16,7 @@ mod tensorboard;
 mod terminal;
 
 pub use curve::{Series, curve};
-pub use heatmap::Heatmap;
+pub use heatmap::{Heatmap, quoted};
 pub use interval::wilson;
 pub use log::Log;
 pub use progress::Progress;

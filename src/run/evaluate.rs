@@ -39,7 +39,10 @@ pub struct Evaluated {
 pub fn evaluate(folder: &Path) -> Result<Evaluated, Error> {
     let path = folder.join("metrics.json");
     if !path.is_file() {
-        let problem = "no metrics.json: this is no run folder, or its run did not get to its end";
+        let problem = match folder.join("cells").is_dir() {
+            true => "no metrics.json: this is a sweep's folder; the run of its best cell is in best/",
+            false => "no metrics.json: this is no run folder, or its run did not get to its end",
+        };
         return Err(Error::content(folder, problem));
     }
     let metrics: Metrics = files::read_json(&path)?;

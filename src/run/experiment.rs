@@ -25,6 +25,8 @@ pub struct Experiment<'a> {
     pub name: &'a str,
     pub task: &'a dyn FeatureTask,
     pub seed: u64,
+    /// The seed of the search alone.
+    pub search_seed: u64,
     pub device: &'a Device,
     pub quiet: bool,
     pub shape: Shape,
@@ -136,8 +138,8 @@ impl Experiment<'_> {
         what: &str,
         observe: &mut dyn FnMut(&Logged) -> Result<(), Error>,
     ) -> Result<Found, Error> {
-        let start = alignment.start(self.orthogonal, &mut rng(self.seed, Stream::Rotation));
-        let mut pairs = rng(self.seed, pairs);
+        let start = alignment.start(self.orthogonal, &mut rng(self.search_seed, Stream::Rotation));
+        let mut pairs = rng(self.search_seed, pairs);
         let mut next = || alignment.any(self.batch, &mut pairs);
         let mut progress = Progress::new(&format!("{}: {what}", self.name), self.search.steps, self.quiet);
         let mut lines = Vec::new();

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use rand_chacha::ChaCha8Rng;
 
 use super::config::{Config, ModelIdentity};
 use super::examples;
@@ -16,9 +15,8 @@ use crate::alignment::evaluate::{Edit, Scores};
 use crate::alignment::search::{Logged, Validate, orthogonality_error, search_together};
 use crate::alignment::{Batches, Cache, Candidate, Found};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind, RotatedSpace};
+use crate::interventions::AnyIntervention;
 use crate::measure::median;
-use crate::orthogonal::{self, Rotation};
 use crate::recipe::Recipe;
 use crate::report::{Log, Progress};
 
@@ -58,9 +56,8 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
         layers: prompts.model.dimensions().n_layers,
     };
     let position = Some(recipe.intervention.position.to_string());
-    let width = prompts.target.width(&prompts.model);
-    let first = &found.candidate.interventions[0];
-    Config::new(identity, &prompts.target, position, width, &prompts.partition, first).save(folder, first)?;
+    let (aim, first) = (&prompts.aim, &found.candidate.interventions[0]);
+    Config::new(identity, &aim.target, position, aim.width, &aim.partition, first).save(folder, first)?;
     examples::write(&prompts, &caches.test, &found.candidate, folder)?;
     Ok(Outcome { measured, lines })
 }
@@ -74,8 +71,8 @@ fn find(
     quiet: bool,
 ) -> Result<(Found, Vec<Logged>), Error> {
     let tracked = device.clone().autodiff();
-    let start = prompts.start(recipe, &mut rng(recipe.seed, Stream::Rotation), &tracked)?;
-    let order = recipe.training.shuffle.then(|| rng(recipe.seed, Stream::Order));
+    let start = prompts.aim.start(recipe, &mut rng(recipe.search_seed(), Stream::Rotation), &tracked)?;
+    let order = recipe.training.shuffle.then(|| rng(recipe.search_seed(), Stream::Order));
     let mut batches = Batches::new(caches.train.len(), recipe.training.batch, order);
     let config = recipe.search();
     let mut progress = Progress::new("searching", config.steps, quiet);
@@ -112,11 +109,11 @@ fn judge(
     let mut hard = None;
     if let AnyIntervention::BoundlessRotatedSpace(boundless) = &found.interventions[0] {
         measured.hard_rank = Some(boundless.hard_rank());
-        hard = Some(prompts.space(boundless.harden(device))?);
+        hard = Some(prompts.aim.space(boundless.harden(device))?);
     }
     let mut rotations = rng(recipe.seed, Stream::RandomRotations);
     let random = (0..recipe.evaluation.random_rotations)
-        .map(|_| random(recipe, prompts, measured.hard_rank, &mut rotations, device))
+        .map(|_| prompts.aim.random(recipe, measured.hard_rank, &mut rotations, device))
         .collect::<Result<Vec<Candidate>, Error>>()?;
 
     let edits = [Edit::Found(found), Edit::Nothing, Edit::Full].into_iter();
@@ -145,29 +142,13 @@ fn judge(
     Ok(measured)
 }
 
-/// A random rotation that exchanges as many columns as what was found; of what has no rotation, a fresh one of its kind.
-fn random(
-    recipe: &Recipe,
-    prompts: &Prompts,
-    hard_rank: Option<usize>,
-    rotations: &mut ChaCha8Rng,
-    device: &Device,
-) -> Result<Candidate, Error> {
-    if prompts.kind == Kind::SigmoidMask {
-        return Ok(prompts.start(recipe, rotations, device)?.valid());
-    }
-    let width = prompts.target.width(&prompts.model);
-    let r = orthogonal::random(width, hard_rank.unwrap_or(prompts.rank), rotations, device);
-    prompts.space(RotatedSpace::new(Rotation::manifold(r, device)))
-}
-
 /// The IIA of a saved intervention on the recipe's test pairs, by the variables that they swap.
 pub fn again(recipe: &Recipe, folder: &Path, device: &Device) -> Result<(Scores, AnyIntervention), Error> {
     let config = Config::read(folder)?;
     let found = config.intervention(folder, device)?;
     let prompts = Prompts::open(recipe, device, true)?;
-    let (asked, there) = (config.target()?, &prompts.target);
-    let fits = [prompts.target.width(&prompts.model), prompts.model.dimensions().d_model];
+    let (asked, there) = (config.target()?, &prompts.aim.target);
+    let fits = [prompts.aim.width, prompts.model.dimensions().d_model];
     if asked != *there || [config.width, config.model.width] != fits {
         let problem = format!(
             "config.json tells of {} rows of width {} in a model of width {}, recipe.toml of {}, {} and {}",
@@ -177,7 +158,7 @@ pub fn again(recipe: &Recipe, folder: &Path, device: &Device) -> Result<(Scores,
     }
     let storage = recipe.cache.storage(&std::env::temp_dir())?;
     let test = prompts.cache("", &prompts.pairs.test.pairs, &storage, device, true)?;
-    let candidate = Candidate { interventions: vec![found.clone()], partition: prompts.partition.clone() };
+    let candidate = Candidate { interventions: vec![found.clone()], partition: prompts.aim.partition.clone() };
     Ok((test.iia(&prompts.variables, &candidate)?, found))
 }
 

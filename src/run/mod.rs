@@ -1,5 +1,6 @@
 //! A run from beginning to end: what a recipe asks for, and the folder that it leaves.
 
+mod aim;
 mod config;
 mod evaluate;
 mod examples;
@@ -9,10 +10,12 @@ mod metrics;
 mod prompts;
 mod report;
 mod splits;
+mod sweep;
 mod train;
 
 pub use evaluate::{Evaluated, evaluate};
 pub use report::report;
+pub use sweep::sweep;
 pub use train::{Options, train};
 
 use rand::SeedableRng;

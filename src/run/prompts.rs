@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use rand_chacha::ChaCha8Rng;
 
+use super::aim::Aim;
 use super::splits::{Given, Kept, Splits};
-use crate::alignment::{Cache, Candidate, Level, Partition, Place, States, Storage, Target};
-use crate::data::{Encoder, Pair, Tokenizer};
+use crate::alignment::{Cache, Level, Place, States, Storage};
+use crate::data::{Encoder, Pair, Position, Tokenizer};
 use crate::error::Error;
 use crate::hub;
-use crate::interventions::{AnyIntervention, Kind, RotatedSpace};
 use crate::models::{Dtype, Pretrained};
 use crate::recipe::{Answers, Recipe};
 use crate::report::Progress;
@@ -21,15 +20,14 @@ pub struct Prompts {
     pub pairs: Splits<Kept>,
     /// The names of the variables that pairs swap, by number.
     pub variables: Vec<String>,
-    pub kind: Kind,
-    pub target: Target,
-    pub rank: usize,
-    pub partition: Partition,
+    pub aim: Aim,
     /// The tokens that answers are asked among; none for all of them.
     pub choices: Option<Vec<u32>>,
     /// What a pair that keeps its answer weighs in the loss; 0 where there is nothing to weigh.
     pub isolation: f64,
     pub tokenizer: Tokenizer,
+    /// May an answer's first token stand for the whole? A task's may.
+    first_token: bool,
 }
 
 impl Prompts {
@@ -38,32 +36,19 @@ impl Prompts {
         let source = recipe.model.source.as_deref().unwrap_or_default();
         let folder = hub::resolve(source)?;
         let tokenizer = Tokenizer::load(&folder)?;
-        let encoder = Encoder::new(&tokenizer, recipe.intervention.position.clone());
-        let Given { pairs, variables } = Given::new(recipe, &encoder)?;
+        let first_token = recipe.task.is_some();
+        let encoder = Encoder { first_token, ..Encoder::new(&tokenizer, recipe.intervention.position.clone()) };
+        let Given { rows, variables } = Given::new(recipe, &encoder)?;
+        let pairs = rows.map(|_, rows| Ok((encoder.pairs(&rows)?, rows)))?;
+        if recipe.training.isolation > 0.0 && !pairs.train.0.iter().any(Pair::keeps_answer) {
+            let problem = "training.isolation: no pair of data.train has a base_answer that its label keeps";
+            return Err(Error::Invalid(problem.to_owned()));
+        }
         let model = Pretrained::load(&folder, recipe.model.dtype.parse::<Dtype>()?, device)?;
-        let asked = &recipe.intervention;
-        let target = Target {
-            site: asked.component.parse::<crate::tap::Component>()?.at(asked.layer),
-            heads: asked.heads.clone(),
-        };
-        target.check(&model)?;
-        let width = target.width(&model);
-        let rank = asked.rank.unwrap_or(width);
-        if rank > width {
-            return Err(Error::Invalid(format!(
-                "intervention.rank: {rank} columns are more than the site is wide, {width}"
-            )));
-        }
-        let names: Vec<&str> = variables.iter().map(String::as_str).collect();
-        let partition = recipe.partition(&asked.partition, rank, &names)?;
-        let kind: Kind = asked.kind.parse()?;
-        if partition.parts().len() > 1 && !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
-            let problem = format!("intervention.partition: a {kind} has no columns to share: name one variable");
-            return Err(Error::Invalid(problem));
-        }
-        let pairs = pairs.map(|_, pairs| {
-            partition.check(&pairs)?;
-            Kept::of(recipe, &model, pairs, device)
+        let aim = Aim::of(recipe, &model, &variables)?;
+        let pairs = pairs.map(|_, (pairs, rows)| {
+            aim.partition.check(&pairs)?;
+            Kept::of(recipe, &model, pairs, rows, device)
         })?;
         let choices = match &recipe.training.answers {
             Answers::All => None,
@@ -79,18 +64,14 @@ impl Prompts {
         if !quiet {
             pairs.explain(&tokenizer);
         }
-        Ok(Self {
-            kind,
-            model,
-            pairs,
-            variables,
-            target,
-            rank,
-            partition,
-            choices,
-            isolation: recipe.training.isolation,
-            tokenizer,
-        })
+        let isolation = recipe.training.isolation;
+        Ok(Self { model, pairs, variables, aim, choices, isolation, tokenizer, first_token })
+    }
+
+    /// The same pairs, with other tokens meant.
+    pub fn pairs_at(&self, kept: &Kept, position: &Position) -> Result<Vec<Pair>, Error> {
+        let encoder = Encoder::new(&self.tokenizer, position.clone());
+        Encoder { first_token: self.first_token, ..encoder }.pairs(&kept.rows)
     }
 
     /// Runs the frozen model on the pairs, once.
@@ -102,7 +83,7 @@ impl Prompts {
         device: &Device,
         quiet: bool,
     ) -> Result<Cache<'_>, Error> {
-        let cell = vec![Place::new(self.target.clone(), pairs)];
+        let cell = vec![Place::new(self.aim.target.clone(), pairs)];
         let states = self.states(what, std::slice::from_ref(&cell), storage, device, quiet)?;
         self.asking(states.cache(&cell))
     }
@@ -140,27 +121,6 @@ impl Prompts {
             }
         }
         Ok(states)
-    }
-
-    /// A fresh intervention of the recipe's kind; trainable on an autodiff device.
-    pub fn start(&self, recipe: &Recipe, rng: &mut ChaCha8Rng, device: &Device) -> Result<Candidate, Error> {
-        let width = self.target.width(&self.model);
-        let map = recipe.orthogonal()?;
-        let mut start = AnyIntervention::fresh(self.kind, width, Some(self.rank), map, rng, device)?;
-        if let (Some(temperature), Some([from, to])) = (start.temperature_mut(), recipe.training.temperature) {
-            *temperature = crate::interventions::Temperature::new(from, to);
-        }
-        Ok(Candidate { interventions: vec![start], partition: self.partition.clone() })
-    }
-
-    /// A rotated space of some rank in the place of what was found.
-    pub fn space(&self, space: RotatedSpace) -> Result<Candidate, Error> {
-        let rank = space.rotation.dims()[1];
-        let partition = match self.partition.parts() {
-            [(name, _)] if rank != self.rank => Partition::new(vec![(name.clone(), 0..rank)], rank)?,
-            _ => self.partition.clone(),
-        };
-        Ok(Candidate { interventions: vec![AnyIntervention::RotatedSpace(space)], partition })
     }
 }
 

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::{Stream, rng};
 use crate::alignment::solved;
-use crate::data::{self, Encoder, Marks, Pair, Tokenizer, show};
+use crate::data::{self, Encoder, Marks, Pair, Row, Tokenizer, show};
 use crate::error::Error;
 use crate::models::LanguageModel;
 use crate::recipe::Recipe;
@@ -44,14 +44,16 @@ impl<T> Splits<T> {
     }
 }
 
-/// The pairs of each split, and the names of the variables that they swap, by number.
+/// The pairs of each split as text, and the names of the variables that they swap, by number.
 pub struct Given {
-    pub pairs: Splits<Vec<Pair>>,
+    pub rows: Splits<Vec<Row>>,
     pub variables: Vec<String>,
 }
 
-/// Pairs of one split, how many there were, and how many of those the model solves, where the answers are known.
+/// Pairs of one split as text and as tokens, how many there were, and how many of those the model solves, where the
+/// answers are known.
 pub struct Kept {
+    pub rows: Vec<Row>,
     pub pairs: Vec<Pair>,
     pub of: usize,
     pub solved: Option<usize>,
@@ -67,15 +69,11 @@ impl Given {
             };
             let files =
                 Splits { train: needed(&data.train)?, validation: data.validation.clone(), test: needed(&data.test)? };
-            let pairs = files.map(|_, path| encoder.pairs(&data::read(&path)?))?;
-            let all = pairs.iter().flat_map(|(_, pairs)| pairs);
-            let variables = all.flat_map(|pair| pair.sources.iter().map(|(variable, _)| *variable)).max();
+            let rows = files.map(|_, path| data::read(&path))?;
+            let all = rows.iter().flat_map(|(_, rows)| rows);
+            let variables = all.flat_map(|row| row.sources.iter().map(|(variable, _)| *variable)).max();
             let name = |v: usize| if variables == Some(0) { "label".to_owned() } else { format!("variable {v}") };
-            if recipe.training.isolation > 0.0 && !pairs.train.iter().any(Pair::keeps_answer) {
-                let problem = "training.isolation: no pair of data.train has a base_answer that its label keeps";
-                return Err(Error::Invalid(problem.to_owned()));
-            }
-            return Ok(Self { pairs, variables: (0..=variables.unwrap_or(0)).map(name).collect() });
+            return Ok(Self { rows, variables: (0..=variables.unwrap_or(0)).map(name).collect() });
         };
         let task = prompt_task(&task.name, recipe.seed)?;
         // Those with columns of their own, or all there are.
@@ -87,27 +85,27 @@ impl Given {
         };
         let draw = |split: Split, count: usize, stream: Stream| {
             let mut random = rng(recipe.seed, stream);
-            let mut pairs = Vec::with_capacity(count);
+            let mut rows = Vec::with_capacity(count);
             for (at, variable) in variables.iter().enumerate() {
                 let share = count / variables.len() + usize::from(at < count % variables.len());
                 let isolating = if recipe.training.isolation > 0.0 { share / 2 } else { 0 };
                 let (task, swap) = (task.as_ref(), [variable.as_str()]);
-                let mut drawn = encoder.draw(task, split, &swap, share - isolating, &mut random)?.pairs;
-                drawn.extend(encoder.draw_isolating(task, split, &swap, isolating, &mut random)?.pairs);
-                for source in drawn.iter_mut().flat_map(|pair| &mut pair.sources) {
+                let mut drawn = encoder.draw(task, split, &swap, share - isolating, &mut random)?.rows;
+                drawn.extend(encoder.draw_isolating(task, split, &swap, isolating, &mut random)?.rows);
+                for source in drawn.iter_mut().flat_map(|row| &mut row.sources) {
                     source.0 = at;
                 }
-                pairs.extend(drawn);
+                rows.extend(drawn);
             }
-            Ok::<_, Error>(pairs)
+            Ok::<_, Error>(rows)
         };
         let some = data.validation_pairs > 0;
-        let pairs = Splits {
+        let rows = Splits {
             train: draw(Split::Train, data.train_pairs, Stream::Pairs)?,
             validation: some.then(|| draw(Split::Validation, data.validation_pairs, Stream::Validation)).transpose()?,
             test: draw(Split::Test, data.test_pairs, Stream::HeldOut)?,
         };
-        Ok(Self { pairs, variables })
+        Ok(Self { rows, variables })
     }
 }
 
@@ -117,6 +115,7 @@ impl Kept {
         recipe: &Recipe,
         model: &dyn LanguageModel,
         mut pairs: Vec<Pair>,
+        mut rows: Vec<Row>,
         device: &Device,
     ) -> Result<Self, Error> {
         let of = pairs.len();
@@ -127,15 +126,15 @@ impl Kept {
             let solved = solved(model, &pairs, device)?;
             count = Some(solved.iter().filter(|solved| **solved).count());
             if recipe.data.as_ref().is_none_or(|data| data.solved) {
-                let mut solved = solved.into_iter();
-                pairs.retain(|_| solved.next().unwrap_or(false));
+                let kept = rows.into_iter().zip(pairs).zip(solved).filter(|(_, solved)| *solved);
+                (rows, pairs) = kept.map(|(both, _)| both).unzip();
             }
         }
         if pairs.is_empty() {
             let problem = format!("the model solves none of the {of} pairs: data.solved = false keeps them all");
             return Err(Error::Invalid(problem));
         }
-        Ok(Self { pairs, of, solved: count })
+        Ok(Self { rows, pairs, of, solved: count })
     }
 }
 

@@ -112,13 +112,13 @@ fn train_networks(
 }
 
 /// `runs/<recipe>-<time>`, in UTC.
-fn default_folder(name: &str) -> PathBuf {
+pub(super) fn default_folder(name: &str) -> PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
     Path::new("runs").join(format!("{name}-{now}"))
 }
 
 /// The recipe with every default and override in it, and the versions that ran it: it runs again as it is.
-fn write_recipe(recipe: &Recipe, folder: &Path) -> Result<(), Error> {
+pub(super) fn write_recipe(recipe: &Recipe, folder: &Path) -> Result<(), Error> {
     let mut resolved = recipe.clone();
     resolved.versions = [("intervene", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
         .map(|(name, version)| (name.to_owned(), version.to_owned()))
@@ -152,6 +152,7 @@ impl<'a> Experiment<'a> {
             name: "network",
             task,
             seed: recipe.seed,
+            search_seed: recipe.search_seed(),
             device,
             quiet,
             shape: Shape { width: model.width, n_layers: model.layers },

@@ -1,0 +1,203 @@
+//! `[sweep]`: which cells are searched, layer by layer.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::data::Position;
+use crate::error::Error;
+
+/// `[sweep]`: every layer with every position, head, rank and seed. What has no axis here stays as the recipe has it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sweep {
+    /// `[0, 5]`, `"0..30"`, `"0..30:3"` or `"all"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Axis>,
+    /// Positions, as `intervention.position` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positions: Option<Vec<Position>>,
+    /// Heads of a `head_` component, one in each cell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<Axis>,
+    /// Ranks of the rotation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<Axis>,
+    /// Seeds of the search: its first rotation, and the order of the pairs. The pairs are the same in every cell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Axis>,
+    /// Steps of a cell's search; `training.steps` by default. The best cell is trained again in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
+    /// Draws of a random rotation in each cell, to compare with.
+    pub random_rotations: usize,
+}
+
+/// Whole numbers: a list, a range, or as many as there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// `"all"`
+    All,
+    /// `"0..30"` or `"0..30:3"`: from the first up to the second, without it.
+    Range {
+        /// The first.
+        from: usize,
+        /// The end, which is not in it.
+        to: usize,
+        /// From one to the next.
+        step: usize,
+    },
+    /// `[0, 5]`
+    List(Vec<usize>),
+}
+
+impl Axis {
+    /// The numbers, where there are `all` in all.
+    #[must_use]
+    pub fn values(&self, all: usize) -> Vec<usize> {
+        match self {
+            Self::All => (0..all).collect(),
+            Self::Range { from, to, step } => (*from..*to).step_by(*step).collect(),
+            Self::List(list) => list.clone(),
+        }
+    }
+}
+
+impl Sweep {
+    /// The axis that is wrong, and what is wrong with it.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        let axes = [("layers", &self.layers), ("heads", &self.heads), ("ranks", &self.ranks), ("seeds", &self.seeds)];
+        for (name, axis) in axes {
+            match axis {
+                None => {}
+                Some(Axis::All) if ["layers", "heads"].contains(&name) => {}
+                Some(Axis::All) => return Err((name, format!("there is no end of {name}: name some"))),
+                Some(axis) => distinct(&axis.values(0)).map_err(|problem| (name, problem))?,
+            }
+        }
+        self.positions.as_deref().map_or(Ok(()), distinct).map_err(|problem| ("positions", problem))
+    }
+}
+
+/// At least one, and none of them twice.
+fn distinct<T: Eq + std::hash::Hash + fmt::Display>(values: &[T]) -> Result<(), String> {
+    if values.is_empty() {
+        return Err("at least one is needed".to_owned());
+    }
+    let mut seen = HashSet::new();
+    match values.iter().find(|value| !seen.insert(*value)) {
+        Some(twice) => Err(format!("{twice} stands there twice")),
+        None => Ok(()),
+    }
+}
+
+impl FromStr for Axis {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || {
+            Error::Invalid(format!(
+                "`{text}` is no axis: write a list such as [0, 5], a range such as \"0..30\" (0 to 29) or \"0..30:3\", or \"all\""
+            ))
+        };
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let (range, step) = text.split_once(':').unwrap_or((text, "1"));
+        let (from, to) = range.split_once("..").ok_or_else(wrong)?;
+        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong());
+        let (from, to, step) = (number(from)?, number(to)?, number(step)?);
+        if step == 0 { Err(wrong()) } else { Ok(Self::Range { from, to, step }) }
+    }
+}
+
+impl fmt::Display for Axis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Range { from, to, step: 1 } => write!(f, "{from}..{to}"),
+            Self::Range { from, to, step } => write!(f, "{from}..{to}:{step}"),
+            Self::List(list) => write!(f, "{list:?}"),
+        }
+    }
+}
+
+impl Serialize for Axis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::List(list) => list.serialize(serializer),
+            written => serializer.collect_str(written),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Axis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListOrRange)
+    }
+}
+
+struct ListOrRange;
+
+impl<'de> Visitor<'de> for ListOrRange {
+    type Value = Axis;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list such as [0, 5], a range such as \"0..30\" or \"0..30:3\", or \"all\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Axis, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Axis, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(Axis::List(values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Vec<usize> {
+        text.parse::<Axis>().unwrap().values(4)
+    }
+
+    #[test]
+    fn ranges_leave_out_their_end() {
+        assert_eq!(values("0..3"), [0, 1, 2]);
+        assert_eq!(values("2..9:3"), [2, 5, 8]);
+        assert_eq!(values("2..8:3"), [2, 5]);
+        assert_eq!(values("all"), [0, 1, 2, 3]);
+        assert_eq!(Axis::List(vec![7, 5]).values(4), [7, 5]);
+    }
+
+    #[test]
+    fn what_is_no_axis_is_refused() {
+        for text in ["", "3", "0..", "..3", "0..3:0", "0..3:x", "-1..3", "0-3", "every"] {
+            let error = text.parse::<Axis>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}` is no axis")) && error.contains("\"0..30:3\""), "{error}");
+        }
+        let refused = |text: &str| toml::from_str::<Sweep>(text).unwrap().check().unwrap_err();
+        assert_eq!(refused("layers = \"3..3\""), ("layers", "at least one is needed".to_owned()));
+        assert_eq!(refused("seeds = [1, 5, 1]"), ("seeds", "1 stands there twice".to_owned()));
+        assert_eq!(refused("positions = [\"last\", \"last\"]"), ("positions", "last stands there twice".to_owned()));
+        assert_eq!(refused("ranks = \"all\"").0, "ranks");
+    }
+
+    #[test]
+    fn an_axis_is_written_as_it_was_read() {
+        for text in ["layers = [0, 5]\n", "layers = \"0..30\"\n", "layers = \"0..30:3\"\n", "layers = \"all\"\n"] {
+            let sweep: Sweep = toml::from_str(text).unwrap();
+            let written = toml::to_string(&sweep).unwrap();
+            assert!(written.starts_with(text), "{text} became {written}");
+        }
+    }
+}

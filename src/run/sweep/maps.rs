@@ -1,0 +1,105 @@
+//! The heatmaps of a sweep: two axes each, one map for every value of the others.
+
+use super::cells::{AXES, Axes};
+use super::table::Finished;
+use crate::report::Heatmap;
+
+/// A heatmap, and what its file is called.
+pub struct Map {
+    pub name: String,
+    pub heatmap: Heatmap,
+}
+
+/// IIA over the first two axes that have several values, layers by positions where there are fewer.
+pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<Map> {
+    let lengths = axes.lengths();
+    let [row, column] = shown(lengths);
+    let mut maps: Vec<(Vec<usize>, Map)> = Vec::new();
+    for index in axes.indices() {
+        let others: Vec<usize> = (0..AXES.len()).filter(|axis| ![row, column].contains(axis)).collect();
+        let key: Vec<usize> = others.iter().map(|axis| index[*axis]).collect();
+        let at = maps.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            let (mut name, mut of) = ("heatmap".to_owned(), Vec::new());
+            for axis in others.iter().filter(|axis| lengths[**axis] > 1) {
+                let label = axes.label(*axis, index[*axis]);
+                name += &format!("-{}{label}", AXES[*axis]);
+                of.push(format!("{} {label}", AXES[*axis]));
+            }
+            let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
+            let labels = |axis: usize| (0..lengths[axis]).map(|at| axes.label(axis, at)).collect();
+            let heatmap = Heatmap {
+                title: format!("{title}: IIA by {} and {}{of}", AXES[row], AXES[column]),
+                row_axis: AXES[row].to_owned(),
+                column_axis: AXES[column].to_owned(),
+                rows: labels(row),
+                columns: labels(column),
+                values: vec![vec![None; lengths[column]]; lengths[row]],
+                range: (0.0, 1.0),
+            };
+            maps.push((key, Map { name, heatmap }));
+            maps.len() - 1
+        });
+        let cell = axes.cell(index);
+        let found = rows.iter().find(|finished| finished.cell == cell);
+        maps[at].1.heatmap.values[index[row]][index[column]] = found.map(|finished| finished.iia);
+    }
+    maps.into_iter().map(|(_, map)| map).collect()
+}
+
+/// The axes of rows and columns.
+fn shown(lengths: [usize; 5]) -> [usize; 2] {
+    let (long, short): (Vec<usize>, Vec<usize>) = (0..AXES.len()).partition(|axis| lengths[*axis] > 1);
+    let mut two: Vec<usize> = long.into_iter().chain(short).take(2).collect();
+    two.sort_unstable();
+    [two[0], two[1]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Position;
+
+    #[test]
+    fn the_first_two_long_axes_are_shown() {
+        assert_eq!(shown([30, 8, 1, 1, 1]), [0, 1]);
+        assert_eq!(shown([1, 1, 1, 1, 1]), [0, 1]);
+        assert_eq!(shown([1, 8, 1, 1, 1]), [0, 1]);
+        assert_eq!(shown([5, 1, 9, 1, 1]), [0, 2]);
+        assert_eq!(shown([1, 1, 9, 4, 2]), [2, 3]);
+        assert_eq!(shown([1, 1, 1, 1, 3]), [0, 4]);
+    }
+
+    #[test]
+    fn each_value_of_a_further_axis_has_its_map() {
+        let axes = Axes {
+            layers: vec![0, 2],
+            positions: vec![Position::Index(-1)],
+            heads: vec![vec![]],
+            ranks: vec![Some(1), Some(4)],
+            seeds: vec![5, 6, 7],
+        };
+        let finished = |(at, index): (usize, [usize; 5])| Finished {
+            cell: axes.cell(index),
+            iia: at as f64 / 100.0,
+            iia_interval: [0.0, 1.0],
+            loss: 0.0,
+            hard_rank: None,
+            random_rotation: None,
+            steps: 1,
+            seconds: 0.0,
+        };
+        let mut rows: Vec<Finished> = axes.indices().into_iter().enumerate().map(finished).collect();
+        rows.pop();
+        let maps = maps("x", &axes, &rows.iter().collect::<Vec<_>>());
+        let names: Vec<&str> = maps.iter().map(|map| map.name.as_str()).collect();
+        assert_eq!(names, ["heatmap-seed5", "heatmap-seed6", "heatmap-seed7"]);
+        let map = &maps[2].heatmap;
+        assert_eq!(map.title, "x: IIA by layer and rank (seed 7)");
+        assert_eq!(
+            (map.rows.clone(), map.columns.clone()),
+            (vec!["0".into(), "2".into()], vec!["1".into(), "4".into()])
+        );
+        assert_eq!(map.values, [[Some(0.02), Some(0.05)], [Some(0.08), None]]);
+        map.check().unwrap();
+    }
+}

@@ -1,0 +1,155 @@
+//! `sweep`: searches every cell of a recipe's axes, shows the IIA of each, and trains the best again in full.
+//!
+//! The folder is all that the processes of a sweep share. Each takes a place (a layer, a position, a head: the cells
+//! that share what the frozen model makes of the pairs), writes what came of it as one file, and goes on to the next;
+//! a killed process loses the place that it was at. The last step, heatmaps and the best cell's run, is taken in the same
+//! way, so one process does it and the others wait for it.
+
+mod cells;
+mod claim;
+mod folder;
+mod maps;
+mod searcher;
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use self::cells::{Axes, Place};
+use self::claim::Taken;
+use self::folder::Folder;
+use self::maps::maps;
+use self::searcher::{Grounds, Searcher};
+use self::table::{Finds, Finished};
+use super::prompts::Prompts;
+use super::{Options, train};
+use crate::error::Error;
+use crate::recipe::Recipe;
+use crate::report::{Ink, Progress};
+use crate::{device, files};
+
+/// `sweep.json`, which is written last: a folder with it is a whole sweep.
+#[derive(Serialize, Deserialize)]
+struct Whole {
+    axes: Axes,
+    /// The cell whose run is in `best/`.
+    best: Finished,
+}
+
+/// Runs the recipe's sweep, or goes on with it where the folder is there, and gives back the folder.
+///
+/// Several processes may do so at the same time with the same folder, on several machines also: each cell is searched
+/// once, and all of them return when the sweep is whole. The folder then holds `sweep.csv` with a line for each cell, the
+/// heatmaps, and in `best/` the run of the best cell, on the test pairs and with its controls.
+pub fn sweep(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
+    if recipe.sweep.is_none() {
+        let problem = "the recipe has no [sweep]: name its axes there, for example layers = \"all\"";
+        return Err(Error::Invalid(format!("{}: {problem}", recipe.name)));
+    }
+    let device = device::find(&recipe.device)?;
+    let folder = Folder::find(recipe, options.out.as_deref())?;
+    let whole = folder.path.join("sweep.json");
+    if whole.is_file() {
+        let axes = files::read_json::<Whole>(&whole)?.axes;
+        show(recipe, &axes, &Finds::of(&folder.path, &axes.places())?, options.quiet);
+        return Ok(folder.path);
+    }
+    let prompts = Prompts::open(recipe, &device, options.quiet)?;
+    let axes = Axes::of(recipe, &prompts.model)?;
+    let grounds = Grounds::of(recipe, &axes, &prompts)?;
+    folder.make(recipe)?;
+    let storage = recipe.cache.storage(&folder.path)?;
+    let searcher = Searcher::new(recipe, &prompts, &grounds, &storage, &device, options.quiet)?;
+    let places = axes.places();
+    let mut finds = Finds::of(&folder.path, &places)?;
+    search(&folder, &searcher, &places, &mut finds, options.quiet)?;
+    drop(searcher);
+    drop(prompts);
+    show(recipe, &axes, &finds, options.quiet);
+    folder.once("whole", &whole, || finish(recipe, &folder, &axes, &finds, options.quiet))?;
+    Ok(folder.path)
+}
+
+/// Takes places, one after the other, until every one is finished, by this process or by another.
+fn search(
+    folder: &Folder,
+    searcher: &Searcher<'_>,
+    places: &[Place],
+    finds: &mut Finds<'_>,
+    quiet: bool,
+) -> Result<(), Error> {
+    let before = finds.cells();
+    let all: usize = places.iter().map(|place| place.cells.len()).sum();
+    let mut progress = Progress::new("sweeping", all - before, quiet);
+    let (mut here, mut told) = (0, false);
+    while !finds.whole() {
+        let mut busy = None;
+        let mut took = false;
+        for place in places {
+            if finds.has(place) {
+                continue;
+            }
+            match folder.claims.take(&place.name)? {
+                Taken::Theirs(holder) => busy = Some((place, holder)),
+                Taken::Mine(claim) => {
+                    if !finds.has(place) {
+                        finds.put(place, &searcher.search(place)?)?;
+                        here += place.cells.len();
+                    }
+                    claim.done();
+                    took = true;
+                    finds.write()?;
+                    progress.advance(finds.cells() - before);
+                }
+            }
+        }
+        if took {
+            continue;
+        }
+        if let (Some((place, holder)), false) = (busy, told || quiet) {
+            let by = holder.map_or_else(String::new, |holder| format!(" (process {} on {})", holder.pid, holder.host));
+            eprintln!("waiting for the last cells, which others search: {}{by}", place.cells[0].title());
+            told = true;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        finds.look()?;
+        progress.advance(finds.cells() - before);
+    }
+    progress.finish();
+    if !quiet {
+        eprintln!("searched {here} of {all} cells; {} were there or came from others", all - here);
+    }
+    finds.write()
+}
+
+/// The heatmaps' pictures, and the best cell's run.
+fn finish(recipe: &Recipe, folder: &Folder, axes: &Axes, finds: &Finds<'_>, quiet: bool) -> Result<(), Error> {
+    for map in maps(&recipe.name, axes, &finds.rows().collect::<Vec<_>>()) {
+        map.heatmap.write_png(&folder.path.join(format!("{}.png", map.name)))?;
+    }
+    let best = finds.best().ok_or_else(|| Error::Invalid("a sweep without a cell".to_owned()))?;
+    let out = folder.path.join("best");
+    if !out.join("metrics.json").is_file() {
+        if out.exists() {
+            // Of a process that was killed in the middle of it.
+            fs::remove_dir_all(&out).map_err(Error::file(&out, "cannot remove"))?;
+        }
+        if !quiet {
+            eprintln!("training the best cell in full: {}, IIA {:.3}", best.cell.title(), best.iia);
+        }
+        train(&best.cell.recipe(recipe), &Options { out: Some(out), quiet })?;
+    }
+    files::write_json(&folder.path.join("sweep.json"), &Whole { axes: axes.clone(), best: best.clone() })
+}
+
+fn show(recipe: &Recipe, axes: &Axes, finds: &Finds<'_>, quiet: bool) {
+    if quiet {
+        return;
+    }
+    for map in maps(&recipe.name, axes, &finds.rows().collect::<Vec<_>>()) {
+        println!("{}", map.heatmap.text(Ink::of_stdout()));
+    }
+}

@@ -1,0 +1,139 @@
+//! What came of the cells: a file for each place, and `sweep.csv`, made of them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::cells::{Cell, Place, heads};
+use crate::error::Error;
+use crate::files;
+use crate::report::quoted;
+
+/// What came of one cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// IIA on the validation pairs.
+    pub iia: f64,
+    /// Its 95% interval.
+    pub iia_interval: [f64; 2],
+    /// The mean cross-entropy on the validation pairs.
+    pub loss: f64,
+    /// Boundless DAS: the number of columns that a hard mask exchanges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_rank: Option<usize>,
+    /// IIA of random rotations, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random_rotation: Option<f64>,
+    /// Steps of the search.
+    pub steps: usize,
+    /// How long the cell took.
+    pub seconds: f64,
+}
+
+/// The cells that are finished, whoever did them.
+pub struct Finds<'a> {
+    folder: &'a Path,
+    places: &'a [Place],
+    found: BTreeMap<String, Vec<Finished>>,
+}
+
+const HEADER: &str = "layer,position,head,rank,seed,iia,iia_low,iia_high,loss,hard_rank,random_rotation,steps\n";
+
+impl<'a> Finds<'a> {
+    /// What is there already.
+    pub fn of(folder: &'a Path, places: &'a [Place]) -> Result<Self, Error> {
+        let mut finds = Self { folder, places, found: BTreeMap::new() };
+        finds.look()?;
+        Ok(finds)
+    }
+
+    fn path(&self, place: &Place) -> PathBuf {
+        self.folder.join("cells").join(format!("{}.json", place.name))
+    }
+
+    /// Has this place been finished? Looks at the disk where that is not known.
+    pub fn has(&self, place: &Place) -> bool {
+        self.found.contains_key(&place.name) || self.path(place).is_file()
+    }
+
+    /// Reads what others have finished since.
+    pub fn look(&mut self) -> Result<(), Error> {
+        for place in self.places {
+            let path = self.path(place);
+            if self.found.contains_key(&place.name) || !path.is_file() {
+                continue;
+            }
+            let found: Vec<Finished> = files::read_json(&path)?;
+            if !found.iter().map(|finished| &finished.cell).eq(&place.cells) {
+                return Err(Error::content(&path, "these are not the cells of the folder's recipe.toml"));
+            }
+            self.found.insert(place.name.clone(), found);
+        }
+        Ok(())
+    }
+
+    /// Writes what came of a place, and the table anew.
+    pub fn put(&self, place: &Place, found: &[Finished]) -> Result<(), Error> {
+        files::write_json(&self.path(place), found)
+    }
+
+    /// The number of cells that are finished, as far as is known.
+    pub fn cells(&self) -> usize {
+        self.found.values().map(Vec::len).sum()
+    }
+
+    /// Is every place finished, as far as is known?
+    pub fn whole(&self) -> bool {
+        self.found.len() == self.places.len()
+    }
+
+    /// What is known, in the order of the cells.
+    pub fn rows(&self) -> impl Iterator<Item = &Finished> {
+        self.places.iter().filter_map(|place| self.found.get(&place.name)).flatten()
+    }
+
+    /// Writes `sweep.csv`. When others have finished more meanwhile, again: the last to write has seen everything,
+    /// however many write at once.
+    pub fn write(&mut self) -> Result<(), Error> {
+        loop {
+            self.look()?;
+            let known = self.cells();
+            files::write(&self.folder.join("sweep.csv"), self.csv().as_bytes())?;
+            self.look()?;
+            if self.cells() == known {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One line for each cell. It holds no times: a sweep writes the same bytes however often it was killed, and however
+    /// many processes shared it.
+    fn csv(&self) -> String {
+        let mut text = HEADER.to_owned();
+        for Finished { cell, iia, iia_interval: [low, high], loss, hard_rank, random_rotation, steps, .. } in
+            self.rows()
+        {
+            let number = |value: Option<usize>| value.map(|value| value.to_string()).unwrap_or_default();
+            let random = random_rotation.map(|value| value.to_string()).unwrap_or_default();
+            let (position, heads) = (quoted(&cell.position.to_string()), heads(&cell.heads));
+            let (layer, rank, seed, hard) = (cell.layer, number(cell.rank), cell.seed, number(*hard_rank));
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "{layer},{position},{heads},{rank},{seed},{iia},{low},{high},{loss},{hard},{random},{steps}"
+            );
+        }
+        text
+    }
+
+    /// The cell with the highest IIA; of several, the one with the lowest loss.
+    pub fn best(&self) -> Option<&Finished> {
+        // Of equals the first is to win, and `max_by` takes the last.
+        let rows: Vec<&Finished> = self.rows().collect();
+        rows.into_iter().rev().max_by(|a, b| a.iia.total_cmp(&b.iia).then(b.loss.total_cmp(&a.loss)))
+    }
+}
