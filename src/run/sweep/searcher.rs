@@ -56,7 +56,7 @@ impl Grounds {
             }
         }
         let validation = prompts.pairs.validation.as_ref();
-        let validation = validation.ok_or_else(|| Error::Invalid("a sweep needs validation pairs".to_owned()))?;
+        let validation = validation.ok_or_else(|| Error::Invalid("a sweep chooses by validation pairs".to_owned()))?;
         let pairs = axes.positions.iter().map(|position| {
             let at = |kept| Ok::<Rc<[Pair]>, Error>(prompts.pairs_at(kept, position)?.into());
             let (train, validation) = (at(&prompts.pairs.train)?, at(validation)?);
