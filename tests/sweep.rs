@@ -37,13 +37,14 @@ impl Work {
                 let label = [".", ",", "!", "?"][at % 4];
                 let longer = ["", "x"][at % 2];
                 format!(
-                    "{{\"base\": \"Ann{base}{longer}\", \"source\": \"Tom{source}q{longer}\", \"label\": \"{label}\"}}"
+                    "{{\"base\": \"Ann{base}{longer}\", \"source\": \"Ann{source}q{longer}\", \"label\": \"{label}\"}}"
                 )
             };
             (0..count).map(line).collect::<Vec<_>>().join("\n")
         };
         fs::write(work.path("train.jsonl"), pairs(24, 0)).unwrap();
-        fs::write(work.path("test.jsonl"), pairs(16, 5)).unwrap();
+        fs::write(work.path("validation.jsonl"), pairs(16, 5)).unwrap();
+        fs::write(work.path("test.jsonl"), pairs(12, 9)).unwrap();
         work.recipe("recipe.toml", SWEEP);
         work
     }
@@ -56,7 +57,8 @@ impl Work {
         let folder = self.0.path().display();
         let text = format!(
             "[model]\nsource = \"{folder}\"\n\n\
-             [data]\ntrain = \"{folder}/train.jsonl\"\ntest = \"{folder}/test.jsonl\"\n\n\
+             [data]\ntrain = \"{folder}/train.jsonl\"\n\
+             validation = \"{folder}/validation.jsonl\"\ntest = \"{folder}/test.jsonl\"\n\n\
              [intervention]\nkind = \"low_rank_rotated_space\"\nrank = 1\ncomponent = \"block_output\"\nlayer = 0\n\
              position = \"last\"\n\n\
              [training]\nsteps = 12\nbatch = 8\nlog_every = 4\n\n\
@@ -146,7 +148,9 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
         let iia: f64 = line[5].parse().unwrap();
         assert!(text.contains(&format!("{iia:.2}")), "{iia} is in no heatmap: {text}");
         let [low, high] = [6, 7].map(|at| line[at].parse::<f64>().unwrap());
-        assert!((0.0..=iia).contains(&low) && (iia..=1.0).contains(&high) && line[11] == "12");
+        assert!((0.0..=iia).contains(&low) && (iia..=1.0).contains(&high), "{line:?}");
+        // Every prompt begins with the same token, so at position 0 there is nothing to exchange.
+        assert_eq!(line[11], if line[1] == "0" { "0" } else { "12" });
     }
 
     // The best has the highest IIA, and of those the lowest loss.
@@ -278,19 +282,19 @@ fn mistakes_in_the_section_have_their_line() {
     let work = Work::new();
     let mut text = String::new();
     let cases: [(&str, &[&str]); 13] = [
-        ("layerz = [0]", &["bad.toml:24:", "unknown key `layerz`", "did you mean `layers`?"]),
-        ("layers = \"0-3\"", &["bad.toml:24:", "`0-3` is no axis", "\"0..30:3\""]),
-        ("layers = \"0..4:0\"", &["bad.toml:24:", "`0..4:0` is no axis"]),
-        ("layers = 3", &["bad.toml:24:", "a list such as [0, 5]"]),
-        ("layers = [-1]", &["bad.toml:24:", "-1"]),
-        ("layers = []", &["bad.toml:24:", "sweep.layers: at least one is needed"]),
-        ("layers = [1, 0, 1]", &["bad.toml:24:", "sweep.layers: 1 stands there twice"]),
-        ("positions = [\"name:midst\"]", &["bad.toml:24:", "unknown choice of tokens `midst`"]),
-        ("heads = [0]", &["bad.toml:24:", "sweep.heads: block_output is not one of the `head_` components"]),
-        ("ranks = [0, 1]", &["bad.toml:24:", "sweep.ranks: at least 1"]),
-        ("ranks = \"all\"", &["bad.toml:24:", "sweep.ranks: there is no end of ranks"]),
-        ("steps = 0", &["bad.toml:24:", "sweep.steps: at least 1"]),
-        ("seeds = [0]\nrandom_rotations = \"no\"", &["bad.toml:25:", "invalid type"]),
+        ("layerz = [0]", &["bad.toml:25:", "unknown key `layerz`", "did you mean `layers`?"]),
+        ("layers = \"0-3\"", &["bad.toml:25:", "`0-3` is no axis", "\"0..30:3\""]),
+        ("layers = \"0..4:0\"", &["bad.toml:25:", "`0..4:0` is no axis"]),
+        ("layers = 3", &["bad.toml:25:", "a list such as [0, 5]"]),
+        ("layers = [-1]", &["bad.toml:25:", "-1"]),
+        ("layers = []", &["bad.toml:25:", "sweep.layers: at least one is needed"]),
+        ("layers = [1, 0, 1]", &["bad.toml:25:", "sweep.layers: 1 stands there twice"]),
+        ("positions = [\"name:midst\"]", &["bad.toml:25:", "unknown choice of tokens `midst`"]),
+        ("heads = [0]", &["bad.toml:25:", "sweep.heads: block_output is not one of the `head_` components"]),
+        ("ranks = [0, 1]", &["bad.toml:25:", "sweep.ranks: at least 1"]),
+        ("ranks = \"all\"", &["bad.toml:25:", "sweep.ranks: there is no end of ranks"]),
+        ("steps = 0", &["bad.toml:25:", "sweep.steps: at least 1"]),
+        ("seeds = [0]\nrandom_rotations = \"no\"", &["bad.toml:26:", "invalid type"]),
     ];
     for (line, parts) in cases {
         text.clear();
@@ -301,6 +305,12 @@ fn mistakes_in_the_section_have_their_line() {
     }
     assert!(!work.path("bad").exists(), "a refused recipe leaves no folder");
 
+    let path = work.recipe("bad.toml", "[sweep]\nlayers = [0]\n");
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines = whole.lines().filter(|line| !line.starts_with("validation"));
+    fs::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    tiny::refused(&["check", path.to_str().unwrap()], &["bad.toml:23: sweep: there are no validation pairs"]);
+
     // What only the model and the pairs can tell, before any cell is searched.
     for (line, part) in [
         ("layers = \"0..9\"", "layer 2 is not there: the model has 2"),
@@ -310,7 +320,7 @@ fn mistakes_in_the_section_have_their_line() {
     ] {
         let path = work.recipe("bad.toml", &format!("[sweep]\n{line}\n"));
         let out = work.path("unfit");
-        tiny::refused(&["sweep", path.to_str().unwrap(), "--out", out.to_str().unwrap()], &[part]);
+        tiny::refused(&["sweep", path.to_str().unwrap(), "--quiet", "--out", out.to_str().unwrap()], &[part]);
         assert!(!out.exists(), "a recipe that does not fit leaves no folder");
     }
 }

@@ -19,6 +19,8 @@ const TRAINED: [Kind; 5] = [
     Kind::SigmoidMaskRotatedSpace,
 ];
 
+const NO_VALIDATION: &str = "there are no validation pairs: set data.validation or data.validation_pairs";
+
 impl Recipe {
     /// Is a language model searched? Else an MLP.
     #[must_use]
@@ -124,10 +126,8 @@ impl Recipe {
                 let problem = "how often is there an evaluation? Set training.evaluate_every too".to_owned();
                 return wrong("training.patience", problem);
             }
-            let data = self.data.clone().unwrap_or_default();
-            if data.validation.is_none() && (self.task.is_none() || data.validation_pairs == 0) {
-                let problem = "there are no validation pairs: set data.validation or data.validation_pairs".to_owned();
-                return wrong("training.patience", problem);
+            if !self.validates() {
+                return wrong("training.patience", NO_VALIDATION.to_owned());
             }
         }
         match (&self.task, &self.data) {
@@ -162,10 +162,19 @@ impl Recipe {
         }
     }
 
+    /// Are there validation pairs?
+    fn validates(&self) -> bool {
+        let data = self.data.clone().unwrap_or_default();
+        data.validation.is_some() || self.task.is_some() && data.validation_pairs > 0
+    }
+
     fn check_sweep(&self, sweep: &Sweep) -> Result<(), Mistake> {
         let wrong = |key: &str, problem: &str| Err((format!("sweep.{key}"), problem.to_owned()));
         if !self.is_language() {
             return Err(("sweep".to_owned(), "only for a language model: set model.source".to_owned()));
+        }
+        if !self.validates() {
+            return Err(("sweep".to_owned(), NO_VALIDATION.to_owned()));
         }
         sweep.check().map_err(|(axis, problem)| (format!("sweep.{axis}"), problem))?;
         let component: Component = self.intervention.component.parse().map_err(at("intervention.component"))?;

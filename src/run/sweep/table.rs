@@ -28,7 +28,7 @@ pub struct Finished {
     /// IIA of random rotations, where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_rotation: Option<f64>,
-    /// Steps of the search.
+    /// Steps of the search; 0 where the sources' rows are the base's own, so that no search can find anything.
     pub steps: usize,
     /// How long the cell took.
     pub seconds: f64,
