@@ -8,7 +8,7 @@ use burn::tensor::{DType, Tensor, activation};
 use super::prompts::Prompts;
 use crate::alignment::search::rewrite;
 use crate::alignment::{Cache, step};
-use crate::data::{self, Prompt};
+use crate::data::{self, Pair, Prompt};
 use crate::error::Error;
 use crate::files;
 use crate::interventions::AnyIntervention;
@@ -27,23 +27,21 @@ const BATCH: usize = 32;
 
 /// Writes some of the test pairs with the likeliest next tokens: evenly spaced ones, and some on which the intervention
 /// fails, where there are such.
-pub fn write(prompts: &Prompts, test: &Cache, found: &AnyIntervention, folder: &Path) -> Result<(), Error> {
+pub fn write(prompts: &Prompts, test: &Cache<'_>, found: &[AnyIntervention], folder: &Path) -> Result<(), Error> {
     let mut failed = Vec::new();
-    for pairs in batches(test, (0..test.len()).collect()) {
-        let said = logits(prompts, test, &pairs, Some(found))?.argmax(2).into_data();
-        let labels = pairs.iter().map(|pair| i64::from(prompts.test.pairs[*pair].label));
-        failed.extend(
-            pairs.iter().zip(said.iter::<i64>().zip(labels)).filter(|(_, (a, b))| a != b).map(|(pair, _)| *pair),
-        );
+    for pairs in batches(test, &(0..test.len()).collect()) {
+        let said = logits(prompts, test, &pairs, found)?.argmax(2).into_data();
+        let wrong = |(pair, said): (&usize, i64)| (said != i64::from(test.pairs()[*pair].labels[0])).then_some(*pair);
+        failed.extend(pairs.iter().zip(said.iter::<i64>()).filter_map(wrong));
     }
     let chosen: BTreeSet<usize> = (0..SHOWN).map(|at| at * test.len() / SHOWN).collect();
     let besides: Vec<usize> = failed.into_iter().filter(|pair| !chosen.contains(pair)).take(FAILED).collect();
     let mut examples: Vec<(usize, Example)> = Vec::new();
-    for pairs in batches(test, chosen.into_iter().chain(besides).collect()) {
-        let before = likeliest(prompts, logits(prompts, test, &pairs, None)?);
-        let after = likeliest(prompts, logits(prompts, test, &pairs, Some(found))?);
+    for pairs in batches(test, &chosen.into_iter().chain(besides).collect()) {
+        let before = likeliest(prompts, logits(prompts, test, &pairs, &[])?);
+        let after = likeliest(prompts, logits(prompts, test, &pairs, found)?);
         for ((pair, before), after) in pairs.into_iter().zip(before).zip(after) {
-            examples.push((pair, example(prompts, pair, before, after)));
+            examples.push((pair, example(prompts, &test.pairs()[pair], before, after)));
         }
     }
     examples.sort_by_key(|(pair, _)| *pair);
@@ -52,7 +50,7 @@ pub fn write(prompts: &Prompts, test: &Cache, found: &AnyIntervention, folder: &
 }
 
 /// The pairs in batches that swap the same variables.
-fn batches(test: &Cache, pairs: BTreeSet<usize>) -> Vec<Vec<usize>> {
+fn batches(test: &Cache<'_>, pairs: &BTreeSet<usize>) -> Vec<Vec<usize>> {
     let of_group = |(_, group): (Vec<usize>, Vec<usize>)| {
         let asked: Vec<usize> = group.into_iter().filter(|pair| pairs.contains(pair)).collect();
         asked.chunks(BATCH).map(<[usize]>::to_vec).collect::<Vec<_>>()
@@ -60,27 +58,22 @@ fn batches(test: &Cache, pairs: BTreeSet<usize>) -> Vec<Vec<usize>> {
     test.groups().into_iter().flat_map(of_group).collect()
 }
 
-/// The logits after the last token, `[batch, 1, classes]`, without an intervention or with one.
-fn logits(
-    prompts: &Prompts,
-    test: &Cache,
-    pairs: &[usize],
-    found: Option<&AnyIntervention>,
-) -> Result<Tensor<3>, Error> {
+/// The logits at the first token of the answer, `[batch, 1, classes]`, with the interventions or, without any, untouched.
+fn logits(prompts: &Prompts, test: &Cache<'_>, pairs: &[usize], found: &[AnyIntervention]) -> Result<Tensor<3>, Error> {
     let batch = test.batch(pairs)?;
-    step::interchange(&prompts.model, test.site(), &batch, |base| match found {
-        Some(found) => rewrite(found, base, &batch.sources),
+    let edit = |part: usize, base: Tensor<3>| match found.get(part) {
+        Some(found) => rewrite(found, base, &batch.parts[part].sources),
         None => base,
-    })
+    };
+    Ok(step::interchange(&prompts.model, &batch, &edit)?.narrow(1, 0, 1))
 }
 
-fn example(prompts: &Prompts, pair: usize, before: Vec<Said>, after: Vec<Said>) -> Example {
-    let pair = &prompts.test.pairs[pair];
+fn example(prompts: &Prompts, pair: &Pair, before: Vec<Said>, after: Vec<Said>) -> Example {
     Example {
         swapped: pair.sources.iter().map(|(variable, _)| prompts.variables[*variable].clone()).collect(),
         base: pieces(prompts, &pair.base),
         sources: pair.sources.iter().map(|(_, source)| pieces(prompts, source)).collect(),
-        label: prompts.tokenizer.token(pair.label),
+        label: prompts.tokenizer.token(pair.labels[0]),
         before,
         after,
     }

@@ -57,7 +57,7 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     let width = prompts.target.width(&prompts.model);
     let config = Config::new(identity, &prompts.target, position, width, &prompts.partition, &found);
     config.save(folder, &found)?;
-    examples::write(&prompts, &test, &found, folder)?;
+    examples::write(&prompts, &test, std::slice::from_ref(&found), folder)?;
     let curve = |value: fn(&Logged) -> f64| lines.iter().map(|line| (line.step, value(line))).collect();
     Ok(Outcome { measured, loss: curve(|l| l.loss), iia: curve(|l| l.iia) })
 }
