@@ -23,6 +23,25 @@ use serde::{Deserialize, Serialize};
 use crate::data::Position;
 
 /// One run.
+///
+/// ```
+/// use intervene::recipe::Recipe;
+///
+/// let text = "
+///     [task]
+///     name = 'hierarchical_equality'
+///     [intervention]
+///     component = 'block_output'
+///     layer = 0
+///     partition = { WX = [0, 32], YZ = [32, 64] }
+/// ";
+/// let shorter = ["training.steps=200".parse()?];
+/// let recipe = Recipe::parse(text, "mine.toml".as_ref(), &shorter)?;
+/// assert_eq!((recipe.name.as_str(), recipe.training.steps, recipe.model.width), ("mine", 200, 64));
+/// let wrong = Recipe::parse(&text.replace("layer", "layre"), "mine.toml".as_ref(), &[]).unwrap_err().to_string();
+/// assert_eq!(wrong, "mine.toml:6: unknown key `layre`; did you mean `layer`?");
+/// # Ok::<(), intervene::Error>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {

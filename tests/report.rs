@@ -155,7 +155,7 @@ fn a_run_of_two_networks() {
         [format!("network: {}", logged("network/search")), format!("contrast: {}", logged("contrast/search"))]
     );
     let table = browser.evaluate(
-        "[...document.querySelector('.plot').querySelectorAll('tbody tr')].find((row) => row.cells[0].textContent === '30').innerText.split('\\t')",
+        "[...document.querySelector('.plot').querySelectorAll('tbody tr')].filter((row) => row.cells[0].textContent === '30').map((row) => [...row.cells].map((cell) => cell.textContent))[0]",
     );
     assert_eq!(table, serde_json::json!(["30", logged("network/search"), logged("contrast/search")]));
     browser.evaluate("document.querySelector('.field').focus()");

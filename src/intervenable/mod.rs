@@ -133,6 +133,25 @@ pub enum Order {
 }
 
 /// A frozen model with representations in it.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use intervene::intervenable::{Input, Intervenable, Order, Placement, Representation, Units};
+/// use intervene::interventions::Vanilla;
+/// use intervene::models::{Dtype, Pretrained};
+/// use intervene::tap::Component;
+///
+/// let device = Device::flex();
+/// let model = Pretrained::load("tests/fixtures/pyvene/gpt2".as_ref(), Dtype::F32, &device)?;
+/// let base = Input::tokens(&model, &[vec![5, 9, 2, 33]], &device)?;
+/// let source = Input::tokens(&model, &[vec![7, 1, 60, 8]], &device)?;
+/// // The source's last row after block 1 into the base, at the base's last token.
+/// let there = Representation::new(Component::BlockOutput.at(1), 0).source(0);
+/// let intervenable = Intervenable::new(&model, vec![there], vec![&Vanilla {}], Order::Parallel)?;
+/// let run = intervenable.run(&base, &[Some(source)], &[Some(Placement::at(Units::positions(3)))])?;
+/// assert_eq!(run.logits.dims()[..2], [1, 4]); // [batch, seq, vocabulary]
+/// # Ok::<(), intervene::Error>(())
+/// ```
 pub struct Intervenable<'a> {
     model: &'a dyn FrozenModel,
     representations: Vec<Representation>,

@@ -12,6 +12,22 @@ use crate::error::Error;
 use crate::orthogonal::{self, Map, Rotation};
 
 /// One of the interventions.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use intervene::interventions::{AnyIntervention, Intervention, Kind};
+/// use rand::SeedableRng;
+///
+/// let (device, mut rng) = (Device::flex(), rand_chacha::ChaCha8Rng::seed_from_u64(0));
+/// let das = AnyIntervention::fresh(Kind::LowRankRotatedSpace, 16, Some(2), None, &mut rng, &device)?;
+/// let (base, source) = (Tensor::<3>::zeros([4, 1, 16], &device), Tensor::ones([4, 1, 16], &device));
+/// let edited = das.forward(base, source); // [batch, units, width]
+/// assert_eq!(edited.dims(), [4, 1, 16]);
+/// // What is saved is R, and reads back as it is.
+/// let again = AnyIntervention::from_tensors(Kind::LowRankRotatedSpace, &das.to_tensors(), None, &device)?;
+/// assert_eq!(again.rotation().unwrap().dims(), [16, 2]);
+/// # Ok::<(), intervene::Error>(())
+/// ```
 #[derive(Module, Debug)]
 #[allow(missing_docs, reason = "each is documented where it is defined")]
 #[allow(clippy::large_enum_variant, reason = "there are a handful of them in a run")]

@@ -43,15 +43,19 @@ pub struct GenerateOptions {
 /// past another tap: the first step sees the prompt, `[batch, longest prompt, width]`, each later one the token just
 /// generated, `[batch, 1, width]`.
 ///
-/// ```no_run
-/// # use intervene::{Error, models::{GenerateOptions, Generation, LanguageModel}};
-/// # fn run(model: &dyn LanguageModel, prompts: &[Vec<u32>], device: &burn::tensor::Device) -> Result<(), Error> {
-/// let options = GenerateOptions { max_new_tokens: 20, ..Default::default() };
-/// let mut generation = Generation::new(model, prompts, options, device)?;
+/// ```
+/// use burn::tensor::Device;
+/// use intervene::models::{Dtype, GenerateOptions, Generation, Pretrained};
+///
+/// let device = Device::flex();
+/// let model = Pretrained::load("tests/fixtures/pyvene/llama".as_ref(), Dtype::F32, &device)?;
+/// let options = GenerateOptions { max_new_tokens: 5, ..Default::default() };
+/// let mut generation = Generation::new(&model, &[vec![5, 9, 2], vec![7]], options, &device)?;
 /// while let Some(tokens) = generation.step(&mut ())? {
 ///     println!("{tokens:?}");
 /// }
-/// # Ok(()) }
+/// assert_eq!(generation.outputs().iter().map(Vec::len).collect::<Vec<_>>(), [5, 5]);
+/// # Ok::<(), intervene::Error>(())
 /// ```
 pub struct Generation<'a> {
     model: &'a dyn LanguageModel,

@@ -17,6 +17,19 @@ use crate::tap::{Component, Tap};
 const SUPPORTED: [&str; 8] = ["gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"];
 
 /// A frozen language model with its weights.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
+///
+/// let device = Device::flex();
+/// let model = Pretrained::load("tests/fixtures/pyvene/gpt2".as_ref(), Dtype::F32, &device)?;
+/// let mut context = Context::full(1, 3);
+/// let hidden = model.embed(Tensor::from_data([[5, 9, 2]], &device), &context); // [batch, seq, d_model]
+/// let hidden = model.layers(hidden, 0..model.n_layers(), &mut context, &mut ());
+/// assert_eq!(model.unembed(hidden).dims(), [1, 3, model.vocab_size()]);
+/// # Ok::<(), intervene::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Pretrained {
     identity: String,

@@ -33,6 +33,16 @@ pub(crate) use host::gaussian;
 ///
 /// Gaussian columns are orthonormalised on the CPU in f64, so a seed means the same matrix on every device.
 ///
+/// ```
+/// use burn::tensor::Device;
+/// use intervene::orthogonal;
+/// use rand::SeedableRng;
+///
+/// let r = orthogonal::random(8, 3, &mut rand_chacha::ChaCha8Rng::seed_from_u64(0), &Device::flex());
+/// assert_eq!(r.dims(), [8, 3]);
+/// assert!(orthogonal::error(&r) < 1e-6);
+/// ```
+///
 /// # Shapes
 /// - output: `[width, rank]`, `rank <= width`
 #[must_use]

@@ -12,6 +12,24 @@ const LABEL: f64 = 18.0;
 const MARGIN: f64 = 28.0;
 
 /// Numbers in rows and columns, with their names. Row 0 is drawn on top; `None` is a cell that was not measured.
+///
+/// ```
+/// use intervene::report::{Heatmap, Ink};
+///
+/// let map = Heatmap {
+///     title: "IIA".into(),
+///     row_axis: "layer".into(),
+///     column_axis: "position".into(),
+///     rows: vec!["0".into(), "1".into()],
+///     columns: vec!["name".into(), "last".into()],
+///     values: vec![vec![Some(1.0), Some(0.0)], vec![Some(0.25), None]],
+///     range: (0.0, 1.0),
+/// };
+/// assert_eq!(map.csv(), "layer,name,last\n0,1,0\n1,0.25,\n");
+/// assert!(map.text(Ink::Plain).contains("1.00"));
+/// assert!(map.png()?.starts_with(b"\x89PNG"));
+/// # Ok::<(), intervene::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Heatmap {
     /// The heading.

@@ -28,6 +28,16 @@ pub struct Options {
 /// Runs the recipe and gives back the run folder.
 ///
 /// `metrics.json` is written last: a folder with it is a whole run.
+///
+/// ```no_run
+/// use intervene::{recipes, run};
+///
+/// let recipe = recipes::open("hierarchical_equality_das_mlp", &["training.steps=200".parse()?])?;
+/// let folder = run::train(&recipe, &run::Options { out: None, quiet: true })?;
+/// println!("IIA {:.3}", run::evaluate(&folder)?.iia);
+/// println!("{}", run::report(&[folder], None)?.display());
+/// # Ok::<(), intervene::Error>(())
+/// ```
 pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     let device = device::find(&recipe.device)?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&recipe.name));

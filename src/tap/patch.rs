@@ -8,6 +8,24 @@ use crate::error::Error;
 /// Replaces the rows of one site by what `edit` makes of them.
 ///
 /// The edit sees f32 whatever the model's dtype is; its result is cast back.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
+/// use intervene::tap::{Component, Patch, Rows};
+///
+/// let device = Device::flex();
+/// let model = Pretrained::load("tests/fixtures/pyvene/gpt2".as_ref(), Dtype::F32, &device)?;
+/// let tokens = Tensor::from_data([[5, 9, 2, 33]], &device);
+/// let mut context = Context::full(1, 4);
+/// // The row of the last token, after block 0, to nothing.
+/// let mut patch = Patch::new(Component::BlockOutput.at(0), Rows::same(1, &[3])?, |row| row * 0.0);
+/// let hidden = model.layers(model.embed(tokens, &context), 0..model.n_layers(), &mut context, &mut patch);
+/// patch.finish()?;
+/// let logits = model.unembed(hidden); // [1, 4, vocabulary]
+/// assert_eq!(logits.dims()[..2], [1, 4]);
+/// # Ok::<(), intervene::Error>(())
+/// ```
 pub struct Patch<'a> {
     site: Site,
     rows: Rows,

@@ -6,6 +6,21 @@ use super::{Rows, Site, Tap};
 use crate::error::Error;
 
 /// Keeps the rows of one site and changes nothing.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
+/// use intervene::tap::{Component, Record, Rows};
+///
+/// let device = Device::flex();
+/// let model = Pretrained::load("tests/fixtures/pyvene/gpt2".as_ref(), Dtype::F32, &device)?;
+/// let mut context = Context::full(1, 3);
+/// let hidden = model.embed(Tensor::from_data([[5, 9, 2]], &device), &context);
+/// let mut record = Record::new(Component::MlpOutput.at(1), Rows::same(1, &[0, 2])?);
+/// model.layers(hidden, 0..2, &mut context, &mut record);
+/// assert_eq!(record.take()?.dims(), [1, 2, model.dimensions().d_model]);
+/// # Ok::<(), intervene::Error>(())
+/// ```
 pub struct Record {
     site: Site,
     rows: Rows,

@@ -9,6 +9,16 @@ use crate::error::Error;
 /// A unit is a position (the whole row) or a head at a position (one of the row's equal chunks of columns). Every
 /// example has the same number of units, possibly at different places. Positions count along the activation that the
 /// tap is given, from 0.
+///
+/// ```
+/// use burn::tensor::{Device, Int, Tensor};
+/// use intervene::tap::Rows;
+///
+/// let x = Tensor::<1, Int>::arange(0..12, &Device::flex()).float().reshape([1, 3, 4]); // [batch, seq, width]
+/// let rows = Rows::heads(&[vec![(1, 0), (0, 2)]], 2)?; // head 1 at position 0, head 0 at position 2
+/// assert_eq!(rows.gather(x).into_data().iter::<f32>().collect::<Vec<_>>(), [2., 3., 8., 9.]);
+/// # Ok::<(), intervene::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
     /// `[batch][units]`: position × chunks + chunk

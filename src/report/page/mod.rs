@@ -20,7 +20,7 @@ use super::table::Column;
 use crate::error::Error;
 
 /// The checksum under which the page allows its script; a browser's console says the right one when it is not.
-const SCRIPT_HASH: &str = "sha256-";
+const SCRIPT_HASH: &str = "sha256-rLU0EzNkFkk6iiQrEHT5Etjgm+jQKtVNNgJhfF8w5Nw=";
 
 /// The page's parts.
 const TEMPLATES: [(&str, &str); 8] = [
@@ -196,7 +196,11 @@ pub struct Said {
 impl Page {
     /// The page as HTML.
     pub fn html(&self) -> Result<String, Error> {
-        let failed = |error: minijinja::Error| Error::Invalid(format!("the report cannot be written: {error:#}"));
+        let failed = |error: minijinja::Error| {
+            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            let said: Vec<String> = causes.map(ToString::to_string).collect();
+            Error::Invalid(format!("the report cannot be written: {}", said.join(": ")))
+        };
         let page = environment().map_err(failed)?;
         let chapters: Vec<Value> = self.chapters.iter().enumerate().map(|(at, chapter)| chapter.view(at)).collect();
         let shown = json!({

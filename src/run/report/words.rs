@@ -114,7 +114,7 @@ pub fn answer(metrics: &Metrics, language: bool) -> String {
         text += &format!(" With a hard mask over {rank} directions it is {}.", percent(hard));
     }
     if let Some(contrast) = &metrics.contrast {
-        text += &format!(" In the contrast, which does the task as well, it is {}.", percent(contrast.iia));
+        text += &format!(" In the contrast network it is {}.", percent(contrast.iia));
     }
     text
 }
