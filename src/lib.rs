@@ -52,6 +52,7 @@ pub mod measure;
 pub mod models;
 pub mod orthogonal;
 pub mod places;
+pub mod pyvene;
 pub mod recipe;
 pub mod recipes;
 pub mod report;
