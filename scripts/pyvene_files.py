@@ -5,7 +5,8 @@
     python scripts/pyvene_files.py load MODEL JOBS.json OUT   # runs each job's folder on its inputs: OUT is a safetensors file
 
 scripts/pyvene_env.sh makes the environment. A case or a job has `base` and `sources` (token ids; null for an intervention
-that reads none), `positions` and `source_positions` (the same for all interventions) and `subspaces`.
+that reads none), `positions` and `source_positions` (the same for all interventions) and `subspaces`. A job with a
+`submission` is one of MIB's instead, in the layout of its causal variable track.
 """
 import json
 import sys
@@ -38,6 +39,53 @@ def run(intervenable, job):
     subspaces = None if job["subspaces"] is None else [[own] * len(base) if own else None for own in job["subspaces"]]
     _, out = intervenable({"input_ids": base}, sources, unit_locations=locations, subspaces=subspaces)
     return out.logits.detach().clone()
+
+
+class Featurizer(torch.nn.Module):
+    """What MIB's Featurizer.load_modules makes of a SubspaceFeaturizerModule's archive."""
+
+    def __init__(self, path):
+        super().__init__()
+        data = torch.load(path)
+        info = data["model_info"]
+        matrix = info["additional_config"]["rotation_matrix"]
+        assert info["featurizer_class"] == "SubspaceFeaturizerModule", info
+        assert info["inverse_featurizer_class"] == "SubspaceInverseFeaturizerModule", info
+        assert info["n_features"] == matrix.shape[1], info
+        rotate = pv.models.layers.LowRankRotateLayer(*matrix.shape, init_orth=False)
+        rotate.weight.data.copy_(matrix)
+        self.rotate = torch.nn.utils.parametrizations.orthogonal(rotate)
+        self.load_state_dict(data["state_dict"])
+
+
+@torch.no_grad()
+def run_submission(model, job):
+    """MIB's interchange in the residual stream: features are swapped, what they leave out of the base stays."""
+    (path,) = [path for path in Path(job["submission"]).iterdir() if path.name.endswith("_indices")]
+    unit = str(path).removesuffix("_indices")
+    layer = int(path.name.split("Layer-")[1].split(",")[0])
+    assert path.name.split("Token-")[1].split(")")[0] == job["token"], path
+    taken, kept = Featurizer(unit + "_featurizer"), Featurizer(unit + "_inverse_featurizer")
+    columns = json.loads(path.read_text()) or slice(None)
+    seen, (to,), (of,) = {}, job["positions"], job["source_positions"]
+
+    def look(module, args):
+        seen["source"] = args[0].clone()
+
+    def swap(module, args):
+        states = args[0].clone()
+        rotation = taken.rotate.weight
+        features = states[:, to] @ rotation
+        error = states[:, to] - features @ rotation.T
+        features[:, columns] = (seen["source"][:, of] @ rotation)[:, columns]
+        states[:, to] = features @ kept.rotate.weight.T + error
+        return (states, *args[1:])
+
+    for hook, ids in (look, job["sources"][0]), (swap, job["base"]):
+        handle = model.model.layers[layer].register_forward_pre_hook(hook)
+        logits = model(torch.tensor(ids)).logits
+        handle.remove()
+    return logits
 
 
 def cases(width):
@@ -143,7 +191,10 @@ def load(folder, jobs, out):
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     logits = {}
     for name, job in json.loads(Path(jobs).read_text()).items():
-        logits[name] = run(pv.IntervenableModel.load(job["folder"], model), job).contiguous()
+        if "submission" in job:
+            logits[name] = run_submission(model, job).contiguous()
+        else:
+            logits[name] = run(pv.IntervenableModel.load(job["folder"], model), job).contiguous()
     save_file(logits, out)
 
 

@@ -113,13 +113,16 @@ fn folders_go_both_ways_with_the_same_logits() {
             job["folder"] = text(&exported).into();
             jobs.insert(name.clone(), job);
         }
+        if family == "llama" {
+            jobs.insert("submission".to_owned(), submission(&cases["rotated"], work.path()));
+        }
         older_names(&work.path().join("several"), &model, &cases["several"], work.path(), &saved);
 
         let (list, out) = (work.path().join("jobs.json"), work.path().join("loaded.safetensors"));
         fs::write(&list, Value::Object(jobs).to_string()).unwrap();
         peer(&python, &["load", text(&model), text(&list), text(&out)]);
-        let loaded = Numbers::open(&out);
-        for (name, ours) in &ours {
+        let (loaded, mib) = (Numbers::open(&out), "submission".to_owned());
+        for (name, ours) in ours.iter().chain((family == "llama").then(|| (&mib, &ours["rotated"]))) {
             let off = off(ours, &loaded, name);
             println!("{family}: {name} in pyvene is off by {off:.1e}");
             assert!(off < TOLERANCE, "{family}: {name}, exported, is off by {off}");
@@ -153,6 +156,23 @@ fn older_names(folder: &Path, model: &Path, job: &Value, work: &Path, saved: &Nu
         let off = off(&applied(model, &imported, job, work), saved, "several");
         assert!(off < TOLERANCE, "under older names: off by {off}");
     }
+}
+
+/// An imported rotation of layer 0's output as a submission to MIB, where it is what enters layer 1.
+fn submission(job: &Value, work: &Path) -> Value {
+    let (from, out) = (work.join("rotated.with"), work.join("mib"));
+    let named = ["--task", "4_answer_MCQA", "--variable", "answer", "--token", "last_token"];
+    printed(&[&["export", text(&from), "--format", "mib", "--out", text(&out)], &named[..]].concat());
+    let folder = out.join("4_answer_MCQA_LlamaForCausalLM_answer");
+    let entries = fs::read_dir(&folder).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let unit = "ResidualStream(Layer-1,Token-last_token)";
+    assert_eq!(names, ["featurizer", "indices", "inverse_featurizer"].map(|end| format!("{unit}_{end}")));
+    let mut job = job.clone();
+    job["submission"] = text(&folder).into();
+    job["token"] = "last_token".into();
+    job
 }
 
 /// A run's intervention goes to pyvene, and what comes back from there is the same rotation.

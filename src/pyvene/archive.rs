@@ -18,6 +18,8 @@ use crate::interventions::Tensors;
 
 /// The folder inside an archive; PyTorch takes any.
 const ROOT: &str = "archive";
+/// `OrderedDict()`
+const ORDERED_DICT: &[u8] = b"ccollections\nOrderedDict\n)R";
 /// The most that a pickle of a dictionary of tensors may take.
 const LARGEST_PICKLE: u64 = 64 << 20;
 
@@ -67,63 +69,105 @@ fn check(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// An archive of an `OrderedDict` of tensors, f32 and i64; `None` stands for Python's. The same tensors make the same bytes.
-pub fn tensors_bytes(tensors: &[(String, Option<TensorData>)]) -> Result<Vec<u8>, Error> {
+/// What a pickle is made of.
+pub(super) enum Value {
+    /// Python's `None`.
+    None,
+    Bool(bool),
+    Whole(usize),
+    Text(String),
+    /// f32 or i64.
+    Tensor(TensorData),
+    Dict(Vec<(&'static str, Value)>),
+    /// An `OrderedDict` of tensors, as a `state_dict` is.
+    State(Vec<(String, Option<TensorData>)>),
+}
+
+/// An archive of a value. The same value makes the same bytes.
+pub(super) fn archive(value: &Value) -> Result<Vec<u8>, Error> {
     let wrong = |problem: String| Error::Invalid(format!("an archive of tensors cannot be written: {problem}"));
+    let mut pickle = Pickle { out: b"\x80\x02".to_vec(), storages: Vec::new() };
+    pickle.value(value)?;
+    pickle.out.push(b'.');
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).with_alignment(64);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut add = |name: &str, bytes: &[u8]| {
         zip.start_file(format!("{ROOT}/{name}"), options).map_err(|error| wrong(error.to_string()))?;
         zip.write_all(bytes).map_err(|error| wrong(error.to_string()))
     };
-    add("data.pkl", &pickled(tensors)?)?;
+    add("data.pkl", &pickle.out)?;
     add("byteorder", b"little")?;
-    let data = tensors.iter().filter_map(|(_, data)| data.as_ref());
-    for (number, data) in data.enumerate() {
+    for (number, data) in pickle.storages.iter().enumerate() {
         add(&format!("data/{number}"), data.bytes())?;
     }
     add("version", b"3\n")?;
     Ok(zip.finish().map_err(|error| wrong(error.to_string()))?.into_inner())
 }
 
-/// The pickle, in protocol 2, as `torch.save` has it: each tensor is
-/// `_rebuild_tensor_v2(storage, 0, shape, strides, requires_grad=False, OrderedDict())`.
-fn pickled(tensors: &[(String, Option<TensorData>)]) -> Result<Vec<u8>, Error> {
-    const ORDERED_DICT: &[u8] = b"ccollections\nOrderedDict\n)R";
-    let mut out = b"\x80\x02".to_vec();
-    out.extend(ORDERED_DICT);
-    out.push(b'(');
-    let mut number = 0;
-    for (name, data) in tensors {
-        text(&mut out, name);
-        let Some(data) = data else {
-            out.push(b'N');
-            continue;
-        };
+/// A pickle in protocol 2, as `torch.save` has it, and the tensors whose numbers lie beside it.
+struct Pickle<'a> {
+    out: Vec<u8>,
+    storages: Vec<&'a TensorData>,
+}
+
+impl<'a> Pickle<'a> {
+    fn value(&mut self, value: &'a Value) -> Result<(), Error> {
+        match value {
+            Value::None => self.out.push(b'N'),
+            Value::Bool(value) => self.out.push(if *value { 0x88 } else { 0x89 }),
+            Value::Whole(value) => whole(&mut self.out, *value),
+            Value::Text(value) => text(&mut self.out, value),
+            Value::Tensor(data) => self.tensor(data)?,
+            Value::Dict(entries) => {
+                self.out.extend(b"}(");
+                for (name, value) in entries {
+                    text(&mut self.out, name);
+                    self.value(value)?;
+                }
+                self.out.push(b'u');
+            }
+            Value::State(entries) => {
+                self.out.extend(ORDERED_DICT);
+                self.out.push(b'(');
+                for (name, data) in entries {
+                    text(&mut self.out, name);
+                    match data {
+                        Some(data) => self.tensor(data)?,
+                        None => self.out.push(b'N'),
+                    }
+                }
+                self.out.push(b'u');
+            }
+        }
+        Ok(())
+    }
+
+    /// `_rebuild_tensor_v2(storage, 0, shape, strides, requires_grad=False, OrderedDict())`
+    fn tensor(&mut self, data: &'a TensorData) -> Result<(), Error> {
         let storage = match data.dtype() {
             DType::F32 => "FloatStorage",
             DType::I64 => "LongStorage",
-            other => return Err(Error::Invalid(format!("`{name}` is {other:?}: pyvene's tensors are F32 or I64"))),
+            other => return Err(Error::Invalid(format!("a tensor of {other:?}: pyvene's are F32 or I64"))),
         };
+        let (number, shape) = (self.storages.len(), data.shape());
+        self.storages.push(data);
+        let out = &mut self.out;
         out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
-        text(&mut out, "storage");
+        text(out, "storage");
         out.extend(format!("ctorch\n{storage}\n").as_bytes());
-        text(&mut out, &number.to_string());
-        text(&mut out, "cpu");
-        let shape = data.shape();
-        whole(&mut out, shape.iter().product());
+        text(out, &number.to_string());
+        text(out, "cpu");
+        whole(out, shape.iter().product());
         out.extend(b"tQ");
-        whole(&mut out, 0);
+        whole(out, 0);
         let strides = |at: usize| shape[at + 1..].iter().product();
-        tuple(&mut out, shape.iter().copied());
-        tuple(&mut out, (0..shape.len()).map(strides));
+        tuple(out, shape.iter().copied());
+        tuple(out, (0..shape.len()).map(strides));
         out.push(0x89);
         out.extend(ORDERED_DICT);
         out.extend(b"tR");
-        number += 1;
+        Ok(())
     }
-    out.extend(b"u.");
-    Ok(out)
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
@@ -162,13 +206,13 @@ mod tests {
         let path = folder.path().join("x.bin");
         let floats = TensorData::new(vec![0.5_f32, -1e-8, 3.0, 4.0, 5.0, 6.0], [2, 3]);
         let scalar = TensorData::new(vec![32_i64], [0_usize; 0]);
-        let tensors = [
+        let tensors = Value::State(vec![
             ("rotate_layer.weight".to_owned(), Some(floats.clone())),
             ("source_representation".to_owned(), None),
             ("embed_dim".to_owned(), Some(scalar.clone())),
-        ];
-        let bytes = tensors_bytes(&tensors).unwrap();
-        assert_eq!(bytes, tensors_bytes(&tensors).unwrap());
+        ]);
+        let bytes = archive(&tensors).unwrap();
+        assert_eq!(bytes, archive(&tensors).unwrap());
         std::fs::write(&path, &bytes).unwrap();
         let read = read_tensors(&path).unwrap();
         assert_eq!(read.keys().collect::<Vec<_>>(), ["embed_dim", "rotate_layer.weight"]);

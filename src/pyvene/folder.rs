@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::TensorData;
 
+use super::archive::{self, Value};
 use super::config::{self, Config, Mode, Representation};
-use super::{archive, keys};
+use super::keys;
 use crate::error::Error;
 use crate::files;
 use crate::interventions::{Kind, Needs, Tensors};
@@ -148,7 +149,7 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
             tensors.push((CONSTANT.to_owned(), source));
         }
         if !tensors.is_empty() {
-            files::write(&folder.join(keys::file(&key)), &archive::tensors_bytes(&tensors)?)?;
+            files::write(&folder.join(keys::file(&key)), &archive::archive(&Value::State(tensors))?)?;
         }
         config.representations.push(Representation {
             layer: one.site.layer,

@@ -8,7 +8,8 @@ mod archive;
 mod config;
 mod folder;
 mod keys;
+pub mod mib;
 pub mod pickle;
 
-pub use archive::{read_tensors, tensors_bytes};
+pub use archive::read_tensors;
 pub use folder::{Folder, Saved, read, write};

@@ -55,7 +55,7 @@ pub(super) fn card(
 
 /// The data sets of the Hub that the pairs came from.
 fn datasets(recipe: &Recipe) -> Vec<String> {
-    let paths = recipe.data.iter().flat_map(|data| [&data.train, &data.test]).flatten();
+    let paths = recipe.data.iter().flat_map(|data| [&data.train, &data.validation, &data.test]).flatten();
     let mut names: Vec<String> =
         paths.filter(|path| is_data(path)).filter_map(|path| data_repository(path).ok()).map(|id| id.name).collect();
     names.dedup();

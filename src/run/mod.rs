@@ -10,17 +10,17 @@ mod language;
 mod metrics;
 mod private;
 mod prompts;
+mod publish;
 mod report;
 mod splits;
 mod sweep;
-mod publish;
 mod train;
 
 pub use config::{CONVENTION, Config, ModelIdentity};
 pub use evaluate::{Evaluated, evaluate};
+pub use publish::{PushOptions, pull, push};
 pub use report::report;
 pub use sweep::sweep;
-pub use publish::{PushOptions, pull, push};
 pub use train::{Options, train};
 
 use rand::SeedableRng;

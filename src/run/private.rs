@@ -9,12 +9,13 @@ use crate::hub::Content;
 use crate::recipe::Recipe;
 
 /// Files of a run that are published by their names, and by the ends of their names.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "config.json",
     "intervention.safetensors",
     "model.safetensors",
     "metrics.json",
     "metrics.jsonl",
+    "examples.json",
     "recipe.toml",
     "report.html",
 ];
@@ -64,7 +65,7 @@ impl Private {
         if let Some(source) = &recipe.model.source {
             add(source, base_model);
         }
-        let data = recipe.data.iter().flat_map(|data| [&data.train, &data.test]).flatten();
+        let data = recipe.data.iter().flat_map(|data| [&data.train, &data.validation, &data.test]).flatten();
         for path in recipe.model.weights.iter().chain(data) {
             add(&path.display().to_string(), None);
         }

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use super::prepared::read;
 use super::spec::{Constant, InterventionSpec, Spec};
+use super::submission::submission;
 use super::{ModelChoice, Opened};
 use crate::error::Error;
 use crate::files;
@@ -23,6 +24,8 @@ use crate::tensors::Tensors;
 pub enum Format {
     /// A folder for pyvene's IntervenableModel.load.
     Pyvene,
+    /// A submission to the causal variable track of MIB.
+    Mib,
 }
 
 /// The options of [`export`].
@@ -36,21 +39,33 @@ pub struct ExportOptions {
     /// The folder to make.
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// The model, where the widths of rows do not follow from the tensors.
+    /// The model, where the widths of rows do not follow from the tensors, or an intervention's folder does not name it.
     #[arg(long)]
     pub model: Option<String>,
+    /// For MIB: the task, 4_answer_MCQA say.
+    #[arg(long)]
+    pub task: Option<String>,
+    /// For MIB: the task's variable, answer_pointer say.
+    #[arg(long)]
+    pub variable: Option<String>,
+    /// For MIB: its name of the token position, last_token say.
+    #[arg(long)]
+    pub token: Option<String>,
 }
 
-/// Writes an intervention, or several, into a folder that pyvene's `IntervenableModel.load` takes. What comes back is how
-/// they are run there: positions, heads and subspaces are arguments of a run in pyvene, not part of the folder.
+/// Writes an intervention, or several, into a folder that pyvene's `IntervenableModel.load` takes, or as a submission to MIB.
+/// What comes back is how they are run there: positions, heads and subspaces are arguments of a run in pyvene, not part of
+/// the folder.
 pub fn export(options: &ExportOptions) -> Result<String, Error> {
-    let Format::Pyvene = options.format;
     let spec = Spec::open(&options.from)?;
     let opened = options.model.as_ref().map(|model| {
         let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
         Opened::open(&choice)
     });
     let opened = opened.transpose()?;
+    if options.format == Format::Mib {
+        return submission(options, &spec, opened.as_ref());
+    }
     let mut interventions = Vec::new();
     for (number, one) in spec.interventions.iter().enumerate() {
         interventions.push(saved(&spec, number, one, opened.as_ref())?);

@@ -17,6 +17,7 @@ mod prepared;
 mod rows;
 mod sites;
 mod spec;
+mod submission;
 mod trace;
 
 pub use apply::{ApplyOptions, apply};

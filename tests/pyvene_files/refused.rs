@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::common::fixtures;
 use crate::tiny::{file, model, refused};
 
 fn config(folder: &Path, change: impl FnOnce(&mut Value)) {
@@ -83,4 +84,16 @@ fn interventions_that_pyvene_cannot_take() {
     );
     let vanilla = |source: usize| one(&format!("kind = \"vanilla\"\nsource = {source}"));
     export(&[vanilla(0), vanilla(1), vanilla(0)].concat(), &["reads source 0 again", "next to each other"]);
+    let mib = |more: &[&str], parts: &[&str]| {
+        let spec = file(folder.path(), "spec.toml", &[&one("kind = \"vanilla\"")]);
+        let (spec, llama) = (spec.to_str().unwrap(), fixtures().join("llama").display().to_string());
+        let common = ["export", spec, "--format", "mib", "--out", out.to_str().unwrap(), "--model", &llama];
+        refused(&[&common[..], more].concat(), parts);
+    };
+    let named =
+        |task: &'static str, variable: &'static str| ["--task", task, "--variable", variable, "--token", "last_token"];
+    mib(&[], &["a submission to MIB needs --task"]);
+    mib(&named("4_answer_MCQ", "answer"), &["did you mean `4_answer_MCQA`?"]);
+    mib(&named("arithmetic", "answer"), &["unknown variable of that task `answer`; there are: ones_carry"]);
+    mib(&named("arithmetic", "ones_carry"), &["spec.toml:3", "a vanilla has no rotation to submit"]);
 }
