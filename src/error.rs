@@ -40,6 +40,14 @@ pub enum Error {
         /// What is wrong, and what would be right.
         problem: String,
     },
+    /// The Hugging Face Hub did not do what was asked of it.
+    #[error("{repository}: {problem}")]
+    Hub {
+        /// Which repository.
+        repository: String,
+        /// What is wrong, and what can be done.
+        problem: String,
+    },
     /// A name that is not one of a closed set.
     #[error("unknown {what} `{name}`{hint}")]
     Unknown {

@@ -19,7 +19,9 @@
 //! | [`recipe`], [`recipes`] | what a run does, as TOML; the recipes that ship |
 //! | [`report`] | logs, curves, heatmaps, tables |
 //! | [`run`] | a recipe from beginning to end, and the folder that it leaves |
-//! | [`tools`], [`hub`] | the commands for a language model: patching, tracing, collecting, generating |
+//! | [`tools`] | the commands for a language model: patching, tracing, collecting, generating |
+//! | [`pyvene`] | pyvene's folders, read and written |
+//! | [`hub`] | the Hugging Face Hub: repositories by their names, and publishing |
 //! | [`mod@bench`] | the time of a training step, and its limit |
 //! | [`files`], [`places`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
 //!
@@ -52,6 +54,7 @@ pub mod measure;
 pub mod models;
 pub mod orthogonal;
 pub mod places;
+pub mod pyvene;
 pub mod recipe;
 pub mod recipes;
 pub mod report;
@@ -66,3 +69,7 @@ pub use error::Error;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/publishing.md")]
+struct Publishing;

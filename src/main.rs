@@ -25,8 +25,14 @@ enum Command {
     Sweep(Run),
     /// Reads a run folder back and measures its IIA again.
     Evaluate {
-        /// The run folder.
+        /// The run folder, or its name on the Hub: ORG/NAME[@REVISION]
         dir: PathBuf,
+        /// Of an intervention that no run left there: a recipe whose pairs it is measured on.
+        #[arg(long)]
+        recipe: Option<String>,
+        /// Where the same language model is now: a checkpoint folder, or its name on the Hub.
+        #[arg(long)]
+        model: Option<String>,
         /// One JSON object instead of a table.
         #[arg(long)]
         json: bool,
@@ -40,6 +46,19 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Publishes a run folder on the Hugging Face Hub, with a model card, as one commit.
+    Push(run::PushOptions),
+    /// Fetches an intervention of the Hub into a folder.
+    Pull {
+        /// ORG/NAME[@REVISION]
+        id: String,
+        /// The folder; NAME by default.
+        dir: Option<PathBuf>,
+    },
+    /// Reads a folder of pyvene's.
+    Import(tools::ImportOptions),
+    /// Writes interventions into the files of another library.
+    Export(tools::ExportOptions),
     /// Times a training step on a language model, and what it could be.
     Bench {
         #[command(subcommand)]
@@ -180,8 +199,11 @@ fn carry_out(command: Command) -> Result<(), Error> {
             let (recipe, options) = given.opened()?;
             println!("{}", run::sweep(&recipe, &options)?.display());
         }
-        Command::Evaluate { dir, json } => {
-            let evaluated = run::evaluate(&dir)?;
+        Command::Evaluate { dir, recipe, model, json } => {
+            let set = model.as_ref().map(|model| Override::new("model.source", model.clone()));
+            let set: Vec<Override> = set.into_iter().collect();
+            let recipe = recipe.map(|recipe| recipes::open(&recipe, &set)).transpose()?;
+            let evaluated = run::evaluate(&dir, recipe, model.as_deref())?;
             println!("{}", if json { evaluated.json() } else { evaluated.table() });
         }
         Command::Report { dirs, out } => println!("{}", run::report(&dirs, out.as_deref())?.display()),
@@ -201,6 +223,10 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Sites(options) => print!("{}", tools::sites(&options)?),
         Command::Patch(options) => print!("{}", tools::patch(&options)?.text()),
         Command::Trace(options) => print!("{}", tools::trace(&options)?.text()),
+        Command::Push(options) => println!("{}", run::push(&options)?),
+        Command::Pull { id, dir } => println!("{}", run::pull(&id, dir.as_deref())?.display()),
+        Command::Import(options) => println!("{}", tools::import(&options)?),
+        Command::Export(options) => println!("{}", tools::export(&options)?),
         Command::Apply(options) => println!("{}", tools::apply(&options)?),
         Command::Collect(options) => println!("{}", tools::collect(&options)?),
         Command::Generate(options) => tools::generate(&options, &mut std::io::stdout())?,

@@ -101,7 +101,7 @@ pub struct Task {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
-    /// A file of pairs to train on: JSON lines or Parquet.
+    /// A file of pairs to train on: JSON lines or Parquet; `hub:ORG/NAME[@REVISION]/PATH` is one of the Hub's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<PathBuf>,
     /// A file of pairs to choose by: when to stop, and which of several searches is best. Without one nothing is chosen.

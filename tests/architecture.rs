@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may import besides itself and the ground floor.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("tap", &[]),
     ("orthogonal", &[]),
     ("tasks", &[]),
     ("models", &["tap"]),
     ("interventions", &["tap", "orthogonal"]),
     ("data", &["tasks"]),
+    ("pyvene", &["interventions", "tap"]),
     ("intervenable", &["models", "interventions", "data", "tap"]),
     ("alignment", &["models", "interventions", "data", "tap", "orthogonal", "tasks"]),
     ("recipe", &["alignment", "intervenable", "tap", "orthogonal", "tasks", "models", "data", "interventions"]),
@@ -32,7 +33,8 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "tasks",
         ],
     ),
-    ("tools", &["report", "hub", "intervenable", "models", "interventions", "data", "tap", "orthogonal"]),
+    // `run` for the `config.json` that a run leaves beside its intervention.
+    ("tools", &["run", "report", "pyvene", "intervenable", "models", "interventions", "data", "tap", "orthogonal"]),
 ];
 
 /// Everybody may use these; they use only each other.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{Positions, Tokenised, Tokenizer};
 use crate::error::Error;
-use crate::places;
+use crate::{hub, places};
 
 /// A prompt as a file holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +60,9 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Opens a file.
+    /// Opens a file; `hub:ORG/NAME[@REVISION]/PATH` is one of the Hub.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let path = &hub::data_file(path)?;
         let file = File::open(path).map_err(Error::file(path, "cannot read"))?;
         Ok(Self { path: path.to_owned(), file: BufReader::new(file), line: 0 })
     }

@@ -29,9 +29,11 @@ pub use tokenizer::Tokenizer;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::hub;
 
-/// Reads a file's rows: `.jsonl` and `.parquet` by their names.
+/// Reads a file's rows: `.jsonl` and `.parquet` by their names; `hub:ORG/NAME[@REVISION]/PATH` is a file of the Hub.
 pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
+    let path = &hub::data_file(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => jsonl::read(path),
         Some("parquet") => parquet::read(path),

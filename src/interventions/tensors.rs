@@ -174,15 +174,16 @@ impl AnyIntervention {
         if let Some(rotation) = self.rotation() {
             write.0.remove(WEIGHT);
             let (original, base) = rotation.to_pytorch();
-            let width = original.dims()[0] as i64;
             write.tensor(ORIGINAL[0], original);
             write.tensor(BASE[0], base);
+        }
+        if let Some(width) = self.width() {
             if self.kind() == Kind::BoundlessRotatedSpace {
-                let population = (0..width).collect::<Vec<_>>();
-                write.0.insert("intervention_population".to_owned(), TensorData::new(population, [width as usize]));
+                let population = (0..width as i64).collect::<Vec<_>>();
+                write.0.insert("intervention_population".to_owned(), TensorData::new(population, [width]));
             }
             for buffer in ["embed_dim", "interchange_dim"] {
-                write.0.insert(buffer.to_owned(), TensorData::new(vec![width], [0_usize; 0]));
+                write.0.insert(buffer.to_owned(), TensorData::new(vec![width as i64], [0_usize; 0]));
             }
         }
         write.0

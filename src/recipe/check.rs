@@ -2,6 +2,7 @@
 
 use super::{Answers, Recipe, Sweep};
 use crate::error::{Error, nearest};
+use crate::hub;
 use crate::interventions::Kind;
 use crate::models::Dtype;
 use crate::tap::Component;
@@ -151,6 +152,9 @@ impl Recipe {
                     match path {
                         None if key == "data.validation" => {}
                         None => return wrong(key, "a file of pairs is needed".to_owned()),
+                        Some(path) if hub::is_data(path) => {
+                            hub::data_repository(path).map_err(at(key))?;
+                        }
                         Some(path) if !path.is_file() => {
                             return wrong(key, format!("there is no file {}", path.display()));
                         }

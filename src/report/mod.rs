@@ -4,6 +4,7 @@
 
 mod axis;
 mod canvas;
+mod card;
 mod colour;
 mod curve;
 mod heatmap;
@@ -15,6 +16,7 @@ mod table;
 mod tensorboard;
 mod terminal;
 
+pub use card::{Card, Metric};
 pub use curve::{Series, curve};
 pub use heatmap::{Heatmap, quoted};
 pub use interval::wilson;

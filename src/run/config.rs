@@ -10,8 +10,9 @@ use crate::alignment::search::orthogonality_error;
 use crate::alignment::{Partition, Target};
 use crate::error::Error;
 use crate::files;
+use crate::hub::{self, Origin};
 use crate::interventions::{AnyIntervention, Kind};
-use crate::models::Mlp;
+use crate::models::{Mlp, Pretrained};
 use crate::orthogonal::Map;
 use crate::tap::Component;
 use crate::tensors::Tensors;
@@ -22,7 +23,7 @@ const WEIGHTS: &str = "model.safetensors";
 const TENSORS: &str = "intervention.safetensors";
 
 /// The sentence that says how R is meant.
-const CONVENTION: &str =
+pub const CONVENTION: &str =
     "row vectors: a row x [width] has the coordinates x R [rank]; rotate_layer.weight is R, [width, rank], row by row";
 
 /// What a run folder's intervention is.
@@ -64,12 +65,55 @@ pub struct Config {
 pub struct ModelIdentity {
     /// `mlp`, or the `model_type` of a checkpoint.
     pub kind: String,
-    /// Where the weights came from: `trained by the recipe`, a file, or a checkpoint.
+    /// Where the weights came from: `trained by the recipe`, a file, a checkpoint's folder, or `ORG/NAME` of the Hub.
     pub source: String,
+    /// The commit, where the weights came from the Hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// The width of its hidden states.
     pub width: usize,
     /// The number of its layers.
     pub layers: usize,
+}
+
+impl ModelIdentity {
+    /// A checkpoint that was opened.
+    #[must_use]
+    pub fn of(model: &Pretrained) -> Self {
+        let origin = hub::origin(Path::new(model.identity()));
+        let (source, revision) = match origin {
+            Some(Origin { name, commit }) => (name, Some(commit)),
+            None => (model.identity().to_owned(), None),
+        };
+        let sizes = model.dimensions();
+        Self { kind: model.model_type().to_owned(), source, revision, width: sizes.d_model, layers: sizes.n_layers }
+    }
+
+    /// The repository of the Hub and its commit, where the model is from there.
+    #[must_use]
+    pub fn on_the_hub(&self) -> Option<String> {
+        self.revision.as_ref().map(|revision| format!("{}@{revision}", self.source))
+    }
+
+    /// What differs in another model, where it can be told: both values.
+    fn differs(&self, other: &Self) -> Option<String> {
+        let tell = |what: &str, asked: String, there: String| {
+            (asked != there).then(|| format!("the intervention is for {what} {asked}, this is {what} {there}"))
+        };
+        let both = self.revision.as_ref().zip(other.revision.as_ref());
+        tell("a model of type", self.kind.clone(), other.kind.clone())
+            .or_else(|| tell("a model of width", self.width.to_string(), other.width.to_string()))
+            .or_else(|| {
+                let count = |of: &Self| format!("{} layers", of.layers);
+                tell("a model of", count(self), count(other))
+            })
+            .or_else(|| both.and_then(|_| tell("the model", self.source.clone(), other.source.clone())))
+            .or_else(|| {
+                let (asked, there) = both?;
+                let problem = tell(&format!("{} at commit", self.source), asked.clone(), there.clone())?;
+                Some(format!("{problem}: name the model as {}@{asked}", self.source))
+            })
+    }
 }
 
 impl Config {
@@ -115,6 +159,35 @@ impl Config {
         files::write_json(&folder.join("config.json"), self)
     }
 
+    /// Refuses a model that the intervention is not for, and a site whose rows are not as wide as its own; `place` names the
+    /// config in the message.
+    pub fn check_model(&self, place: &Path, model: &ModelIdentity, site_width: usize) -> Result<(), Error> {
+        if let Some(problem) = self.model.differs(model) {
+            return Err(Error::content(place, problem));
+        }
+        if !self.width.is_multiple_of(site_width) {
+            let site = format!("{}.{}", self.layer, self.component);
+            let problem = format!("the intervention is {} wide, {site} of this model {site_width}", self.width);
+            return Err(Error::content(place, problem));
+        }
+        Ok(())
+    }
+
+    /// Refuses an intervention that is not of the width and the rank that the config says; `place` names the tensors.
+    pub fn check_tensors(&self, place: &Path, found: &AnyIntervention) -> Result<(), Error> {
+        let wrong = |problem: String| Err(Error::content(place, problem));
+        if let Some(rotation) = found.rotation() {
+            let wanted = [self.width, self.rank.unwrap_or(self.width)];
+            if rotation.dims() != wanted {
+                return wrong(format!("the rotation is {:?}, config.json says {wanted:?}", rotation.dims()));
+            }
+        }
+        match found.width().filter(|width| *width != self.width) {
+            Some(width) => wrong(format!("the tensors are for rows of width {width}, config.json says {}", self.width)),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the intervention of a run folder, and refuses one that is not what the config says.
     pub fn intervention(&self, folder: &Path, device: &Device) -> Result<AnyIntervention, Error> {
         let config = folder.join("config.json");
@@ -127,13 +200,7 @@ impl Config {
         let tensors = Tensors::read(&path)?.into();
         let found = AnyIntervention::from_tensors(kind, &tensors, map, device);
         let found = found.map_err(|error| Error::content(&path, error.to_string()))?;
-        if let Some(rotation) = found.rotation() {
-            let wanted = [self.width, self.rank.unwrap_or(self.width)];
-            if rotation.dims() != wanted {
-                let problem = format!("the rotation is {:?}, config.json says {wanted:?}", rotation.dims());
-                return Err(Error::content(&path, problem));
-            }
-        }
+        self.check_tensors(&path, &found)?;
         let error = orthogonality_error(std::slice::from_ref(&found));
         if error > 1e-4 {
             let problem = format!("the rotation's columns are not orthonormal: R'R leaves I by {error:.1e}");

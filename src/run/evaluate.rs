@@ -13,9 +13,9 @@ use crate::alignment::evaluate::Scores;
 use crate::alignment::search::orthogonality_error;
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
-use crate::recipe::Recipe;
+use crate::recipe::{Override, Recipe};
 use crate::report::table;
-use crate::{device, files};
+use crate::{device, files, hub};
 
 /// What a run folder's intervention does on the run's held-out pairs.
 #[derive(Debug, Serialize)]
@@ -29,41 +29,71 @@ pub struct Evaluated {
     /// The largest entry of |RᵀR − I| of R as it was read.
     pub orthogonality_error: f64,
     /// What the run's `metrics.json` says.
-    pub recorded_iia: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded_iia: Option<f64>,
     /// The contrast network's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contrast: Option<Box<Evaluated>>,
 }
 
-/// Reads a run folder and evaluates its intervention on the same held-out pairs, on the run's device.
-pub fn evaluate(folder: &Path) -> Result<Evaluated, Error> {
-    let path = folder.join("metrics.json");
-    if !path.is_file() {
-        let problem = match folder.join("cells").is_dir() {
-            true => "no metrics.json: this is a sweep's folder; the run of its best cell is in best/",
-            false => "no metrics.json: this is no run folder, or its run did not get to its end",
-        };
-        return Err(Error::content(folder, problem));
-    }
-    let metrics: Metrics = files::read_json(&path)?;
-    let recipe = Recipe::load(&folder.join("recipe.toml"), &[])?;
-    let device = device::find(&metrics.device)?;
+/// Reads a run folder, or one of the Hub by its name, and evaluates its intervention on the same held-out pairs, on the
+/// run's device. A model of the Hub is taken at the commit of the run.
+///
+/// With a recipe, an intervention that no run left here (an imported one, say) is evaluated on the recipe's pairs. `model`
+/// is another place of the same model.
+pub fn evaluate(folder: &Path, recipe: Option<Recipe>, model: Option<&str>) -> Result<Evaluated, Error> {
+    let folder = &hub::folder(folder)?;
+    let (mut recipe, recorded) = match recipe {
+        Some(recipe) => (recipe, None),
+        None => {
+            let path = folder.join("metrics.json");
+            if !path.is_file() {
+                let problem = match folder.join("cells").is_dir() {
+                    true => "no metrics.json: this is a sweep's folder; the run of its best cell is in best/",
+                    false => "no metrics.json: this is no run folder, or its run did not get to its end",
+                };
+                return Err(Error::content(folder, problem));
+            }
+            let metrics: Metrics = files::read_json(&path)?;
+            (own_recipe(folder, &metrics)?, Some(metrics))
+        }
+    };
+    let device = device::find(&recipe.device)?;
     if recipe.is_language() {
+        if let Some(source) = model.map(str::to_owned).or(Config::read(folder)?.model.on_the_hub()) {
+            recipe.model.source = Some(source);
+        }
         let (scores, found) = language::again(&recipe, folder, &device)?;
-        return Ok(Evaluated::new(&scores, &found, metrics.measured.iia));
+        return Ok(Evaluated::new(&scores, &found, recorded.map(|metrics| metrics.measured.iia)));
+    }
+    if model.is_some() {
+        return Err(Error::Invalid("--model is a language model; this recipe's network is in the folder".to_owned()));
     }
     let task = recipe.feature_task()?;
     let main = Experiment::new(&recipe, task.as_ref(), &device, true)?;
-    let mut evaluated = again(folder, &main, metrics.measured.iia)?;
+    let mut evaluated = again(folder, &main, recorded.as_ref().map(|metrics| metrics.measured.iia))?;
     if let (Some(contrast), Some(recorded)) =
-        (Experiment::contrast(&recipe, task.as_ref(), &device, true)?, &metrics.contrast)
+        (Experiment::contrast(&recipe, task.as_ref(), &device, true)?, recorded.and_then(|metrics| metrics.contrast))
     {
-        evaluated.contrast = Some(Box::new(again(&folder.join("contrast"), &contrast, recorded.iia)?));
+        evaluated.contrast = Some(Box::new(again(&folder.join("contrast"), &contrast, Some(recorded.iia))?));
     }
     Ok(evaluated)
 }
 
-fn again(folder: &Path, experiment: &Experiment<'_>, recorded_iia: f64) -> Result<Evaluated, Error> {
+/// The recipe of a run folder, on the run's device. Where it names a file of a network's weights, the folder's own copy
+/// takes its place: the file may be on another machine.
+fn own_recipe(folder: &Path, metrics: &Metrics) -> Result<Recipe, Error> {
+    let path = folder.join("recipe.toml");
+    let table: toml::Table = crate::places::parse(&files::read_text(&path)?, &path)?;
+    let mut set = vec![Override::new("device", metrics.device.clone())];
+    if table.get("model").and_then(|model| model.get("weights")).is_some() {
+        let weights = folder.join("model.safetensors").display().to_string();
+        set.push(Override::new("model.weights", weights));
+    }
+    Recipe::load(&path, &set)
+}
+
+fn again(folder: &Path, experiment: &Experiment<'_>, recorded_iia: Option<f64>) -> Result<Evaluated, Error> {
     let config = Config::read(folder)?;
     let model = config.mlp(folder, experiment.device)?;
     let site = config.target()?.site;
@@ -79,7 +109,7 @@ fn again(folder: &Path, experiment: &Experiment<'_>, recorded_iia: f64) -> Resul
 }
 
 impl Evaluated {
-    fn new(scores: &Scores, found: &AnyIntervention, recorded_iia: f64) -> Self {
+    fn new(scores: &Scores, found: &AnyIntervention, recorded_iia: Option<f64>) -> Self {
         let mut measured = Measured::default();
         measured.set_iia(scores);
         Self {
@@ -106,7 +136,7 @@ impl Evaluated {
             let [low, high] = of.iia_interval;
             let mut rows = vec![Row::new("IIA", "overall", of.iia, Some((low, high)))];
             rows.extend(of.iia_by_variable.iter().map(|(name, value)| Row::new("IIA", name, *value, None)));
-            rows.push(Row::new("IIA", "in metrics.json", of.recorded_iia, None));
+            rows.extend(of.recorded_iia.map(|recorded| Row::new("IIA", "in metrics.json", recorded, None)));
             rows.push(Row::new(" ", "orthogonality error", of.orthogonality_error, None));
             Column { name: name.to_owned(), rows }
         };

@@ -13,7 +13,7 @@ use super::splits::Splits;
 use super::{Stream, rng};
 use crate::alignment::evaluate::{Edit, Scores};
 use crate::alignment::search::{Logged, Validate, orthogonality_error, search_together};
-use crate::alignment::{Batches, Cache, Candidate, Found};
+use crate::alignment::{Batches, Cache, Candidate, Found, Target};
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
 use crate::measure::median;
@@ -49,12 +49,7 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     measured.seconds = Seconds { prepare, train: seconds, evaluate: started.elapsed().as_secs_f64() };
     measured.cache_bytes = Some(caches.iter().map(|(_, cache)| cache.bytes()).sum());
 
-    let identity = ModelIdentity {
-        kind: prompts.model.model_type().to_owned(),
-        source: recipe.model.source.clone().unwrap_or_default(),
-        width: prompts.model.dimensions().d_model,
-        layers: prompts.model.dimensions().n_layers,
-    };
+    let identity = ModelIdentity::of(&prompts.model);
     let position = Some(recipe.intervention.position.to_string());
     let (aim, first) = (&prompts.aim, &found.candidate.interventions[0]);
     Config::new(identity, &aim.target, position, aim.width, &aim.partition, first).save(folder, first)?;
@@ -147,14 +142,30 @@ pub fn again(recipe: &Recipe, folder: &Path, device: &Device) -> Result<(Scores,
     let config = Config::read(folder)?;
     let found = config.intervention(folder, device)?;
     let prompts = Prompts::open(recipe, device, true)?;
-    let (asked, there) = (config.target()?, &prompts.aim.target);
-    let fits = [prompts.aim.width, prompts.model.dimensions().d_model];
-    if asked != *there || [config.width, config.model.width] != fits {
+    let (place, there) = (folder.join("config.json"), &prompts.aim.target);
+    let width = prompts.aim.width;
+    config.check_model(&place, &ModelIdentity::of(&prompts.model), width)?;
+    let asked = config.target()?;
+    if asked != *there || config.width != width {
+        let target = |target: &Target| match &target.heads[..] {
+            [] => target.site.to_string(),
+            heads => format!("heads {heads:?} of {}", target.site),
+        };
         let problem = format!(
-            "config.json tells of {} rows of width {} in a model of width {}, recipe.toml of {}, {} and {}",
-            asked.site, config.width, config.model.width, there.site, fits[0], fits[1]
+            "the intervention is for {}, {} wide; the recipe names {}, {width} wide",
+            target(&asked),
+            config.width,
+            target(there)
         );
-        return Err(Error::content(folder, problem));
+        return Err(Error::content(&place, problem));
+    }
+    if let (Some(found), Some(asked)) = (config.rank, recipe.intervention.rank)
+        && found != asked
+    {
+        return Err(Error::content(
+            &place,
+            format!("the intervention has rank {found}, the recipe names rank {asked}"),
+        ));
     }
     let storage = recipe.cache.storage(&std::env::temp_dir())?;
     let test = prompts.cache("", &prompts.pairs.test.pairs, &storage, device, true)?;

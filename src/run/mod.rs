@@ -1,19 +1,24 @@
 //! A run from beginning to end: what a recipe asks for, and the folder that it leaves.
 
 mod aim;
+mod card;
 mod config;
 mod evaluate;
 mod examples;
 mod experiment;
 mod language;
 mod metrics;
+mod private;
 mod prompts;
+mod publish;
 mod report;
 mod splits;
 mod sweep;
 mod train;
 
+pub use config::{CONVENTION, Config, ModelIdentity};
 pub use evaluate::{Evaluated, evaluate};
+pub use publish::{PushOptions, pull, push};
 pub use report::report;
 pub use sweep::sweep;
 pub use train::{Options, train};

@@ -144,6 +144,7 @@ fn save(folder: &Path, experiment: &Experiment<'_>, outcome: &Outcome) -> Result
     let identity = ModelIdentity {
         kind: "mlp".to_owned(),
         source: experiment.weights.as_ref().map_or(trained, |path| path.display().to_string()),
+        revision: None,
         width: outcome.model.width(),
         layers: outcome.model.layers.len(),
     };

@@ -19,12 +19,12 @@ use crate::tensors::{Growing, Numbers};
 /// The options of [`apply`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct ApplyOptions {
-    /// The specification: TOML with one `[[interventions]]` table for each.
+    /// The specification, TOML with one `[[interventions]]` table for each; or an intervention's folder, or its name on the Hub.
     pub spec: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub model: ModelChoice,
-    /// JSON lines: {"base": TEXT or token ids, "sources": [TEXT or token ids, …], "positions": …}
+    /// JSON lines: {"base": TEXT or token ids, "sources": [TEXT or token ids, …], "positions": …}; a file, or hub:ORG/NAME/PATH
     #[arg(long, value_name = "FILE")]
     pub inputs: PathBuf,
     /// The safetensors file to write.
@@ -67,7 +67,7 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
     }
-    let spec = Spec::load(&options.spec)?;
+    let spec = Spec::open(&options.spec)?;
     let opened = Opened::open(&options.model)?;
     let prepared = Prepared::new(spec, &opened)?;
     let collected = prepared.collected();

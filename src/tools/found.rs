@@ -1,52 +1,53 @@
-//! A run folder's intervention, or a file of directions, as a specification.
+//! Interventions of a folder (a run's, or an imported one) or of a file of directions, as a specification.
 
+use std::fmt::Write;
 use std::path::Path;
-
-use serde::Deserialize;
 
 use super::spec::Spec;
 use crate::error::Error;
-use crate::files;
+use crate::hub;
+use crate::run::Config;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
-/// What is needed of a run folder's `config.json`.
-#[derive(Deserialize)]
-struct Found {
-    component: String,
-    layer: usize,
-    #[serde(default)]
-    heads: Vec<usize>,
-    position: Option<String>,
-    kind: String,
-}
+/// The specification of a folder with several interventions.
+pub(super) const SEVERAL: &str = "interventions.toml";
+/// The tensors of one intervention, beside its `config.json`.
+pub(super) const TENSORS: &str = "intervention.safetensors";
 
 impl Spec {
-    /// Reads a specification's file, or a run folder: what was trained there, fed by the first source; or the directions
-    /// that `collect` wrote: each is added at its site, to the prompt's tokens and to those that are generated.
+    /// Reads a specification's file; or a folder, which may be of the Hub (`ORG/NAME[@REVISION]`): the `interventions.toml`
+    /// of an imported one, or what a run trained, fed by the first source; or the directions that `collect` wrote: each is
+    /// added at its site, to the prompt's tokens and to those that are generated.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let path = &hub::folder(path)?;
         if path.extension().is_some_and(|extension| extension == "safetensors") {
             return Self::of_directions(path);
         }
         if !path.is_dir() {
             return Self::load(path);
         }
+        let several = path.join(SEVERAL);
+        if several.is_file() {
+            let mut spec = Self::load(&several)?;
+            for number in 0..spec.interventions.len() {
+                let Some(weights) = &spec.interventions[number].weights else { continue };
+                let Some(folder) = spec.path(weights).parent().map(Path::to_owned) else { continue };
+                if folder != *path && folder.join("config.json").is_file() {
+                    spec.made_for.push((number, folder.join("config.json"), Config::read(&folder)?));
+                }
+            }
+            return Ok(spec);
+        }
         let config = path.join("config.json");
         if !config.is_file() {
-            return Err(Error::content(path, "is no run folder: it has no config.json"));
+            let problem = format!("is no intervention's folder: it has neither {SEVERAL} nor config.json");
+            return Err(Error::content(path, problem));
         }
-        let Found { component, layer, heads, position, kind } = files::read_json(&config)?;
-        let mut text = format!(
-            "[[interventions]]\nsite = \"{layer}.{component}\"\nkind = \"{kind}\"\nsource = 0\nweights = \"intervention.safetensors\"\n"
-        );
-        if !heads.is_empty() {
-            text += &format!("heads = {heads:?}\n");
-        }
-        // A slot of the run's task is no place in just any text: that is said with --at.
-        if let Some(position) = position.filter(|position| position == "last" || position.parse::<i64>().is_ok()) {
-            text += &format!("positions = \"{position}\"\n");
-        }
-        Self::parse(text, &config)
+        let found = Config::read(path)?;
+        let mut spec = Self::parse(specification(&found), &config)?;
+        spec.made_for.push((0, config, found));
+        Ok(spec)
     }
 
     fn of_directions(path: &Path) -> Result<Self, Error> {
@@ -70,4 +71,27 @@ impl Spec {
         spec.everywhere = true;
         Ok(spec)
     }
+}
+
+/// What a run trained, as a specification.
+fn specification(found: &Config) -> String {
+    let Config { component, layer, heads, position, kind, partition, .. } = found;
+    let mut text = format!(
+        "[[interventions]]\nsite = \"{layer}.{component}\"\nkind = \"{kind}\"\nsource = 0\nweights = \"{TENSORS}\"\n"
+    );
+    // Writing to a string cannot fail, here and below.
+    if !heads.is_empty() {
+        let _ = writeln!(text, "heads = {heads:?}");
+    }
+    if partition.len() > 1 {
+        let mut parts: Vec<[usize; 2]> = partition.values().copied().collect();
+        parts.sort_unstable();
+        let _ = writeln!(text, "partition = {parts:?}");
+    }
+    // A slot of the run's task is no place in just any text: that is said with --at.
+    if let Some(position) = position.as_ref().filter(|position| *position == "last" || position.parse::<i64>().is_ok())
+    {
+        let _ = writeln!(text, "positions = \"{position}\"");
+    }
+    text
 }

@@ -34,7 +34,8 @@ pub struct GenerateArguments {
     /// The tokens are drawn from it.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Interventions: a specification as `apply` takes it, a run folder, or directions that `collect` found.
+    /// Interventions: a specification as `apply` takes it, an intervention's folder or its name on the Hub, or directions that
+    /// `collect` found.
     #[arg(long, value_name = "SPEC_OR_RUN")]
     pub with: Option<PathBuf>,
     /// What directions, and other constants of `--with`, are multiplied by.

@@ -6,8 +6,10 @@
 mod apply;
 mod collect;
 mod direction;
+mod export;
 mod found;
 mod generate;
+mod import;
 mod kept;
 mod opened;
 mod patch;
@@ -15,12 +17,15 @@ mod prepared;
 mod rows;
 mod sites;
 mod spec;
+mod submission;
 mod trace;
 
 pub use apply::{ApplyOptions, apply};
 pub use collect::{CollectOptions, collect};
 pub use direction::Direction;
+pub use export::{ExportOptions, Format, export};
 pub use generate::{GenerateArguments, generate};
+pub use import::{ImportOptions, import};
 pub use kept::Kept;
 pub use opened::{ModelChoice, Opened};
 pub use patch::{PatchOptions, Patched, patch};

@@ -16,6 +16,7 @@ use crate::files;
 use crate::intervenable::{Intervenable, Layout, Order, Placement, Representation, Units};
 use crate::interventions::{AnyIntervention, Intervention, Kind, Needs, Noise, Partition, Subspace, constant_source};
 use crate::models::SiteShape;
+use crate::run::ModelIdentity;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
@@ -57,6 +58,7 @@ impl Prepared {
         let mut this = Self { spec, representations: vec![], operations: vec![], shapes: vec![], heads: vec![] };
         let mut links: BTreeMap<String, usize> = BTreeMap::new();
         let mut random = ChaCha8Rng::seed_from_u64(this.spec.seed);
+        let identity = ModelIdentity::of(&opened.model);
         for (number, one) in this.spec.interventions.iter().enumerate() {
             let at = |key: &'static str| {
                 let spec = &this.spec;
@@ -66,11 +68,19 @@ impl Prepared {
             let shape = opened.check_site(site).map_err(at("site"))?;
             let heads = heads(one, site, shape).map_err(at("heads"))?;
             let width = shape.heads.filter(|_| heads.is_some()).map_or(shape.width, |heads| shape.width / heads);
+            let made_for = this.spec.made_for.iter().find(|(of, ..)| *of == number);
+            if let Some((_, place, config)) = made_for {
+                config.check_model(place, &identity, width)?;
+            }
             let operation = match one.link.as_ref().and_then(|link| links.get(link)) {
                 Some(shared) => *shared,
                 None => {
                     let made = operation(&this.spec, one, width, &mut random, &opened.device);
-                    this.operations.push(made.map_err(at(if one.weights.is_some() { "weights" } else { "kind" }))?);
+                    let made = made.map_err(at(if one.weights.is_some() { "weights" } else { "kind" }))?;
+                    if let Some((_, place, config)) = made_for {
+                        config.check_tensors(place, &made)?;
+                    }
+                    this.operations.push(made);
                     this.operations.len() - 1
                 }
             };
@@ -280,7 +290,7 @@ fn constant(
 }
 
 /// All tensors of a safetensors file whose numbers burn knows.
-fn read(path: &Path) -> Result<crate::interventions::Tensors, Error> {
+pub(super) fn read(path: &Path) -> Result<crate::interventions::Tensors, Error> {
     let bytes = files::read(path)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| Error::content(path, format!("not a whole safetensors file: {error}")))?;

@@ -9,6 +9,7 @@ use crate::data::Positions;
 use crate::error::Error;
 use crate::intervenable::{During, Layout, Order};
 use crate::interventions::Kind;
+use crate::run::Config;
 use crate::{files, places};
 
 /// What is done to a model, in a file of its own.
@@ -48,6 +49,9 @@ pub struct Spec {
     /// Which tokens are edited where nothing says so: all of them, or the last.
     #[serde(skip)]
     pub everywhere: bool,
+    /// Interventions that were made for a model: their number, the config that says so, and what it says.
+    #[serde(skip)]
+    pub(super) made_for: Vec<(usize, PathBuf, Config)>,
     #[serde(skip)]
     file: PathBuf,
     #[serde(skip)]

@@ -144,13 +144,28 @@ pub fn smollm2() -> Option<PathBuf> {
     if folder.join("model.safetensors").is_file() {
         return Some(folder);
     }
-    let problem = format!(
-        "NOTHING WAS CHECKED: {} holds no SmolLM2-135M. Make it with `python3 scripts/smollm2.py`",
-        folder.display()
-    );
-    assert!(std::env::var_os("CI").is_none(), "{problem}");
-    // Past the harness's capture, so that a passing test that checked nothing is seen.
-    use std::io::Write;
-    std::io::stderr().write_all(format!("\n*** {problem} ***\n\n").as_bytes()).unwrap();
+    nothing_checked(&format!("{} holds no SmolLM2-135M. Make it with `python3 scripts/smollm2.py`", folder.display()));
     None
+}
+
+/// The interpreter of scripts/pyvene_env.sh's environment: `INTERVENE_PYVENE`, or the one in the user's cache. Where it is not
+/// there, it is said loudly that nothing is checked; on CI (where `CI` is set) that is a failure.
+pub fn pyvene() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = || set("XDG_CACHE_HOME").unwrap_or_else(|| set("HOME").unwrap_or_default().join(".cache"));
+    let python = set("INTERVENE_PYVENE").unwrap_or_else(|| cache().join("intervene/pyvene-0.1.8/bin/python"));
+    let complete = python.ancestors().nth(2).is_some_and(|venv| venv.join(".complete").is_file());
+    if python.is_file() && (complete || set("INTERVENE_PYVENE").is_some()) {
+        return Some(python);
+    }
+    nothing_checked(&format!("there is no pyvene at {}. Make it with `bash scripts/pyvene_env.sh`", python.display()));
+    None
+}
+
+/// Says past the harness's capture that a test which passes checked nothing; on CI it fails.
+fn nothing_checked(why: &str) {
+    use std::io::Write;
+    let problem = format!("NOTHING WAS CHECKED: {why}");
+    assert!(std::env::var_os("CI").is_none(), "{problem}");
+    std::io::stderr().write_all(format!("\n*** {problem} ***\n\n").as_bytes()).unwrap();
 }

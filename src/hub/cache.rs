@@ -1,0 +1,61 @@
+//! The Hub's cache on disk, as its clients lay it out: `models--ORG--NAME/snapshots/COMMIT/FILE`, and `refs/REVISION` with
+//! the commit that a branch or tag last was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::id::{Id, Origin};
+
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A model or an intervention.
+    Model,
+    /// A data set.
+    Dataset,
+}
+
+impl Kind {
+    /// In words.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Dataset => "data set",
+        }
+    }
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Model => "models",
+            Self::Dataset => "datasets",
+        }
+    }
+}
+
+/// The folder of a repository.
+pub(super) fn repository(kind: Kind, id: &Id) -> PathBuf {
+    hf_hub::resolve_cache_dir().join(format!("{}--{}", kind.prefix(), id.name.replace('/', "--")))
+}
+
+/// The folder of the revision's files, where some of them were fetched before.
+pub(super) fn snapshot(kind: Kind, id: &Id) -> Option<PathBuf> {
+    let repository = repository(kind, id);
+    let commit = fs::read_to_string(repository.join("refs").join(id.revision()));
+    let commit = commit.map_or_else(|_| id.revision().to_owned(), |commit| commit.trim().to_owned());
+    let snapshot = repository.join("snapshots").join(commit);
+    snapshot.is_dir().then_some(snapshot)
+}
+
+/// Is it known that the commit has no such file?
+pub(super) fn is_absent(kind: Kind, id: &Id, commit: &str, file: &str) -> bool {
+    repository(kind, id).join(".no_exist").join(commit).join(file).is_file()
+}
+
+/// The repository and the commit of a folder of the cache; `None` for any other folder.
+pub(super) fn origin(folder: &Path) -> Option<Origin> {
+    let folder = fs::canonicalize(folder).ok()?;
+    let commit = folder.file_name()?.to_str()?;
+    let snapshots = folder.parent()?;
+    let name = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("models--")?;
+    (snapshots.file_name()? == "snapshots").then(|| Origin { name: name.replace("--", "/"), commit: commit.to_owned() })
+}

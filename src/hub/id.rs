@@ -1,0 +1,128 @@
+//! The names of repositories.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::error::Error;
+
+/// The mark of a file of a data set: `hub:ORG/NAME[@REVISION]/PATH`.
+const DATA: &str = "hub:";
+
+/// A repository, `ORG/NAME[@REVISION]` (a few of the oldest have no `ORG/`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Id {
+    /// `ORG/NAME`
+    pub name: String,
+    /// A branch, a tag or a commit; the main branch where there is none.
+    pub revision: Option<String>,
+}
+
+/// Where a folder of the Hub's cache came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// `ORG/NAME`
+    pub name: String,
+    /// The commit.
+    pub commit: String,
+}
+
+impl FromStr for Id {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (name, revision) = match text.split_once('@') {
+            Some((name, revision)) => (name, Some(revision)),
+            None => (text, None),
+        };
+        let parts: Vec<&str> = name.split('/').collect();
+        let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let plain = |part: &&str| {
+            !part.is_empty() && part.chars().all(safe) && !part.starts_with(['.', '-']) && !part.contains("..")
+        };
+        let refs = |revision: &str| {
+            !revision.is_empty()
+                && !revision.contains("..")
+                && !revision.starts_with('/')
+                && revision.chars().all(|c| safe(c) || c == '/')
+        };
+        if parts.len() <= 2 && parts.iter().all(plain) && revision.is_none_or(refs) {
+            return Ok(Self { name: name.to_owned(), revision: revision.map(str::to_owned) });
+        }
+        Err(Error::Invalid(format!("`{text}` names no repository of the Hub: ORG/NAME or ORG/NAME@REVISION is needed")))
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.revision {
+            Some(revision) => write!(f, "{}@{revision}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+impl Id {
+    /// The revision, or the main branch.
+    #[must_use]
+    pub fn revision(&self) -> &str {
+        self.revision.as_deref().unwrap_or("main")
+    }
+
+    /// The organisation (empty where there is none) and the name within it.
+    pub(super) fn parts(&self) -> (&str, &str) {
+        self.name.split_once('/').unwrap_or(("", &self.name))
+    }
+}
+
+/// Does a path name a file of a data set of the Hub?
+#[must_use]
+pub fn is_data(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.starts_with(DATA))
+}
+
+/// The data set of `hub:ORG/NAME[@REVISION]/PATH`.
+pub fn data_repository(path: &Path) -> Result<Id, Error> {
+    data(path).map(|(id, _)| id)
+}
+
+/// The repository and the file of `hub:ORG/NAME[@REVISION]/PATH`.
+pub(super) fn data(path: &Path) -> Result<(Id, String), Error> {
+    let wrong = || {
+        let path = path.display();
+        Error::Invalid(format!("`{path}` names no file of a data set: hub:ORG/NAME/PATH or hub:ORG/NAME@REVISION/PATH"))
+    };
+    let text = path.to_str().and_then(|path| path.strip_prefix(DATA)).ok_or_else(wrong)?;
+    let mut parts = text.splitn(3, '/');
+    let (Some(owner), Some(name), Some(file)) = (parts.next(), parts.next(), parts.next()) else { return Err(wrong()) };
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    if !file.split('/').all(plain) || file.contains('\\') {
+        return Err(wrong());
+    }
+    Ok((format!("{owner}/{name}").parse().map_err(|_| wrong())?, file.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_paths() {
+        let id: Id = "org/name@v1.0".parse().unwrap();
+        assert_eq!((id.parts(), id.revision(), id.to_string().as_str()), (("org", "name"), "v1.0", "org/name@v1.0"));
+        assert_eq!("gpt2".parse::<Id>().unwrap().parts(), ("", "gpt2"));
+        for path in ["", "a/b/c", "../x", "/tmp/x", "a/.b", "a b/c", "a/b@", "a/b@../c", "~/x", "a/-b"] {
+            assert!(path.parse::<Id>().is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn files_of_data_sets_have_a_repository_and_a_path() {
+        let (id, file) = data("hub:org/pairs@v2/data/train.jsonl".as_ref()).unwrap();
+        assert_eq!((id.to_string().as_str(), file.as_str()), ("org/pairs@v2", "data/train.jsonl"));
+        for path in ["hub:org/pairs", "hub:org/pairs/", "hub:org/pairs/../x.jsonl", "hub:a b/c/d", "org/pairs/x.jsonl"]
+        {
+            assert!(data(path.as_ref()).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How far a transfer is, on standard error where that is a terminal.
+
+use std::io::IsTerminal;
+
+use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler, UploadEvent};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar of bytes; none where there is no terminal.
+#[derive(Clone)]
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    /// Starts at `done` of `bytes`.
+    pub(super) fn new(what: &str, done: u64, bytes: u64) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new(bytes).with_position(done);
+        let template = "{prefix}  {bar:32.cyan/bright.black}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━━"));
+        }
+        bar.set_prefix(what.to_owned());
+        Self(bar)
+    }
+
+    pub(super) fn set(&self, done: u64) {
+        self.0.set_position(done);
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl ProgressHandler for Bar {
+    fn on_progress(&self, event: &ProgressEvent) {
+        match event {
+            ProgressEvent::Download(DownloadEvent::Progress { files }) => {
+                self.set(files.iter().map(|file| file.bytes_completed).max().unwrap_or(0));
+            }
+            ProgressEvent::Download(DownloadEvent::AggregateProgress { bytes_completed, .. })
+            | ProgressEvent::Upload(UploadEvent::Progress { bytes_completed, .. }) => self.set(*bytes_completed),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `intervene export`: an intervention in the files of another library.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use burn::tensor::{Device, TensorData};
+use clap::ValueEnum;
+
+use super::prepared::read;
+use super::spec::{Constant, InterventionSpec, Spec};
+use super::submission::submission;
+use super::{ModelChoice, Opened};
+use crate::error::Error;
+use crate::files;
+use crate::intervenable::{Layout, Order};
+use crate::interventions::{AnyIntervention, Kind, Needs};
+use crate::models::Dtype;
+use crate::pyvene::{self, Folder, Saved};
+use crate::tap::{Component, Site};
+use crate::tensors::Tensors;
+
+/// Whose files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A folder for pyvene's IntervenableModel.load.
+    Pyvene,
+    /// A submission to the causal variable track of MIB.
+    Mib,
+}
+
+/// The options of [`export`].
+#[derive(Clone, Debug, clap::Args)]
+pub struct ExportOptions {
+    /// A run folder, an imported folder, a specification, or a name on the Hub.
+    pub from: PathBuf,
+    /// Whose files.
+    #[arg(long, value_enum)]
+    pub format: Format,
+    /// The folder to make.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// The model, where the widths of rows do not follow from the tensors, or an intervention's folder does not name it.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// For MIB: the task, 4_answer_MCQA say.
+    #[arg(long)]
+    pub task: Option<String>,
+    /// For MIB: the task's variable, answer_pointer say.
+    #[arg(long)]
+    pub variable: Option<String>,
+    /// For MIB: its name of the token position, last_token say.
+    #[arg(long)]
+    pub token: Option<String>,
+}
+
+/// Writes an intervention, or several, into a folder that pyvene's `IntervenableModel.load` takes, or as a submission to MIB.
+/// What comes back is how they are run there: positions, heads and subspaces are arguments of a run in pyvene, not part of
+/// the folder.
+pub fn export(options: &ExportOptions) -> Result<String, Error> {
+    let spec = Spec::open(&options.from)?;
+    let opened = options.model.as_ref().map(|model| {
+        let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
+        Opened::open(&choice)
+    });
+    let opened = opened.transpose()?;
+    if options.format == Format::Mib {
+        return submission(options, &spec, opened.as_ref());
+    }
+    let mut interventions = Vec::new();
+    for (number, one) in spec.interventions.iter().enumerate() {
+        interventions.push(saved(&spec, number, one, opened.as_ref())?);
+    }
+    let folder = Folder { serial: spec.order() == Order::Serial, model_type: None, interventions };
+    files::create_new_dir(&options.out)?;
+    pyvene::write(&options.out, &folder)?;
+    Ok(summary(&folder, &spec, options))
+}
+
+fn saved(spec: &Spec, number: usize, one: &InterventionSpec, opened: Option<&Opened>) -> Result<Saved, Error> {
+    let at = |key: &'static str| move |error: Error| spec.wrong(number, key, &error);
+    let site: Site = one.site.parse().map_err(at("site"))?;
+    let shape = opened.map(|opened| opened.check_site(site)).transpose().map_err(at("site"))?;
+    let unit = shape
+        .map(|shape| shape.heads.filter(|_| site.component.is_head()).map_or(shape.width, |heads| shape.width / heads));
+    let made = match &one.weights {
+        Some(path) => Some(
+            read(&spec.path(path))
+                .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
+                .map_err(at("weights"))?,
+        ),
+        None if one.rank.is_some() || one.level.is_some() => {
+            let problem = "what is drawn at random has no tensors to write: give its weights";
+            return Err(at("kind")(Error::Invalid(problem.to_owned())));
+        }
+        None => None,
+    };
+    if let (Some(made), Some((_, place, config))) = (&made, spec.made_for.iter().find(|(of, ..)| *of == number)) {
+        config.check_tensors(place, made)?;
+    }
+    let constant = one.constant.as_ref().map(|given| constant(spec, given)).transpose().map_err(at("constant"))?;
+    let own = made.as_ref().and_then(AnyIntervention::width).or(constant.as_ref().map(Vec::len));
+    let units = match (one.layout(), own, unit) {
+        (Layout::Separate, ..) => 1,
+        (Layout::Concatenated, Some(own), Some(unit)) if own % unit == 0 => own / unit,
+        _ => {
+            let problem = "how many units make one row is told by --model, whose site has to fit the tensors";
+            return Err(at("units")(Error::Invalid(problem.to_owned())));
+        }
+    };
+    let kind = made.as_ref().map_or(one.kind, AnyIntervention::kind);
+    let columns = first_columns(one).or(own).or(unit);
+    if columns.is_none() && !is_residual(site.component) {
+        let problem = format!("the width of {site} is told by the model alone: give it with --model");
+        return Err(at("site")(Error::Invalid(problem)));
+    }
+    let reads = kind.needs() == Needs::Source && constant.is_none();
+    Ok(Saved {
+        site,
+        positions: true,
+        units,
+        kind,
+        tensors: made.map(|made| made.to_pyvene()).unwrap_or_default(),
+        constant,
+        source: one.source.or(reads.then_some(0)).filter(|_| kind.needs() != Needs::Nothing),
+        link: one.link.clone(),
+        partition: one.partition.clone(),
+        columns,
+    })
+}
+
+/// The columns of a subspace that is the beginning of the space: that is what pyvene keeps in its folder.
+fn first_columns(one: &InterventionSpec) -> Option<usize> {
+    let members = one.subspace.as_ref()?;
+    let columns: Vec<usize> = match &one.partition {
+        None => members.clone(),
+        Some(parts) => crate::interventions::Partition::pyvene(parts)
+            .parts()
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| members.contains(number))
+            .flat_map(|(_, columns)| columns.clone())
+            .collect(),
+    };
+    (one.kind != Kind::LowRankRotatedSpace && columns.iter().copied().eq(0..columns.len())).then_some(columns.len())
+}
+
+/// pyvene takes the residual stream's width where a folder says none.
+const fn is_residual(component: Component) -> bool {
+    matches!(
+        component,
+        Component::BlockInput
+            | Component::BlockOutput
+            | Component::MlpInput
+            | Component::MlpOutput
+            | Component::AttentionInput
+            | Component::AttentionOutput
+    )
+}
+
+fn constant(spec: &Spec, given: &Constant) -> Result<Vec<f32>, Error> {
+    match given {
+        Constant::Values(values) => Ok(values.clone()),
+        Constant::File { file, tensor } => {
+            let path = spec.path(file);
+            let row = Tensors::read(&path)?.get::<1>(tensor, [0], &Device::flex());
+            let row: TensorData = row.map_err(|error| Error::content(&path, error.to_string()))?.into_data();
+            Ok(row.iter::<f32>().collect())
+        }
+    }
+}
+
+fn summary(folder: &Folder, spec: &Spec, options: &ExportOptions) -> String {
+    let mut text = String::new();
+    for (number, one) in folder.interventions.iter().enumerate() {
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(text, "{number}  {}  {}", one.site, one.kind.pyvene());
+    }
+    let mut named: Vec<String> = Vec::new();
+    for one in &folder.interventions {
+        let name = one.source.map_or_else(|| "None".to_owned(), |source| format!("source_{source}"));
+        // Those that read one source follow each other, and it is named once.
+        if one.source.is_none() || named.last() != Some(&name) {
+            named.push(name);
+        }
+    }
+    let _ = write!(
+        text,
+        "intervenable = pyvene.IntervenableModel.load({:?}, model)\n\
+         intervenable(base, [{}], unit_locations={{..}})",
+        options.out.display().to_string(),
+        named.join(", ")
+    );
+    let told =
+        spec.interventions.iter().any(|one| one.heads.is_some() || one.subspace.is_some() || one.positions.is_some());
+    if told {
+        text +=
+            "\nThe folder holds no positions, heads and subspaces: pyvene takes them as unit_locations and subspaces.";
+    }
+    text
+}

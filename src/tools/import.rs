@@ -1,0 +1,231 @@
+//! `intervene import`: a folder of pyvene's as a specification with its tensors.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::found::{SEVERAL, TENSORS};
+use super::{ModelChoice, Opened, make_folder};
+use crate::error::Error;
+use crate::interventions::{AnyIntervention, Kind};
+use crate::models::{Dtype, SiteShape};
+use crate::pyvene::{self, Saved};
+use crate::run::{CONVENTION, Config, ModelIdentity};
+use crate::tensors::Tensors;
+use crate::{files, hub};
+
+/// The options of [`import`].
+#[derive(Clone, Debug, clap::Args)]
+pub struct ImportOptions {
+    /// What pyvene's IntervenableModel.save wrote: a folder, or ORG/NAME[@REVISION] of the Hub.
+    pub from: PathBuf,
+    /// The folder to make.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The model that the interventions are for: checks that they fit, and notes it, so that no other is taken by mistake.
+    #[arg(long)]
+    pub model: Option<String>,
+}
+
+/// Reads a folder of pyvene's, and makes one that `apply`, `generate --with` and `export` take.
+///
+/// `interventions.toml` is the specification, `0/intervention.safetensors` and so on hold the tensors, and where the model is
+/// given `0/config.json` says what they are for: `0` is then an intervention that `evaluate --recipe` takes. No code of the
+/// pickles is run; a pickle with code in it is refused, as is a class that is not pyvene's own.
+pub fn import(options: &ImportOptions) -> Result<String, Error> {
+    let from = hub::folder(&options.from)?;
+    let folder = pyvene::read(&from)?;
+    let opened = options.model.as_ref().map(|model| {
+        let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
+        Opened::open(&choice)
+    });
+    let opened = opened.transpose()?;
+    let mut parts = Vec::new();
+    for (number, saved) in folder.interventions.iter().enumerate() {
+        let part = Part::of(saved, opened.as_ref());
+        parts.push(part.map_err(|error| Error::content(&from, format!("intervention {number}: {error}")))?);
+    }
+    files::create_new_dir(&options.out)?;
+    for (number, part) in parts.iter().enumerate() {
+        part.write(&options.out.join(number.to_string()), opened.as_ref())?;
+    }
+    let text = specification(folder.serial, &parts, &options.from);
+    files::write(&options.out.join(SEVERAL), text.as_bytes())?;
+    Ok(summary(&parts, &options.out))
+}
+
+/// An intervention on its way into a folder.
+struct Part<'a> {
+    saved: &'a Saved,
+    made: AnyIntervention,
+    /// Several units lie end to end as one row.
+    concatenated: bool,
+    /// What is exchanged where that is not the whole space.
+    exchanged: Option<Exchanged>,
+}
+
+/// A part of a space.
+enum Exchanged {
+    /// The first columns.
+    First(usize),
+    /// One column.
+    One(usize),
+}
+
+impl<'a> Part<'a> {
+    fn of(saved: &'a Saved, opened: Option<&Opened>) -> Result<Self, Error> {
+        let made = AnyIntervention::from_tensors(saved.kind, &saved.tensors, None, &Device::flex())?;
+        let own = made.width().or(saved.constant.as_ref().map(Vec::len));
+        let shape = opened.map(|opened| opened.check_site(saved.site)).transpose()?;
+        let unit = shape.map(|shape| unit_width(saved, shape));
+        let concatenated = saved.units > 1 && made.width().is_some() && unit.is_none_or(|unit| own != Some(unit));
+        let wanted = unit.map(|unit| if concatenated { unit * saved.units } else { unit });
+        if let Some((own, wanted)) = own.zip(wanted).filter(|(own, wanted)| own != wanted) {
+            return Err(Error::Invalid(format!(
+                "its tensors are for rows of width {own}, {} of the model has width {wanted}",
+                saved.site
+            )));
+        }
+        let exchanged = exchanged(saved, own.or(wanted));
+        Ok(Self { saved, made, concatenated, exchanged })
+    }
+
+    fn tensors(&self) -> Tensors {
+        let mut tensors = Tensors::from(self.made.to_tensors());
+        if let Some(row) = &self.saved.constant {
+            let row = TensorData::new(row.clone(), [row.len()]);
+            tensors.insert(CONSTANT, Tensor::<1>::from_data(row, &Device::flex()));
+        }
+        tensors
+    }
+
+    fn has_tensors(&self) -> bool {
+        self.saved.constant.is_some() || !self.made.to_tensors().is_empty()
+    }
+
+    fn write(&self, folder: &Path, opened: Option<&Opened>) -> Result<(), Error> {
+        if !self.has_tensors() {
+            return Ok(());
+        }
+        make_folder(folder)?;
+        self.tensors().write(&folder.join(TENSORS))?;
+        let (Some(opened), Some(width)) = (opened, self.made.width()) else { return Ok(()) };
+        let site = self.saved.site;
+        let config = Config {
+            library: format!("intervene {}, from pyvene's folder", env!("CARGO_PKG_VERSION")),
+            model: ModelIdentity::of(&opened.model),
+            component: site.component.to_string(),
+            layer: site.layer,
+            heads: Vec::new(),
+            position: None,
+            kind: self.made.kind().to_string(),
+            width,
+            rank: self.made.rotation().map(|rotation| rotation.dims()[1]),
+            partition: std::collections::BTreeMap::new(),
+            orthogonal: "manifold".to_owned(),
+            convention: CONVENTION.to_owned(),
+        };
+        files::write_json(&folder.join("config.json"), &config)
+    }
+}
+
+/// The name of a constant source among an intervention's tensors, pyvene's own.
+const CONSTANT: &str = "source_representation";
+
+/// The width of one unit: of a row, or of a head.
+fn unit_width(saved: &Saved, shape: SiteShape) -> usize {
+    shape.heads.filter(|_| saved.site.component.is_head()).map_or(shape.width, |heads| shape.width / heads)
+}
+
+/// What pyvene's `interchange_dim` leaves out, for rows of a width.
+fn exchanged(saved: &Saved, width: Option<usize>) -> Option<Exchanged> {
+    let columns = saved.columns?;
+    let less = width.is_none_or(|width| columns < width);
+    match saved.kind {
+        Kind::Vanilla
+        | Kind::Zero
+        | Kind::Collect
+        | Kind::Addition
+        | Kind::Subtraction
+        | Kind::Skip
+        | Kind::RotatedSpace => less.then_some(Exchanged::First(columns)),
+        Kind::JumpReluAutoencoder => (width != Some(columns)).then_some(Exchanged::First(columns)),
+        Kind::Autoencoder => (width != Some(columns)).then_some(Exchanged::One(columns)),
+        // pyvene's others take no notice of it.
+        _ => None,
+    }
+}
+
+fn specification(serial: bool, parts: &[Part<'_>], from: &Path) -> String {
+    let name = from.file_name().map_or_else(String::new, |name| format!(" {:?}", name.to_string_lossy()));
+    let mut text = format!(
+        "# pyvene's folder{name}, by `intervene import`. Which positions and heads are meant is no part of such a folder:\n\
+         # `positions`, `source_positions` and `heads` say it here, or the lines of `apply` and --at of `generate`.\n"
+    );
+    if serial {
+        text += "order = \"serial\"\n";
+    }
+    for (number, Part { saved, made, concatenated, exchanged }) in parts.iter().enumerate() {
+        let file = format!("{number}/{TENSORS}");
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(text, "\n[[interventions]]\nsite = \"{}\"\nkind = \"{}\"\n", saved.site, made.kind());
+        if !made.to_tensors().is_empty() {
+            let _ = writeln!(text, "weights = \"{file}\"");
+        }
+        if saved.constant.is_some() {
+            let _ = writeln!(text, "constant = {{ file = \"{file}\", tensor = \"{CONSTANT}\" }}");
+        }
+        if let Some(source) = saved.source {
+            let _ = writeln!(text, "source = {source}");
+        }
+        if let Some(link) = &saved.link {
+            let _ = writeln!(text, "link = {link:?}");
+        }
+        if *concatenated {
+            text += "units = \"concatenated\"\n";
+        }
+        if !saved.positions {
+            text += "positions = \"all\"\n";
+        }
+        let mut partition = saved.partition.clone().unwrap_or_default();
+        match exchanged {
+            // One more part, which is the one that is meant where no other is.
+            Some(Exchanged::First(columns)) => {
+                partition.push(vec![0, *columns]);
+                let _ = writeln!(text, "subspace = [{}]", partition.len() - 1);
+            }
+            Some(Exchanged::One(column)) => {
+                let _ = writeln!(text, "subspace = [{column}]");
+            }
+            None => {}
+        }
+        if !partition.is_empty() {
+            let _ = writeln!(text, "partition = {partition:?}");
+        }
+    }
+    text
+}
+
+fn summary(parts: &[Part<'_>], out: &Path) -> String {
+    let mut text = String::new();
+    for (number, Part { saved, made, .. }) in parts.iter().enumerate() {
+        let reads = match (&saved.constant, saved.source) {
+            (Some(_), _) => ", a constant source".to_owned(),
+            (None, Some(source)) => format!(", source {source}"),
+            (None, None) => String::new(),
+        };
+        let shape = made.rotation().map_or(String::new(), |rotation| {
+            let [width, rank] = rotation.dims();
+            format!(", rank {rank} of {width}")
+        });
+        let _ = writeln!(text, "{number}  {}  {}{shape}{reads}", saved.site, made.kind());
+    }
+    if parts.iter().any(|part| part.saved.link.is_some()) {
+        text += "Linked interventions share their weights here. In pyvene each of them goes on with the rows that the one \
+                 before it made.\n";
+    }
+    let place = out.display();
+    let _ = write!(text, "{place}: intervene apply {place} --model M --inputs FILE.jsonl --out FILE.safetensors");
+    text
+}

@@ -1,0 +1,83 @@
+//! `intervene export --format mib`: a rotation as a submission to the causal variable track of MIB.
+
+use burn::tensor::Device;
+
+use super::export::ExportOptions;
+use super::prepared::read;
+use super::spec::{InterventionSpec, Spec};
+use super::{Opened, make_folder};
+use crate::error::Error;
+use crate::files;
+use crate::interventions::AnyIntervention;
+use crate::pyvene::mib::{self, Place};
+use crate::run::ModelIdentity;
+use crate::tap::{Component, Site};
+
+/// Writes every intervention of the specification, each at the same token position, into one submission.
+pub(super) fn submission(options: &ExportOptions, spec: &Spec, opened: Option<&Opened>) -> Result<String, Error> {
+    let needed = |given: &Option<String>, option: &str| {
+        given.clone().ok_or_else(|| Error::Invalid(format!("a submission to MIB needs --{option}")))
+    };
+    let (task, variable) = (needed(&options.task, "task")?, needed(&options.variable, "variable")?);
+    let token = needed(&options.token, "token")?;
+    let identity = match (opened, spec.made_for.first()) {
+        (Some(opened), _) => ModelIdentity::of(&opened.model),
+        (None, Some((_, _, config))) => config.model.clone(),
+        (None, None) => return Err(Error::Invalid("which model it is for is told by --model".to_owned())),
+    };
+    let name = mib::folder_name(&task, &identity.kind, &variable)?;
+    let mut places = Vec::new();
+    for (number, one) in spec.interventions.iter().enumerate() {
+        places.push(place(spec, number, one, identity.layers, &variable, &token)?);
+    }
+    files::create_new_dir(&options.out)?;
+    let folder = options.out.join(name);
+    make_folder(&folder)?;
+    places.iter().try_for_each(|place| mib::write(&folder, place))?;
+    Ok(format!("{}: {} places. MIB's verify_submission.py checks it", folder.display(), places.len()))
+}
+
+fn place(
+    spec: &Spec,
+    number: usize,
+    one: &InterventionSpec,
+    layers: usize,
+    variable: &str,
+    token: &str,
+) -> Result<Place, Error> {
+    let at = |key: &'static str| move |error: Error| spec.wrong(number, key, &error);
+    let wrong = |key: &'static str, problem: String| Err(spec.wrong(number, key, &Error::Invalid(problem)));
+    let site: Site = one.site.parse().map_err(at("site"))?;
+    let layer = match site.component {
+        Component::BlockInput => site.layer,
+        Component::BlockOutput if site.layer + 1 < layers => site.layer + 1,
+        Component::BlockOutput => {
+            let problem = format!("{site} is the last layer's: MIB's residual stream is what enters a layer");
+            return wrong("site", problem);
+        }
+        other => return wrong("site", format!("MIB's residual stream is block_input or block_output, not {other}")),
+    };
+    let Some(weights) = &one.weights else {
+        return wrong("kind", format!("a {} has no rotation to submit", one.kind));
+    };
+    let made = read(&spec.path(weights))
+        .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
+        .map_err(at("weights"))?;
+    let (rotation, taken) = match &made {
+        AnyIntervention::RotatedSpace(space) => (&space.rotation, None),
+        AnyIntervention::BoundlessRotatedSpace(space) => (&space.rotation, Some((0..space.hard_rank()).collect())),
+        other => return wrong("kind", format!("a {} has no hard subspace to submit", other.kind())),
+    };
+    // Of a rotation that several variables share, the columns of this one.
+    let own = spec.made_for.iter().find(|(of, ..)| *of == number);
+    let columns = own.and_then(|(_, _, config)| config.partition.get(variable).filter(|_| config.partition.len() > 1));
+    let (original, base) = rotation.to_pytorch();
+    Ok(Place {
+        layer,
+        token: token.to_owned(),
+        rotation: rotation.matrix().into_data(),
+        original: original.into_data(),
+        base: base.into_data(),
+        columns: columns.map(|[from, to]| (*from..*to).collect()).or(taken),
+    })
+}

@@ -1,0 +1,97 @@
+//! A rotation that was saved and loaded is trained on as if nothing had happened: the same loss, no jump, and columns that
+//! stay orthonormal.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use intervene::alignment::search::{Search, search};
+use intervene::alignment::step::Batch;
+use intervene::alignment::{Alignment, Candidate, Partition};
+use intervene::interventions::{AnyIntervention, Kind, Tensors};
+use intervene::models::Mlp;
+use intervene::orthogonal::Map;
+use intervene::pyvene::{self, Folder, Saved};
+use intervene::tap::Component;
+use intervene::tasks::hierarchical_equality::hierarchical_equality;
+use intervene::tensors;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+const SITE: intervene::tap::Site = intervene::tap::Site { layer: 0, component: Component::BlockOutput };
+
+/// Trains on one batch; the loss before each step, and the largest orthogonality error.
+fn train(model: &Mlp, start: Candidate, batch: &Batch, steps: usize, rate: f64) -> (Candidate, Vec<f64>, f64) {
+    let config = Search { log_every: 1, ..Search::plain(steps, rate) };
+    let (mut losses, mut error) = (Vec::new(), 0.0_f64);
+    let found = search(model, start, &config, &mut || Ok(batch.clone()), &mut |line| {
+        losses.push(line.loss);
+        error = error.max(line.orthogonality_error);
+        Ok(())
+    });
+    (found.unwrap(), losses, error)
+}
+
+/// By way of the file of a run folder.
+fn through_safetensors(found: &AnyIntervention, folder: &Path) -> Tensors {
+    let path = folder.join("intervention.safetensors");
+    tensors::Tensors::from(found.to_tensors()).write(&path).unwrap();
+    tensors::Tensors::read(&path).unwrap().into()
+}
+
+/// By way of pyvene's files.
+fn through_pyvene(found: &AnyIntervention, folder: &Path) -> Tensors {
+    let saved = Saved {
+        site: SITE,
+        positions: true,
+        units: 1,
+        kind: found.kind(),
+        tensors: found.to_pyvene(),
+        constant: None,
+        source: Some(0),
+        link: None,
+        partition: Some(vec![vec![0, 8], vec![8, 16]]),
+        columns: found.width(),
+    };
+    pyvene::write(folder, &Folder { serial: false, model_type: None, interventions: vec![saved] }).unwrap();
+    pyvene::read(folder).unwrap().interventions.remove(0).tensors
+}
+
+#[test]
+fn a_rotation_saved_and_loaded_is_trained_on_without_a_jump() {
+    let (task, device) = (hierarchical_equality(), Device::flex());
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/equality_mlp.safetensors");
+    let model = Mlp::load(&weights, &device).unwrap();
+    let partition = Partition::new(vec![("WX".into(), 0..8), ("YZ".into(), 8..16)], 16).unwrap();
+    let alignment = Alignment { model: &model, task: &task, site: SITE, partition: partition.clone(), device: &device };
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let batch = alignment.draw(&[0], 1024, &mut rng).unwrap();
+    let (before, losses, _) = train(&model, alignment.start(None, &mut rng), &batch, 150, 1e-2);
+    let found = &before.interventions[0];
+    // Where it had got to: the loss of the next step.
+    let loss = train(&model, on(found, &partition, None), &batch, 1, 1e-6).1[0];
+    assert!(loss < losses[0] - 0.1, "the search got nowhere: {} to {loss}", losses[0]);
+
+    let folder = tempfile::tempdir().unwrap();
+    for (way, tensors) in
+        [("safetensors", through_safetensors(found, folder.path())), ("pyvene", through_pyvene(found, folder.path()))]
+    {
+        for map in [None, Some(Map::MatrixExp), Some(Map::Cayley), Some(Map::Householder)] {
+            let loaded = AnyIntervention::from_tensors(Kind::RotatedSpace, &tensors, map, &device.clone().autodiff());
+            let start = Candidate { interventions: vec![loaded.unwrap()], partition: partition.clone() };
+            let (_, losses, error) = train(&model, start, &batch, 60, 1e-3);
+            let name = format!("{way}, {map:?}");
+            assert!((losses[0] - loss).abs() < 1e-4, "{name}: a loss of {} after one of {loss}", losses[0]);
+            let worst = losses.iter().copied().fold(0.0, f64::max);
+            assert!(worst < loss + 0.02, "{name}: the loss jumps from {loss} to {worst}");
+            assert!(losses[59] < loss, "{name}: {} is no better than {loss}", losses[59]);
+            assert!(error < 1e-5, "{name}: an orthogonality error of {error:.1e}");
+        }
+    }
+}
+
+/// The same rotation, trainable.
+fn on(found: &AnyIntervention, partition: &Partition, map: Option<Map>) -> Candidate {
+    let device = Device::flex().autodiff();
+    let loaded = AnyIntervention::from_tensors(found.kind(), &found.to_tensors(), map, &device).unwrap();
+    Candidate { interventions: vec![loaded], partition: partition.clone() }
+}
