@@ -71,15 +71,13 @@ fn check(path: &Path) -> Result<(), Error> {
 
 /// What a pickle is made of.
 pub(super) enum Value {
-    /// Python's `None`.
-    None,
     Bool(bool),
     Whole(usize),
     Text(String),
     /// f32 or i64.
     Tensor(TensorData),
     Dict(Vec<(&'static str, Value)>),
-    /// An `OrderedDict` of tensors, as a `state_dict` is.
+    /// An `OrderedDict` of tensors, as a `state_dict` is; `None` stands for Python's.
     State(Vec<(String, Option<TensorData>)>),
 }
 
@@ -113,7 +111,6 @@ struct Pickle<'a> {
 impl<'a> Pickle<'a> {
     fn value(&mut self, value: &'a Value) -> Result<(), Error> {
         match value {
-            Value::None => self.out.push(b'N'),
             Value::Bool(value) => self.out.push(if *value { 0x88 } else { 0x89 }),
             Value::Whole(value) => whole(&mut self.out, *value),
             Value::Text(value) => text(&mut self.out, value),
