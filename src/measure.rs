@@ -76,6 +76,7 @@ pub fn free_memory_bytes() -> u64 {
 pub fn free_disk_bytes(folder: &std::path::Path) -> u64 {
     #[cfg(unix)]
     {
+        #[allow(clippy::unnecessary_cast, reason = "narrower on some systems")]
         let free = |disk: nix::sys::statvfs::Statvfs| disk.blocks_available() as u64 * disk.fragment_size() as u64;
         nix::sys::statvfs::statvfs(folder).map_or(u64::MAX, free)
     }

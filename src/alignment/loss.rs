@@ -36,7 +36,7 @@ pub fn loss(model: &dyn FrozenModel, batch: &Batch, candidates: &[&Candidate], p
         if let Some(taken) = taken(candidate).filter(|_| penalty != 0.0) {
             let taken = taken * penalty;
             let own = losses.clone().narrow(0, at, 1) + taken.clone().detach().inner();
-            losses = losses.slice_assign([at..at + 1], own);
+            losses = losses.slice_assign(at..at + 1, own);
             total = total + taken;
         }
     }

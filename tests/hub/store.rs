@@ -19,7 +19,7 @@ impl Store {
     /// its bytes. What follows the last chunk is a summary.
     pub fn xorb(&mut self, hash: &str, mut bytes: &[u8]) {
         let mut chunks = Vec::new();
-        while let Some((&[0, a, b, c, scheme, ..], after)) = bytes.split_first_chunk::<8>().map(|(h, rest)| (h, rest)) {
+        while let Some((&[0, a, b, c, scheme, ..], after)) = bytes.split_first_chunk::<8>() {
             assert_eq!(scheme, 0, "the test asks the client not to compress");
             let length = u32::from_le_bytes([a, b, c, 0]) as usize;
             chunks.push(after[..length].to_vec());

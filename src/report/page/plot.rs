@@ -105,7 +105,7 @@ fn thinned(points: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let finite: Vec<(usize, f64)> = points.iter().copied().filter(|point| point.1.is_finite()).collect();
     let every = finite.len().div_ceil(MOST).max(1);
     let last = finite.len().saturating_sub(1);
-    finite.into_iter().enumerate().filter(|(at, _)| (last - at) % every == 0).map(|(_, point)| point).collect()
+    finite.into_iter().enumerate().filter(|(at, _)| (last - at).is_multiple_of(every)).map(|(_, point)| point).collect()
 }
 
 /// A value as the table writes it.
