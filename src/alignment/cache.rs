@@ -95,6 +95,12 @@ impl<'a> Cache<'a> {
         self.pairs().is_empty()
     }
 
+    /// The number of tokens in the longest tail.
+    pub(super) fn longest(&self) -> usize {
+        let length = |(at, pair): (usize, &Pair)| pair.base.tokens.len() - first(&self.cell, at);
+        self.pairs().iter().enumerate().map(length).max().unwrap_or(1)
+    }
+
     /// The bytes that the constants take.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -95,8 +95,9 @@ impl Alignment<'_> {
     }
 }
 
-/// Pairs of prompts that are evaluated at once.
-const PROMPTS: usize = 64;
+/// Tokens that are evaluated at once, and the most pairs: of a pair that is short, most of the time goes to its logits.
+const TOKENS: usize = 1024;
+const PAIRS: usize = 128;
 
 /// What the network makes of one pair.
 #[derive(Clone, Copy, Default)]
@@ -162,7 +163,7 @@ impl Cache<'_> {
         };
         let all: Vec<(usize, usize)> = alike.iter().enumerate().flat_map(first).collect();
         let mut said = vec![vec![Said::default(); self.len()]; edits.len()];
-        for some in all.chunks(PROMPTS) {
+        for some in all.chunks((TOKENS / self.longest()).clamp(1, PAIRS)) {
             for ((edit, pair), one) in some.iter().zip(self.run(edits, some, losses)?) {
                 said[*edit][*pair] = one;
             }

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use super::config::{Config, ModelIdentity};
 use super::examples;
-use super::metrics::{Controls, Measured, Seconds, interval};
+use super::metrics::{Controls, Disentangled, Measured, Seconds, interval};
 use super::prompts::Prompts;
 use super::splits::Splits;
 use super::{Stream, rng};
@@ -116,7 +116,7 @@ fn judge(
     let hits = test.hits(&edits)?;
     if recipe.training.isolation > 0.0 {
         let of = |keeps: bool| test.scores(&prompts.variables, &hits[0], |pair| pair.keeps_answer() == keeps);
-        measured.set_disentangled(&of(false), &of(true));
+        measured.disentangled = Disentangled::of(&of(false), &of(true));
     }
     let mut scores = hits.iter().map(|hits| test.scores(&prompts.variables, hits, |_| true));
     let mut next = || scores.next().expect("a score for each edit");

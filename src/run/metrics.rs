@@ -128,6 +128,24 @@ pub fn interval(score: Score) -> Interval {
     [low, high]
 }
 
+impl Disentangled {
+    /// Of the pairs whose answer must change, and of those whose answer must not; none where either are not there.
+    #[must_use]
+    pub fn of(cause: &Scores, isolate: &Scores) -> Option<Self> {
+        if cause.0.is_empty() || isolate.0.is_empty() {
+            return None;
+        }
+        let by_variable = |scores: &Scores| scores.0.iter().map(|(name, score)| (name.clone(), score.mean())).collect();
+        Some(Self {
+            cause: cause.mean(),
+            isolate: isolate.mean(),
+            score: f64::midpoint(cause.mean(), isolate.mean()),
+            cause_by_variable: by_variable(cause),
+            isolate_by_variable: by_variable(isolate),
+        })
+    }
+}
+
 impl Measured {
     /// Fills in the IIA's.
     pub fn set_iia(&mut self, scores: &Scores) {
@@ -135,18 +153,6 @@ impl Measured {
         self.iia_interval = interval(scores.overall());
         self.iia_by_variable = scores.0.iter().map(|(name, score)| (name.clone(), score.mean())).collect();
         self.iia_by_variable_interval = scores.0.iter().map(|(name, score)| (name.clone(), interval(*score))).collect();
-    }
-
-    /// Fills in the scores of the pairs that must change their answer, and of those that must not.
-    pub fn set_disentangled(&mut self, cause: &Scores, isolate: &Scores) {
-        let by_variable = |scores: &Scores| scores.0.iter().map(|(name, score)| (name.clone(), score.mean())).collect();
-        self.disentangled = Some(Disentangled {
-            cause: cause.mean(),
-            isolate: isolate.mean(),
-            score: f64::midpoint(cause.mean(), isolate.mean()),
-            cause_by_variable: by_variable(cause),
-            isolate_by_variable: by_variable(isolate),
-        });
     }
 
     /// The lines of the table at the end.
