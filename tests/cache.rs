@@ -138,7 +138,7 @@ fn logits_and_gradients_through_the_cache_are_the_full_runs() {
                 let logits = order.map(|pair| full(&model, &target, pair, &found, &device));
                 let terms = logits.clone().into_iter().zip(order).map(|(logits, pair)| {
                     let label = pair.labels[0] as usize;
-                    -activation::log_softmax(logits, 0).slice([label..label + 1])
+                    -activation::log_softmax(logits, 0).slice(label..label + 1)
                 });
                 let full_loss = Tensor::cat(terms.collect(), 0).mean();
                 let numbers = |x: Tensor<1>| x.into_data().iter::<f32>().collect::<Vec<f32>>();
@@ -326,7 +326,7 @@ fn an_answer_of_several_tokens_is_read_where_each_is_said() {
             let mut one = pair.clone();
             one.base.tokens.truncate(pair.base.tokens.len() - (pair.labels.len() - 1 - at));
             let last = full(&model, &target, &one, &found, &device).detach().inner();
-            let term = -activation::log_softmax(last, 0).slice([*label as usize..*label as usize + 1]);
+            let term = -activation::log_softmax(last, 0).slice(*label as usize..*label as usize + 1);
             terms.push(term.into_scalar::<f32>());
         }
     }

@@ -80,6 +80,9 @@ fn clone(folder: &Path, model: &Path) -> PathBuf {
         "evaluation.random_rotations=1",
     ]);
     let language = short(&["training.steps=2", "training.batch=4", "evaluation.random_rotations=1"]);
+    let few = short(&["data.train_pairs=16", "data.test_pairs=8", "data.validation_pairs=8"]);
+    let cells = short(&["sweep.layers=[28]", "sweep.positions=[-1]", "sweep.steps=2"]);
+    write("srun", "#!/bin/sh\nexec \"$@\"\n".to_owned());
     write(
         "intervene",
         format!(
@@ -87,7 +90,8 @@ fn clone(folder: &Path, model: &Path) -> PathBuf {
              case \"$1 $2\" in\n\
              *' 'hierarchical*|*' 'recipes/hierarchical*) [ \"$1\" = train ] && set -- \"$@\" --quiet{network} ;;\n\
              'train 'pairs*|'train 'recipes/pairs*) set -- \"$@\" --quiet{language} ;;\n\
-             'train '*) set -- \"$@\" --quiet{language} --set data.train_pairs=16 --set data.test_pairs=8 ;;\n\
+             'train '*) set -- \"$@\" --quiet{language}{few} ;;\n\
+             'sweep '*) set -- \"$@\" --quiet{language}{few}{cells} ;;\n\
              esac\n\
              exec {intervene:?} \"$@\"\n"
         ),
