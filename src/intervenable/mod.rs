@@ -137,7 +137,7 @@ pub enum Order {
 /// ```
 /// use burn::tensor::Device;
 /// use intervene::intervenable::{Input, Intervenable, Order, Placement, Representation, Units};
-/// use intervene::interventions::Vanilla;
+/// use intervene::interventions::{AnyIntervention, Vanilla};
 /// use intervene::models::{Dtype, Pretrained};
 /// use intervene::tap::Component;
 ///
@@ -147,7 +147,8 @@ pub enum Order {
 /// let source = Input::tokens(&model, &[vec![7, 1, 60, 8]], &device)?;
 /// // The source's last row after block 1 into the base, at the base's last token.
 /// let there = Representation::new(Component::BlockOutput.at(1), 0).source(0);
-/// let intervenable = Intervenable::new(&model, vec![there], vec![&Vanilla {}], Order::Parallel)?;
+/// let swap = AnyIntervention::Vanilla(Vanilla {});
+/// let intervenable = Intervenable::new(&model, vec![there], vec![&swap], Order::Parallel)?;
 /// let run = intervenable.run(&base, &[Some(source)], &[Some(Placement::at(Units::positions(3)))])?;
 /// assert_eq!(run.logits.dims()[..2], [1, 4]); // [batch, seq, vocabulary]
 /// # Ok::<(), intervene::Error>(())

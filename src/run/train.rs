@@ -34,7 +34,7 @@ pub struct Options {
 ///
 /// let recipe = recipes::open("hierarchical_equality_das_mlp", &["training.steps=200".parse()?])?;
 /// let folder = run::train(&recipe, &run::Options { out: None, quiet: true })?;
-/// println!("IIA {:.3}", run::evaluate(&folder)?.iia);
+/// println!("IIA {:.3}", run::evaluate(&folder, None, None)?.iia);
 /// println!("{}", run::report(&[folder], None)?.display());
 /// # Ok::<(), intervene::Error>(())
 /// ```
