@@ -42,7 +42,7 @@ impl Work {
         work
     }
 
-    fn args<'a>(&self, out: &str, set: &[&'a str]) -> (Vec<String>, PathBuf) {
+    fn args(&self, out: &str, set: &[&str]) -> (Vec<String>, PathBuf) {
         let out = self.0.path().join(out);
         let recipe = self.0.path().join("recipe.toml");
         let mut args = vec!["train".to_owned(), recipe.display().to_string(), "--quiet".to_owned()];

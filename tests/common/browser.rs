@@ -138,14 +138,6 @@ impl Browser {
         self.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": x, "y": y}));
     }
 
-    /// Clicks there.
-    pub fn click(&mut self, x: f64, y: f64) {
-        for kind in ["mousePressed", "mouseReleased"] {
-            let click = json!({"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1});
-            self.call("Input.dispatchMouseEvent", click);
-        }
-    }
-
     /// The middle of the first element that a selector finds, scrolled into view.
     pub fn middle(&mut self, selector: &str) -> (f64, f64) {
         let place = self.evaluate(&format!(
