@@ -18,7 +18,7 @@ use crate::{files, hub};
 /// The options of [`import`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct ImportOptions {
-    /// What pyvene's IntervenableModel.save wrote: a folder, or ORG/NAME[@REVISION] of the Hub.
+    /// What pyvene's IntervenableModel.save wrote: a folder, or `ORG/NAME[@REVISION]` of the Hub.
     pub from: PathBuf,
     /// The folder to make.
     #[arg(long, value_name = "DIR")]

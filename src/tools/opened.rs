@@ -13,7 +13,7 @@ use crate::{device, hub};
 /// Which model, where, and in which numbers.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ModelChoice {
-    /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or ORG/NAME[@REVISION] of the Hub.
+    /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or `ORG/NAME[@REVISION]` of the Hub.
     #[arg(long)]
     pub model: String,
     /// auto or cpu.
