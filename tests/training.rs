@@ -130,7 +130,7 @@ fn answers_are_recorded_and_read_again() {
     assert!(first(&task) < first(&listed) && first(&listed) < first(&work.trained("again", &[])), "fewer are easier");
     let again: Value = serde_json::from_str(&tiny::printed(&["evaluate", task.to_str().unwrap(), "--json"])).unwrap();
     assert_eq!(again["iia"], metrics(&task)["iia"]);
-    work.refused(&["training.answers=[\".\", \"!\"]"], &["its label, token 54, is not among the answers"]);
+    work.refused(&["training.answers=[\".\", \"!\"]"], &["its label, token 58, is not among the answers"]);
     work.refused(&["training.answers=[\".\", \"xyz\"]"], &["`xyz` is 3 tokens"]);
     work.refused(&["training.answers=tasks"], &["unknown answers `tasks`; did you mean `task`?"]);
     work.refused(&["training.answers=[\".\"]"], &["a list of at least two answers"]);
