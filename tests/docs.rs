@@ -160,7 +160,8 @@ fn usage_names_what_is_there() {
     for document in documents() {
         let text = fs::read_to_string(&document).unwrap();
         let commands = |block: &str| {
-            let joined = block.replace("\\\n", " ").replace("cargo run --release -- ", "intervene ").replace("srun ", "");
+            let joined =
+                block.replace("\\\n", " ").replace("cargo run --release -- ", "intervene ").replace("srun ", "");
             let lines: Vec<String> = joined.lines().map(|line| line.trim_start().to_owned()).collect();
             lines.into_iter().filter_map(|line| line.strip_prefix("intervene ").map(str::to_owned)).collect::<Vec<_>>()
         };
