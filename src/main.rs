@@ -9,6 +9,10 @@ use intervene::recipe::{Override, Recipe};
 use intervene::tap::Component;
 use intervene::{Error, bench, recipes, run, tools};
 
+/// A training step asks for fresh memory some hundred times; the system's allocator gives it back and faults it in anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Trains interventions on frozen neural networks.
 #[derive(Parser)]
 #[command(version, about)]

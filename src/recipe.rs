@@ -65,6 +65,9 @@ pub struct Recipe {
     pub model: Model,
     /// What is trained, and where.
     pub intervention: Intervention,
+    /// Further places of a language model that are intervened on in the same run, each with an intervention of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
     /// How it is trained.
     #[serde(default)]
     pub training: Training,
@@ -206,7 +209,8 @@ pub struct Intervention {
     /// The number of the rotation's columns; as many as the site is wide by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<usize>,
-    /// Which tokens of a prompt: a slot of the task, `span` for what the data names, `last`, a number.
+    /// Which tokens of a prompt: a slot of the task, `span` for what the data names, `last`, a number, or `f3+l3` for the
+    /// first three and the last three.
     #[serde(default)]
     pub position: Position,
     /// The heads of a `head_` component.
@@ -215,6 +219,26 @@ pub struct Intervention {
     /// The columns `[from, to)` of the rotation that are to carry each variable; one variable takes all by default.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partition: BTreeMap<String, [usize; 2]>,
+}
+
+/// `[[also]]`: a further place, like `[intervention]` in whatever is not said.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Also {
+    /// The site's layer, counted from 0.
+    pub layer: usize,
+    /// The site's component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// The heads of a `head_` component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<Vec<usize>>,
+    /// Which tokens of a prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// The number of the rotation's columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
 }
 
 fn rotated_space() -> String {

@@ -133,7 +133,7 @@ fn every_command_runs() {
     let bin = clone(folder.path(), &model.canonicalize().unwrap());
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut ran = 0;
-    // The book first, in which runs are made that other documents go on with.
+    // In the order of their names: a document may go on with the runs that those before it have left.
     for document in documents() {
         let name = document.strip_prefix(root()).unwrap().display().to_string();
         let script = script(&fs::read_to_string(&document).unwrap(), &name);

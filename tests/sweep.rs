@@ -161,7 +161,7 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
     let best = lines[1..].iter().max_by(better).unwrap();
     let whole = json(&work.path("out/sweep.json"));
     assert_eq!(whole["best"]["layer"].to_string(), best[0]);
-    assert_eq!(whole["best"]["iia"].as_f64(), Some(number(best, 5)));
+    assert_eq!(whole["best"]["judged"]["iia"].as_f64(), Some(number(best, 5)));
     let recipe = intervene::recipe::Recipe::load(&work.path("out/best/recipe.toml"), &[]).unwrap();
     assert_eq!(recipe.intervention.layer.to_string(), best[0]);
     assert_eq!(recipe.intervention.position.to_string(), best[1]);
@@ -281,7 +281,7 @@ fn a_folder_with_another_recipe_is_refused() {
 fn mistakes_in_the_section_have_their_line() {
     let work = Work::new();
     let mut text = String::new();
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 14] = [
         ("layerz = [0]", &["bad.toml:25:", "unknown key `layerz`", "did you mean `layers`?"]),
         ("layers = \"0-3\"", &["bad.toml:25:", "`0-3` is no axis", "\"0..30:3\""]),
         ("layers = \"0..4:0\"", &["bad.toml:25:", "`0..4:0` is no axis"]),
@@ -293,6 +293,7 @@ fn mistakes_in_the_section_have_their_line() {
         ("heads = [0]", &["bad.toml:25:", "sweep.heads: block_output is not one of the `head_` components"]),
         ("ranks = [0, 1]", &["bad.toml:25:", "sweep.ranks: at least 1"]),
         ("ranks = \"all\"", &["bad.toml:25:", "sweep.ranks: there is no end of ranks"]),
+        ("seeds = \"0..4000000000\"", &["bad.toml:25:", "sweep.seeds: 4000000000 of them", "at most 100000"]),
         ("steps = 0", &["bad.toml:25:", "sweep.steps: at least 1"]),
         ("seeds = [0]\nrandom_rotations = \"no\"", &["bad.toml:26:", "invalid type"]),
     ];

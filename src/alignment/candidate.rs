@@ -56,7 +56,7 @@ pub fn rewrite(
 ) -> Tensor<3> {
     match (intervention, sources) {
         (_, []) => intervention.forward(base.clone(), base),
-        (AnyIntervention::RotatedSpace(space), _) if !takes_all(space, partition, swapped) => {
+        (AnyIntervention::RotatedSpace(space), _) if !takes_all(partition, swapped) => {
             let mask = |(k, rows): (usize, &Tensor<3>)| (rows.clone(), mask(space, partition, swapped, k));
             space.swap(base, &sources.iter().enumerate().map(mask).collect::<Vec<_>>())
         }
@@ -65,9 +65,8 @@ pub fn rewrite(
 }
 
 /// Does every example swap one variable, which has all columns?
-fn takes_all(space: &RotatedSpace, partition: &Partition, swapped: &[Vec<usize>]) -> bool {
-    let rank = space.rotation.dims()[1];
-    swapped.iter().all(|swapped| matches!(swapped[..], [one] if partition.columns(one) == (0..rank)))
+fn takes_all(partition: &Partition, swapped: &[Vec<usize>]) -> bool {
+    partition.is_whole() && swapped.iter().all(|swapped| swapped.len() == 1)
 }
 
 /// Ones in the columns that each example's k-th source fills, `[batch or 1, 1, rank]`.

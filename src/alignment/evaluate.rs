@@ -132,6 +132,7 @@ impl Cache<'_> {
         for (pair, hit) in self.pairs().iter().zip(hits).filter(|(pair, _)| meant(pair)) {
             let name = pair.sources.iter().map(|(variable, _)| names[*variable].as_str());
             let name = name.collect::<Vec<_>>().join("+");
+            let name = if name.is_empty() { names[0].clone() } else { name };
             let at = scores.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
                 scores.push((name, Score::default()));
                 scores.len() - 1
@@ -144,13 +145,17 @@ impl Cache<'_> {
 
     /// How the candidates do on the cached pairs, all together.
     pub fn validate(&self, candidates: &[&Candidate]) -> Result<Vec<Validated>, Error> {
-        let edits: Vec<Edit<'_>> = candidates.iter().map(|candidate| Edit::Found(candidate)).collect();
+        self.validated(&candidates.iter().map(|candidate| Edit::Found(candidate)).collect::<Vec<_>>())
+    }
+
+    /// How the network does on the cached pairs after each of the edits, all together.
+    pub fn validated(&self, edits: &[Edit<'_>]) -> Result<Vec<Validated>, Error> {
         let pairs = self.len() as f64;
         let mean = |said: Vec<Said>| Validated {
             iia: said.iter().filter(|said| said.hit).count() as f64 / pairs,
             loss: said.iter().map(|said| said.loss).sum::<f64>() / pairs,
         };
-        Ok(self.said(&edits, true)?.into_iter().map(mean).collect())
+        Ok(self.said(edits, true)?.into_iter().map(mean).collect())
     }
 
     /// What the network makes of each pair after each of the edits. All edits go through it together, and pairs that are

@@ -9,6 +9,8 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     parts: Vec<(String, Range<usize>)>,
+    /// Has the only variable all columns, however many there are?
+    whole: bool,
 }
 
 impl Partition {
@@ -29,13 +31,20 @@ impl Partition {
                 return Err(Error::Invalid(format!("the columns of `{name}` and of `{other}` overlap")));
             }
         }
-        Ok(Self { parts })
+        let whole = matches!(&parts[..], [(_, columns)] if *columns == (0..rank));
+        Ok(Self { parts, whole })
     }
 
     /// The variables and their columns.
     #[must_use]
     pub fn parts(&self) -> &[(String, Range<usize>)] {
         &self.parts
+    }
+
+    /// Has the only variable all columns? It has, then, of every rotation, whatever its rank.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The columns of a variable, by its number: its place among the parts.

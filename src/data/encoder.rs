@@ -103,6 +103,9 @@ impl<'a> Encoder<'a> {
     }
 
     fn encode(&self, row: &Row) -> Result<Pair, String> {
+        if row.sources.is_empty() {
+            return self.completion(row);
+        }
         let base = self.prompt(&row.base, "base")?;
         let sources = row.sources.iter().map(|(variable, source)| Ok((*variable, self.prompt(source, "source")?)));
         let sources = sources.collect::<Result<Vec<_>, String>>()?;
@@ -128,6 +131,14 @@ impl<'a> Encoder<'a> {
         })
     }
 
+    /// A prompt that is gone on with: the answer's tokens but the last follow the prompt's own, and all are asked for.
+    fn completion(&self, row: &Row) -> Result<Pair, String> {
+        let mut base = self.prompt(&row.base, "prompt")?;
+        let labels = self.answer_tokens(&row.base.text, &row.label, "completion")?;
+        base.tokens.extend(&labels[..labels.len() - 1]);
+        Ok(Pair { base, sources: vec![], labels, base_answer: None, source_answers: vec![] })
+    }
+
     fn prompt(&self, text: &Text, which: &str) -> Result<Prompt, String> {
         let encoded = self.tokenizer.encoded(&text.text, self.special_tokens).map_err(|error| error.to_string())?;
         let positions = self.positions(text, &encoded, which)?;
@@ -147,6 +158,14 @@ impl<'a> Encoder<'a> {
         };
         let (slot, take) = match &self.position {
             Position::Index(index) => return Ok(vec![from_index(*index)?]),
+            Position::Ends { first, last } => {
+                let count = encoded.tokens.len();
+                if first + last > count {
+                    let (position, text) = (&self.position, &text.text);
+                    return Err(format!("position `{position}`: the {which} \"{text}\" has only {count} tokens"));
+                }
+                return Ok((0..*first).chain(count - last..count).collect());
+            }
             Position::Slot(slot, take) => (slot, take),
         };
         if let (Some(given), "span") = (&text.positions, slot.as_str()) {
@@ -169,10 +188,24 @@ impl<'a> Encoder<'a> {
     }
 
     /// The token with which the answer goes on after the prompt.
+    fn answer(&self, prompt: &str, answer: &str, key: &str) -> Result<u32, String> {
+        let tokens = self.answer_tokens(prompt, answer, key)?;
+        match tokens[..] {
+            [token] => Ok(token),
+            [token, ..] if self.first_token => Ok(token),
+            _ => {
+                let names: Vec<String> =
+                    tokens.iter().map(|token| format!("`{}`", self.tokenizer.token(*token))).collect();
+                Err(format!("the {key} \"{answer}\" is {} tokens ({}): one is needed", tokens.len(), names.join(", ")))
+            }
+        }
+    }
+
+    /// The tokens with which the answer goes on after the prompt, one at least.
     ///
     /// Prompt and answer are tokenised together, and what follows the prompt's own tokens is the answer: a tokenizer
     /// that puts a space of its own before every text (Llama 2's) then gives the same token as the model would.
-    fn answer(&self, prompt: &str, answer: &str, key: &str) -> Result<u32, String> {
+    fn answer_tokens(&self, prompt: &str, answer: &str, key: &str) -> Result<Vec<u32>, String> {
         let encode = |text: &str| self.tokenizer.encode(text).map_err(|error| error.to_string());
         let joins = |text: &str, answer: &str| {
             let ends = text.chars().next_back().zip(answer.chars().next());
@@ -184,18 +217,9 @@ impl<'a> Encoder<'a> {
         let (before, whole) = (encode(prompt)?, encode(&format!("{prompt}{answer}"))?);
         // Where the prompt's last tokens change with the answer (it ends in a space, say), the model never sees this
         // text; the answer is then what it is alone.
-        let tokens = match whole.strip_prefix(&before[..]) {
-            Some(tokens) if !tokens.is_empty() => tokens.to_vec(),
-            _ => encode(answer)?,
-        };
-        match tokens[..] {
-            [token] => Ok(token),
-            [token, ..] if self.first_token => Ok(token),
-            _ => {
-                let names: Vec<String> =
-                    tokens.iter().map(|token| format!("`{}`", self.tokenizer.token(*token))).collect();
-                Err(format!("the {key} \"{answer}\" is {} tokens ({}): one is needed", tokens.len(), names.join(", ")))
-            }
+        match whole.strip_prefix(&before[..]) {
+            Some(tokens) if !tokens.is_empty() => Ok(tokens.to_vec()),
+            _ => encode(answer),
         }
     }
 }

@@ -29,7 +29,10 @@ pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
         }
     }
     if rows.is_empty() {
-        return Err(Error::content(path, "no rows: each line is an object with base, source and label"));
+        return Err(Error::content(
+            path,
+            "no rows: each line is an object with base, source and label, or with prompt and completion",
+        ));
     }
     Ok(rows)
 }

@@ -8,7 +8,7 @@ use parquet::record::Field;
 use serde_json::{Map, Value};
 
 use super::Row;
-use super::row::ROW;
+use super::row::{COMPLETION, ROW};
 use crate::error::{Error, nearest};
 
 /// Reads the rows of a file, uncompressed or compressed with Snappy (the Hub's way).
@@ -22,8 +22,10 @@ pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
     let reader = SerializedFileReader::new(file).map_err(wrong)?;
     let columns: Vec<String> =
         reader.metadata().file_metadata().schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
-    for column in columns.iter().filter(|column| !ROW.contains(&column.as_str())) {
-        let hint = nearest(column, ROW.into_iter().filter(|key| !columns.iter().any(|column| column == key)));
+    let completions = COMPLETION.iter().all(|key| columns.iter().any(|column| column == key));
+    let known: &[&str] = if completions { &COMPLETION } else { &ROW };
+    for column in columns.iter().filter(|column| !known.contains(&column.as_str())) {
+        let hint = nearest(column, known.iter().copied().filter(|key| !columns.iter().any(|column| column == key)));
         if hint.contains("did you mean") {
             return Err(Error::content(path, format!("unknown column `{column}`{hint}")));
         }
@@ -32,7 +34,7 @@ pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
     for (at, row) in reader.get_row_iter(None).map_err(wrong)?.enumerate() {
         let mut object = Map::new();
         for (column, field) in row.map_err(wrong)?.into_columns() {
-            if ROW.contains(&column.as_str()) {
+            if known.contains(&column.as_str()) {
                 object.insert(column, json(&field));
             }
         }

@@ -21,7 +21,7 @@ pub enum Take {
 
 const TAKES: [(Take, &str); 3] = [(Take::First, "first"), (Take::Last, "last"), (Take::All, "all")];
 
-/// Which tokens of a prompt are meant: in recipes `"name"`, `"name:first"`, `"name:all"`, `"last"`, `3` or `-1`.
+/// Which tokens of a prompt are meant: in recipes `"name"`, `"name:first"`, `"name:all"`, `"last"`, `3`, `-1` or `"f2+l2"`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Position {
     /// A named part of the prompt: a task's slot; `span` is what a file's `base_span` or `base_position` says; `last` is
@@ -29,6 +29,13 @@ pub enum Position {
     Slot(String, Take),
     /// A token's number, from the end where negative: -1 is the last token.
     Index(i64),
+    /// So many of the first tokens and so many of the last, `f3+l3` as in pyreft.
+    Ends {
+        /// Tokens from the beginning.
+        first: usize,
+        /// Tokens up to the end.
+        last: usize,
+    },
 }
 
 impl Default for Position {
@@ -41,6 +48,9 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Index(index) => write!(f, "{index}"),
+            Self::Ends { first, last: 0 } => write!(f, "f{first}"),
+            Self::Ends { first: 0, last } => write!(f, "l{last}"),
+            Self::Ends { first, last } => write!(f, "f{first}+l{last}"),
             Self::Slot(slot, Take::Last) => f.write_str(slot),
             Self::Slot(slot, take) => write!(f, "{slot}:{}", TAKES[*take as usize].1),
         }
@@ -54,6 +64,9 @@ impl FromStr for Position {
         if let Ok(index) = text.parse() {
             return Ok(Self::Index(index));
         }
+        if let Some(ends) = ends(text) {
+            return Ok(ends);
+        }
         let (slot, take) = text.split_once(':').unwrap_or((text, "last"));
         let found = TAKES.iter().find(|(_, name)| *name == take);
         let (take, _) = found.ok_or_else(|| Error::Unknown {
@@ -65,11 +78,22 @@ impl FromStr for Position {
     }
 }
 
+/// `f3`, `l3` or `f3+l3`.
+fn ends(text: &str) -> Option<Position> {
+    let count = |text: &str, letter: char| text.strip_prefix(letter)?.parse::<usize>().ok().filter(|count| *count > 0);
+    match text.split_once('+') {
+        Some((first, last)) => Some(Position::Ends { first: count(first, 'f')?, last: count(last, 'l')? }),
+        None => count(text, 'f')
+            .map(|first| Position::Ends { first, last: 0 })
+            .or_else(|| count(text, 'l').map(|last| Position::Ends { first: 0, last })),
+    }
+}
+
 impl Serialize for Position {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Index(index) => serializer.serialize_i64(*index),
-            Self::Slot(..) => serializer.collect_str(self),
+            Self::Slot(..) | Self::Ends { .. } => serializer.collect_str(self),
         }
     }
 }

@@ -23,7 +23,8 @@ pub struct Text {
 pub struct Row {
     /// The prompt that is intervened on.
     pub base: Text,
-    /// For each swapped variable its number, and the prompt that its value comes from.
+    /// For each swapped variable its number, and the prompt that its value comes from; none where the base is a prompt that
+    /// is to be gone on with.
     pub sources: Vec<(usize, Text)>,
     /// What the causal model says after the interchange, a leading space included.
     pub label: String,
@@ -67,8 +68,12 @@ impl Row {
     /// | `base_positions`, `source_positions` | instead, several |
     /// | `base_answer`, `source_answer` | what a model that solves the task says without an intervention (not needed) |
     /// | `sources` | several sources: objects with the keys that begin with `source` |
+    /// | `prompt`, `completion` | instead of all the others: a prompt, and how it is to be gone on with |
     pub fn from_json(row: &Map<String, Value>, place: &str) -> Result<Self, Error> {
         let wrong = |problem: String| Error::Data { place: place.to_owned(), problem };
+        if row.contains_key("prompt") || row.contains_key("completion") {
+            return completion(row, place).map_err(wrong);
+        }
         only(row, &ROW).map_err(wrong)?;
         let read = || -> Result<Self, String> {
             let base = text(row, "base")?;
@@ -94,6 +99,21 @@ impl Row {
         };
         read().map_err(wrong)
     }
+}
+
+/// The keys of a row without a source.
+pub(super) const COMPLETION: [&str; 2] = ["prompt", "completion"];
+
+fn completion(row: &Map<String, Value>, place: &str) -> Result<Row, String> {
+    only(row, &COMPLETION)?;
+    Ok(Row {
+        base: text(row, "prompt")?,
+        sources: vec![],
+        label: string(row, "completion")?.ok_or_else(|| missing(row, "completion"))?,
+        base_answer: None,
+        source_answers: vec![],
+        place: place.to_owned(),
+    })
 }
 
 /// The keys of a source.

@@ -9,6 +9,13 @@ const FEW_ROWS: usize = 32;
 /// reads at once stays in the processor's cache, forward and backward, which takes two thirds of the time.
 const BLOCK: usize = 1024;
 
+/// With fewer outputs than that, in so many blocks: flex gives every core blocks of its own, where it would do the whole
+/// product on one core, or have all cores wait for each other within it.
+const FEW_BLOCKS: usize = 4;
+
+/// Products of fewer multiplications flex does on one core in any case.
+const SMALL: usize = 1 << 21;
+
 /// `y = x Wᵀ + b`, with the weight as PyTorch stores it.
 #[derive(Clone, Debug)]
 pub struct Linear {
@@ -50,19 +57,20 @@ impl Linear {
     }
 }
 
-/// `W x`, block by block of W's rows where there are many.
+/// `W x`, block by block of W's rows where that is faster.
 ///
 /// # Shapes
 /// - weight: `[out, in]`, x: `[in, n]`, output: `[out, n]`
 fn weight_first(weight: &Tensor<2>, x: Tensor<2>) -> Tensor<2> {
     let [out, width] = weight.dims();
     let n = x.dims()[1];
-    let blocks = out / BLOCK;
-    if blocks < 8 {
+    let block = if out >= 8 * BLOCK { BLOCK } else { out / FEW_BLOCKS };
+    if out * width * n < SMALL || block == 0 {
         return weight.clone().matmul(x);
     }
-    let whole = blocks * BLOCK;
-    let stacked = weight.clone().narrow(0, 0, whole).reshape([blocks, BLOCK, width]);
+    let blocks = out / block;
+    let whole = blocks * block;
+    let stacked = weight.clone().narrow(0, 0, whole).reshape([blocks, block, width]);
     let y = stacked.matmul(x.clone().unsqueeze()).reshape([whole, n]);
     if whole == out {
         return y;
@@ -158,4 +166,23 @@ fn gelu_tanh(x: Tensor<3>) -> Tensor<3> {
     let square = x.clone() * x.clone();
     let twice_u = x.clone() * (square * (0.044_715 * TWICE_ROOT) + TWICE_ROOT);
     x * activation::sigmoid(twice_u)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution, Tolerance};
+
+    use super::*;
+
+    #[test]
+    fn blocks_of_a_weight_give_the_product_of_the_whole() {
+        let device = Device::flex();
+        let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+        // In blocks of 1024 with a rest, in four blocks without and with one, in one piece.
+        for (out, width) in [(8 * BLOCK + 5, 40), (512, 512), (1027, 300), (64, 3)] {
+            let (weight, x) = (random([out, width]), random([width, 16]));
+            let whole = weight.clone().matmul(x.clone());
+            weight_first(&weight, x).into_data().assert_approx_eq::<f32>(&whole.into_data(), Tolerance::absolute(1e-4));
+        }
+    }
 }

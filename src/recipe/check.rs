@@ -12,12 +12,13 @@ use crate::tasks::PROMPT_TASKS;
 pub(super) type Mistake = (String, String);
 
 /// The interventions that a language model can be searched with.
-const TRAINED: [Kind; 5] = [
+const TRAINED: [Kind; 6] = [
     Kind::RotatedSpace,
     Kind::LowRankRotatedSpace,
     Kind::BoundlessRotatedSpace,
     Kind::SigmoidMask,
     Kind::SigmoidMaskRotatedSpace,
+    Kind::Loreft,
 ];
 
 const NO_VALIDATION: &str = "there are no validation pairs: set data.validation or data.validation_pairs";
@@ -75,6 +76,9 @@ impl Recipe {
             let problem = "only for a language model: an MLP has its classes".to_owned();
             return wrong("training.answers", problem);
         }
+        if !self.also.is_empty() {
+            return wrong("also", "only for a language model: set model.source".to_owned());
+        }
         if self.data.is_some() {
             return wrong("data", "pairs of prompts need a language model: set model.source".to_owned());
         }
@@ -107,12 +111,23 @@ impl Recipe {
             let names = TRAINED.map(Kind::name).join(", ");
             return wrong("intervention.kind", format!("a {kind} has nothing to train; there are: {names}"));
         }
-        let component: Component = asked.component.parse().map_err(at("intervention.component"))?;
-        if component.is_head() && asked.heads.is_empty() {
-            return wrong("intervention.heads", format!("{component} needs its heads named, for example [0]"));
+        for (number, place) in self.places().iter().enumerate() {
+            let key = |key: &str| match number.checked_sub(1) {
+                None => format!("intervention.{key}"),
+                Some(number) => format!("also.{number}.{key}"),
+            };
+            let component: Component = place.component.parse().map_err(at(&key("component")))?;
+            if component.is_head() && place.heads.is_empty() {
+                return wrong(&key("heads"), format!("{component} needs its heads named, for example [0]"));
+            }
+            if place.rank == Some(0) {
+                return wrong(&key("rank"), "at least 1".to_owned());
+            }
         }
-        if asked.rank == Some(0) {
-            return wrong("intervention.rank", "at least 1".to_owned());
+        if kind == Kind::Loreft && self.task.is_some() {
+            let problem =
+                "a task has pairs to interchange; a loreft is trained on the prompts and completions of `data`";
+            return wrong("task", problem.to_owned());
         }
         if self.contrast.is_some() || self.model.weights.is_some() {
             let key = if self.contrast.is_some() { "contrast" } else { "model.weights" };
@@ -180,6 +195,9 @@ impl Recipe {
         if !self.validates() {
             return Err(("sweep".to_owned(), NO_VALIDATION.to_owned()));
         }
+        if !self.also.is_empty() {
+            return Err(("also".to_owned(), "a cell of a sweep is one place: leave it out".to_owned()));
+        }
         sweep.check().map_err(|(axis, problem)| (format!("sweep.{axis}"), problem))?;
         let component: Component = self.intervention.component.parse().map_err(at("intervention.component"))?;
         if sweep.heads.is_some() && !component.is_head() {
@@ -187,7 +205,7 @@ impl Recipe {
         }
         if let Some(ranks) = &sweep.ranks {
             let kind: Kind = self.intervention.kind.parse().map_err(at("intervention.kind"))?;
-            if !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
+            if !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace | Kind::Loreft) {
                 return wrong("ranks", &format!("a {kind} has no rank to choose"));
             }
             let least = ranks.values(0).into_iter().min().unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::Recipe;
+use super::{Intervention, Recipe};
 use crate::alignment::search::Search;
 use crate::alignment::{Partition, Rates};
 use crate::error::{Error, nearest};
@@ -42,6 +42,21 @@ impl Recipe {
         let range = |[from, to]: [usize; 2]| Range { start: from, end: to };
         let ordered = variables.iter().filter_map(|v| parts.get(*v).map(|columns| ((*v).to_owned(), range(*columns))));
         Partition::new(ordered.collect(), rank)
+    }
+
+    /// `[intervention]`, and every `[[also]]` filled up from it.
+    #[must_use]
+    pub fn places(&self) -> Vec<Intervention> {
+        let first = &self.intervention;
+        let also = self.also.iter().map(|also| Intervention {
+            layer: also.layer,
+            component: also.component.clone().unwrap_or_else(|| first.component.clone()),
+            heads: also.heads.clone().unwrap_or_else(|| first.heads.clone()),
+            position: also.position.clone().unwrap_or_else(|| first.position.clone()),
+            rank: also.rank.or(first.rank),
+            ..first.clone()
+        });
+        std::iter::once(first.clone()).chain(also).collect()
     }
 
     /// The map under which the rotation is trained; none on the manifold.

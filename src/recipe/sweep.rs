@@ -66,6 +66,9 @@ impl Axis {
     }
 }
 
+/// The values of the longest axis.
+const MOST: usize = 100_000;
+
 impl Sweep {
     /// The axis that is wrong, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
@@ -75,6 +78,10 @@ impl Sweep {
                 None => {}
                 Some(Axis::All) if ["layers", "heads"].contains(&name) => {}
                 Some(Axis::All) => return Err((name, format!("there is no end of {name}: name some"))),
+                Some(Axis::Range { from, to, step }) if to.saturating_sub(*from) / step > MOST => {
+                    let length = to.saturating_sub(*from).div_ceil(*step);
+                    return Err((name, format!("{length} of them; an axis has at most {MOST}")));
+                }
                 Some(axis) => distinct(&axis.values(0)).map_err(|problem| (name, problem))?,
             }
         }

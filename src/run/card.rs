@@ -10,12 +10,13 @@ use crate::report::{Card, Metric};
 /// The card of a run that is published as `id`; `files` are the files beside it.
 pub(super) fn card(
     id: &Id,
-    config: &Config,
+    configs: &[Config],
     metrics: &Metrics,
     recipe: &Recipe,
     base_model: Option<&str>,
     files: &[String],
 ) -> Card {
+    let config = &configs[0];
     let measured = &metrics.measured;
     let language = recipe.is_language();
     let base = base_model.map(|name| name.split('@').next().unwrap_or(name).to_owned());
@@ -43,10 +44,10 @@ pub(super) fn card(
         language,
         tags: vec![kind, config.model.kind.clone()],
         datasets,
-        summary: summary(config, measured, &task, base_model),
+        summary: summary(configs, measured, &task, base_model),
         dataset,
         metrics: metrics_of,
-        places: places(config, base_model),
+        places: places(configs, base_model),
         method: method(recipe, metrics),
         plots: plots.map(|file| (what(file), file.clone())).collect(),
         task,
@@ -116,27 +117,44 @@ fn subspace(config: &Config) -> String {
     }
 }
 
-fn summary(config: &Config, measured: &Measured, task: &str, base_model: Option<&str>) -> String {
+/// The sites, with commas.
+fn sites(configs: &[Config]) -> String {
+    let site = |config: &Config| format!("`{}.{}`", config.layer, config.component);
+    configs.iter().map(site).collect::<Vec<_>>().join(", ")
+}
+
+fn summary(configs: &[Config], measured: &Measured, task: &str, base_model: Option<&str>) -> String {
+    let config = &configs[0];
+    if let Some(completions) = &measured.completions {
+        return format!(
+            "What {} says after a prompt, tuned by an edit of {} of {}: of unseen completions it says **{:.3}** whole ({:.3} \
+             without the edit); the cross-entropy of their tokens is {:.3} (without the edit {:.3}).",
+            model(config, base_model),
+            subspace(config),
+            sites(configs),
+            measured.iia,
+            measured.controls.no_intervention,
+            completions.loss,
+            completions.without
+        );
+    }
     let variables: Vec<String> = config.partition.keys().map(|name| format!("`{name}`")).collect();
     let [low, high] = measured.iia_interval;
     format!(
-        "Where {} keeps {} of the task `{task}`: {} of `{}.{}`, with an interchange intervention accuracy of **{:.3}** (95%: \
+        "Where {} keeps {} of the task `{task}`: {} of {}, with an interchange intervention accuracy of **{:.3}** (95%: \
          {low:.3} to {high:.3}; a random rotation has {:.3}).",
         model(config, base_model),
         variables.join(" and "),
         subspace(config),
-        config.layer,
-        config.component,
+        sites(configs),
         measured.iia,
         measured.controls.random_rotation
     )
 }
 
-fn places(config: &Config, base_model: Option<&str>) -> Vec<(String, String)> {
-    let mut rows = vec![
-        ("model".to_owned(), model(config, base_model)),
-        ("site".to_owned(), format!("`{}.{}`", config.layer, config.component)),
-    ];
+fn places(configs: &[Config], base_model: Option<&str>) -> Vec<(String, String)> {
+    let config = &configs[0];
+    let mut rows = vec![("model".to_owned(), model(config, base_model)), ("site".to_owned(), sites(configs))];
     if !config.heads.is_empty() {
         rows.push(("heads".to_owned(), format!("{:?}", config.heads)));
     }
@@ -157,6 +175,7 @@ fn method(recipe: &Recipe, metrics: &Metrics) -> String {
         Ok(Kind::SigmoidMask | Kind::SigmoidMaskRotatedSpace) => {
             "A search for a mask ([Davies et al. 2023](https://arxiv.org/abs/2307.03637))"
         }
+        Ok(Kind::Loreft) => "LoReFT, representation fine-tuning ([Wu et al. 2024](https://arxiv.org/abs/2404.03592))",
         _ => "Distributed alignment search ([Geiger et al. 2023](https://arxiv.org/abs/2303.02536))",
     };
     let training = &recipe.training;

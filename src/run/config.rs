@@ -1,7 +1,7 @@
 //! `config.json`: what was intervened on, and how to read `intervention.safetensors`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -151,6 +151,27 @@ impl Config {
     /// Where the intervention acts.
     pub fn target(&self) -> Result<Target, Error> {
         Ok(Target { site: self.component.parse::<Component>()?.at(self.layer), heads: self.heads.clone() })
+    }
+
+    /// Reads what an intervention's folder holds, each with the folder that it is in: its own, and those of the folders
+    /// `1`, `2` and so on in it, one for each `[[also]]` of the recipe.
+    pub fn read_all(folder: &Path) -> Result<Vec<(PathBuf, Self)>, Error> {
+        let also = (1..).map(|number| folder.join(number.to_string()));
+        let also = also.take_while(|part| part.join("config.json").is_file());
+        let parts = std::iter::once(folder.to_owned()).chain(also);
+        parts.map(|part| Self::read(&part).map(|config| (part, config))).collect()
+    }
+
+    /// Writes interventions: the first into the folder itself, the others into the folders `1`, `2` and so on in it.
+    pub fn save_all(configs: &[Self], folder: &Path, found: &[AnyIntervention]) -> Result<(), Error> {
+        for (number, (config, found)) in configs.iter().zip(found).enumerate().rev() {
+            let part = if number == 0 { folder.to_owned() } else { folder.join(number.to_string()) };
+            if number > 0 {
+                files::create_new_dir(&part)?;
+            }
+            config.save(&part, found)?;
+        }
+        Ok(())
     }
 
     /// Writes the intervention, then what it is.

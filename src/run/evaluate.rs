@@ -60,7 +60,7 @@ pub fn evaluate(folder: &Path, recipe: Option<Recipe>, model: Option<&str>) -> R
     };
     let device = device::find(&recipe.device)?;
     if recipe.is_language() {
-        if let Some(source) = model.map(str::to_owned).or(Config::read(folder)?.model.on_the_hub()) {
+        if let Some(source) = model.map(str::to_owned).or(Config::read_all(folder)?[0].1.model.on_the_hub()) {
             recipe.model.source = Some(source);
         }
         let (scores, found) = language::again(&recipe, folder, &device)?;
@@ -105,18 +105,18 @@ fn again(folder: &Path, experiment: &Experiment<'_>, recorded_iia: Option<f64>) 
     let alignment = experiment.alignment(&model);
     let candidate = Candidate { interventions: vec![found], partition: experiment.partition.clone() };
     let scores = alignment.iia(&experiment.held_out(&alignment)?, &candidate)?;
-    Ok(Evaluated::new(&scores, &candidate.interventions[0], recorded_iia))
+    Ok(Evaluated::new(&scores, &candidate.interventions, recorded_iia))
 }
 
 impl Evaluated {
-    fn new(scores: &Scores, found: &AnyIntervention, recorded_iia: Option<f64>) -> Self {
+    fn new(scores: &Scores, found: &[AnyIntervention], recorded_iia: Option<f64>) -> Self {
         let mut measured = Measured::default();
         measured.set_iia(scores);
         Self {
             iia: measured.iia,
             iia_interval: measured.iia_interval,
             iia_by_variable: measured.iia_by_variable,
-            orthogonality_error: orthogonality_error(std::slice::from_ref(found)),
+            orthogonality_error: orthogonality_error(found),
             recorded_iia,
             contrast: None,
         }

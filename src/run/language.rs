@@ -1,21 +1,22 @@
 //! `train` on a language model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::Device;
 
+use super::aim::Spot;
 use super::config::{Config, ModelIdentity};
 use super::examples;
-use super::metrics::{Controls, Disentangled, Measured, Seconds, interval};
+use super::metrics::{Completions, Controls, Disentangled, Measured, Seconds, interval};
 use super::prompts::Prompts;
 use super::splits::Splits;
 use super::{Stream, rng};
 use crate::alignment::evaluate::{Edit, Scores};
 use crate::alignment::search::{Logged, Validate, orthogonality_error, search_together};
-use crate::alignment::{Batches, Cache, Candidate, Found, Target};
+use crate::alignment::{Batches, Cache, Candidate, Found, Rates, Target};
 use crate::error::Error;
-use crate::interventions::AnyIntervention;
+use crate::interventions::{AnyIntervention, Kind, Needs};
 use crate::measure::median;
 use crate::recipe::Recipe;
 use crate::report::{Log, Progress};
@@ -31,9 +32,10 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     let started = Instant::now();
     let prompts = Prompts::open(recipe, device, quiet)?;
     let storage = recipe.cache.storage(folder)?;
-    let caches = prompts.pairs.as_ref().map(|name, kept| {
-        prompts.cache(&format!("filling the cache ({name})"), &kept.pairs, &storage, device, quiet)
-    })?;
+    let caches = prompts
+        .pairs
+        .as_ref()
+        .map(|name, kept| prompts.cache(&format!("filling the cache ({name})"), kept, &storage, device, quiet))?;
     let prepare = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
@@ -50,9 +52,12 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     measured.cache_bytes = Some(caches.iter().map(|(_, cache)| cache.bytes()).sum());
 
     let identity = ModelIdentity::of(&prompts.model);
-    let position = Some(recipe.intervention.position.to_string());
-    let (aim, first) = (&prompts.aim, &found.candidate.interventions[0]);
-    Config::new(identity, &aim.target, position, aim.width, &aim.partition, first).save(folder, first)?;
+    let config = |(spot, found): (&Spot, &AnyIntervention)| {
+        let position = Some(spot.position.to_string());
+        Config::new(identity.clone(), &spot.target, position, spot.width, &prompts.aim.partition, found)
+    };
+    let configs: Vec<Config> = prompts.aim.spots.iter().zip(&found.candidate.interventions).map(config).collect();
+    Config::save_all(&configs, folder, &found.candidate.interventions)?;
     examples::write(&prompts, &caches.test, &found.candidate, folder)?;
     Ok(Outcome { measured, lines })
 }
@@ -82,7 +87,7 @@ fn find(
             log.step("validation", line.step, &[("iia", validated.iia), ("loss", validated.loss)])?;
         }
         lines.push(*line);
-        log.step("search", line.step, &values(line))
+        log.step("search", line.step, &values(line, prompts.aim.kind, &config.rates))
     })?;
     progress.finish();
     Ok((found.remove(0)?, lines))
@@ -101,14 +106,17 @@ fn judge(
     measured.task_accuracy = prompts.pairs.test.solved.map(|solved| solved as f64 / prompts.pairs.test.of as f64);
     let tokens = prompts.choices.iter().flatten();
     measured.answers = tokens.map(|token| prompts.tokenizer.token(*token)).collect();
-    let mut hard = None;
-    if let AnyIntervention::BoundlessRotatedSpace(boundless) = &found.interventions[0] {
-        measured.hard_rank = Some(boundless.hard_rank());
-        hard = Some(prompts.aim.space(boundless.harden(device))?);
+    let (hard, rank) = prompts.aim.hardened(found, device).unzip();
+    measured.hard_rank = rank;
+    if prompts.aim.kind.needs() == Needs::Nothing {
+        let [with, without] = test.validated(&[Edit::Found(found), Edit::Nothing])?[..] else {
+            unreachable!("two edits")
+        };
+        measured.completions = Some(Completions { loss: with.loss, without: without.loss });
     }
     let mut rotations = rng(recipe.seed, Stream::RandomRotations);
     let random = (0..recipe.evaluation.random_rotations)
-        .map(|_| prompts.aim.random(recipe, measured.hard_rank, &mut rotations, device))
+        .map(|_| prompts.aim.random(recipe, found, &mut rotations, device))
         .collect::<Result<Vec<Candidate>, Error>>()?;
 
     let edits = [Edit::Found(found), Edit::Nothing, Edit::Full].into_iter();
@@ -137,50 +145,70 @@ fn judge(
     Ok(measured)
 }
 
-/// The IIA of a saved intervention on the recipe's test pairs, by the variables that they swap.
-pub fn again(recipe: &Recipe, folder: &Path, device: &Device) -> Result<(Scores, AnyIntervention), Error> {
-    let config = Config::read(folder)?;
-    let found = config.intervention(folder, device)?;
+/// The IIA of what a folder holds on the recipe's test pairs, by the variables that they swap.
+pub fn again(recipe: &Recipe, folder: &Path, device: &Device) -> Result<(Scores, Vec<AnyIntervention>), Error> {
+    let configs = Config::read_all(folder)?;
+    let found = |(part, config): &(PathBuf, Config)| config.intervention(part, device);
+    let found = configs.iter().map(found).collect::<Result<Vec<_>, Error>>()?;
     let prompts = Prompts::open(recipe, device, true)?;
-    let (place, there) = (folder.join("config.json"), &prompts.aim.target);
-    let width = prompts.aim.width;
-    config.check_model(&place, &ModelIdentity::of(&prompts.model), width)?;
+    let spots = &prompts.aim.spots;
+    if spots.len() != configs.len() {
+        let problem = format!("holds {} interventions; the recipe names {} places", configs.len(), spots.len());
+        return Err(Error::content(folder, problem));
+    }
+    let identity = ModelIdentity::of(&prompts.model);
+    for ((part, config), spot) in configs.iter().zip(spots) {
+        check_spot(&part.join("config.json"), config, spot, &identity)?;
+    }
+    let storage = recipe.cache.storage(&std::env::temp_dir())?;
+    let test = prompts.cache("", &prompts.pairs.test, &storage, device, true)?;
+    let candidate = Candidate { interventions: found.clone(), partition: prompts.aim.partition.clone() };
+    Ok((test.iia(&prompts.variables, &candidate)?, found))
+}
+
+/// Is that intervention for that place of that model?
+fn check_spot(place: &Path, config: &Config, spot: &Spot, model: &ModelIdentity) -> Result<(), Error> {
+    config.check_model(place, model, spot.width)?;
     let asked = config.target()?;
-    if asked != *there || config.width != width {
+    if asked != spot.target || config.width != spot.width {
         let target = |target: &Target| match &target.heads[..] {
             [] => target.site.to_string(),
             heads => format!("heads {heads:?} of {}", target.site),
         };
         let problem = format!(
-            "the intervention is for {}, {} wide; the recipe names {}, {width} wide",
+            "the intervention is for {}, {} wide; the recipe names {}, {} wide",
             target(&asked),
             config.width,
-            target(there)
+            target(&spot.target),
+            spot.width
         );
-        return Err(Error::content(&place, problem));
+        return Err(Error::content(place, problem));
     }
-    if let (Some(found), Some(asked)) = (config.rank, recipe.intervention.rank)
-        && found != asked
-    {
-        return Err(Error::content(
-            &place,
-            format!("the intervention has rank {found}, the recipe names rank {asked}"),
-        ));
+    match config.rank.filter(|rank| *rank != spot.rank) {
+        Some(rank) if config.kind != Kind::BoundlessRotatedSpace.name() => {
+            let problem = format!("the intervention has rank {rank}, the recipe names rank {}", spot.rank);
+            Err(Error::content(place, problem))
+        }
+        _ => Ok(()),
     }
-    let storage = recipe.cache.storage(&std::env::temp_dir())?;
-    let test = prompts.cache("", &prompts.pairs.test.pairs, &storage, device, true)?;
-    let candidate = Candidate { interventions: vec![found.clone()], partition: prompts.aim.partition.clone() };
-    Ok((test.iia(&prompts.variables, &candidate)?, found))
 }
 
-fn values(line: &Logged) -> Vec<(&'static str, f64)> {
+fn values(line: &Logged, kind: Kind, rates: &Rates) -> Vec<(&'static str, f64)> {
     let mut values = vec![
         ("loss", line.loss),
         ("iia", line.iia),
         ("learning_rate", line.learning_rate),
         ("orthogonality_error", line.orthogonality_error),
     ];
+    // All rates rise and fall together.
+    let now = |rate: f64| rate * line.learning_rate / rates.rotation;
+    let (rate, share) = match kind {
+        Kind::BoundlessRotatedSpace => (Some(("boundary_learning_rate", now(rates.boundary))), "boundary"),
+        Kind::SigmoidMask | Kind::SigmoidMaskRotatedSpace => (Some(("mask_learning_rate", now(rates.mask))), "taken"),
+        _ => (None, "taken"),
+    };
+    values.extend(rate);
     values.extend(line.temperature.map(|value| ("temperature", value)));
-    values.extend(line.taken.map(|value| ("taken", value)));
+    values.extend(line.taken.map(|value| (share, value)));
     values
 }

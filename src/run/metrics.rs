@@ -26,6 +26,9 @@ pub struct Measured {
     /// With `training.isolation`: what must change, what must not, and both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disentangled: Option<Disentangled>,
+    /// Of prompts and completions: the mean cross-entropy of a completion's tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completions: Option<Completions>,
     /// What the same evaluation gives without what was learned.
     pub controls: Controls,
     /// The 95% interval of each control; of the random rotation, over all pairs of all draws.
@@ -79,6 +82,15 @@ pub struct Disentangled {
     pub cause_by_variable: BTreeMap<String, f64>,
     /// The second, variable by variable.
     pub isolate_by_variable: BTreeMap<String, f64>,
+}
+
+/// The mean cross-entropy of a completion's tokens, in nats.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Completions {
+    /// With the intervention.
+    pub loss: f64,
+    /// Without it.
+    pub without: f64,
 }
 
 /// The controls; a control with draws is their mean.
@@ -161,7 +173,8 @@ impl Measured {
         let pair = |interval: Option<&Interval>| interval.map(|[low, high]| (*low, *high));
         let mut rows: Vec<Row> =
             self.task_accuracy.map(|value| Row::new("", "task accuracy", value, None)).into_iter().collect();
-        rows.push(Row::new("IIA", "overall", self.iia, pair(Some(&self.iia_interval))));
+        let overall = if self.completions.is_some() { "completions said whole" } else { "overall" };
+        rows.push(Row::new("IIA", overall, self.iia, pair(Some(&self.iia_interval))));
         // Variables first, then their joint swap.
         let mut by_variable: Vec<(&String, &f64)> = self.iia_by_variable.iter().collect();
         by_variable.sort_by_key(|(name, _)| name.contains('+'));
@@ -188,6 +201,10 @@ impl Measured {
             if let Some(value) = value {
                 rows.push(Row::new("controls (IIA)", label, value, pair(self.controls_interval.get(key))));
             }
+        }
+        if let Some(completions) = &self.completions {
+            rows.push(Row::new(" ", "cross-entropy of a token", completions.loss, None));
+            rows.push(Row::new(" ", "the same without it", completions.without, None));
         }
         rows.push(Row::new(" ", "orthogonality error", self.orthogonality_error, None));
         Column { name: name.to_owned(), rows }

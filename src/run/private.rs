@@ -20,7 +20,7 @@ const NAMES: [&str; 8] = [
     "report.html",
 ];
 const ENDS: [&str; 2] = [".png", ".csv"];
-/// Folders of a run that are published.
+/// Folders of a run that are published, beside those of several interventions, which are numbers.
 const FOLDERS: [&str; 2] = ["tensorboard", "contrast"];
 
 /// The files of a run folder that are published, as paths within it, sorted. What is hidden or half written is not.
@@ -37,7 +37,8 @@ fn collect(folder: &Path, under: &str, found: &mut Vec<String>) -> Result<(), Er
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         let events = under == "tensorboard/" && name.contains("tfevents");
         let known = NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end)) || events;
-        if path.is_dir() && FOLDERS.contains(&name) && under.is_empty() {
+        let part = FOLDERS.contains(&name) || name.chars().all(|c| c.is_ascii_digit());
+        if path.is_dir() && part && under.is_empty() {
             collect(&path, &format!("{name}/"), found)?;
         } else if path.is_file() && known && !name.starts_with('.') && !name.contains(".partial") {
             found.push(format!("{under}{name}"));

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Device;
 
-use super::aim::Aim;
+use super::aim::{Aim, Spot};
 use super::splits::{Given, Kept, Splits};
 use crate::alignment::{Cache, Level, Place, States, Storage};
-use crate::data::{Encoder, Pair, Position, Tokenizer};
+use crate::data::{Encoder, Pair, Position, Row, Tokenizer};
 use crate::error::Error;
 use crate::hub;
+use crate::interventions::Needs;
 use crate::models::{Dtype, Pretrained};
 use crate::recipe::{Answers, Recipe};
 use crate::report::Progress;
@@ -48,6 +49,7 @@ impl Prompts {
         let aim = Aim::of(recipe, &model, &variables)?;
         let pairs = pairs.map(|_, (pairs, rows)| {
             aim.partition.check(&pairs)?;
+            check_sources(&aim, &rows)?;
             Kept::of(recipe, &model, pairs, rows, device)
         })?;
         let choices = match &recipe.training.answers {
@@ -74,16 +76,29 @@ impl Prompts {
         Encoder { first_token: self.first_token, ..encoder }.pairs(&kept.rows)
     }
 
+    /// The places that are intervened on, each with the pairs and the tokens that it means.
+    fn places(&self, kept: &Kept) -> Result<Vec<Place>, Error> {
+        let first = &self.aim.spots[0].position;
+        let place = |spot: &Spot| {
+            let target = spot.target.clone();
+            Ok(match spot.position == *first {
+                true => Place::new(target, &kept.pairs),
+                false => Place::new(target, &self.pairs_at(kept, &spot.position)?),
+            })
+        };
+        self.aim.spots.iter().map(place).collect()
+    }
+
     /// Runs the frozen model on the pairs, once.
     pub fn cache(
         &self,
         what: &str,
-        pairs: &[Pair],
+        kept: &Kept,
         storage: &Storage,
         device: &Device,
         quiet: bool,
     ) -> Result<Cache<'_>, Error> {
-        let cell = vec![Place::new(self.aim.target.clone(), pairs)];
+        let cell = self.places(kept)?;
         let states = self.states(what, std::slice::from_ref(&cell), storage, device, quiet)?;
         self.asking(states.cache(&cell))
     }
@@ -122,6 +137,17 @@ impl Prompts {
         }
         Ok(states)
     }
+}
+
+/// Is there a source where one is read, and none where none is?
+fn check_sources(aim: &Aim, rows: &[Row]) -> Result<(), Error> {
+    let reads = aim.kind.needs() == Needs::Source;
+    let wrong = rows.iter().find(|row| row.sources.is_empty() == reads);
+    wrong.map_or(Ok(()), |row| {
+        let keys = if reads { "base, source and label" } else { "prompt and completion" };
+        let problem = format!("a {} is trained on rows with {keys}", aim.kind);
+        Err(Error::Data { place: row.place.clone(), problem })
+    })
 }
 
 /// Every answer that a pair knows of.

@@ -41,23 +41,26 @@ pub fn push(options: &PushOptions) -> Result<String, Error> {
         return Err(Error::content(folder, problem));
     }
     let metrics: Metrics = files::read_json(&folder.join("metrics.json"))?;
-    let config = Config::read(folder)?;
+    let configs = Config::read_all(folder)?;
     // What is broken is not published.
-    config.intervention(folder, &device::find("cpu")?)?;
+    for (part, config) in &configs {
+        config.intervention(part, &device::find("cpu")?)?;
+    }
+    let configs: Vec<Config> = configs.into_iter().map(|(_, config)| config).collect();
     let path = folder.join("recipe.toml");
     let recipe: Recipe = places::parse(&files::read_text(&path)?, &path)?;
     let base_model = match &options.base_model {
         Some(name) => Some(name.parse::<Id>()?.to_string()),
-        None => config.model.on_the_hub(),
+        None => configs[0].model.on_the_hub(),
     };
-    let private = Private::of(&config, &recipe, base_model.as_deref());
+    let private = Private::of(&configs[0], &recipe, base_model.as_deref());
     let found = inside(folder)?;
     let mut uploads = Vec::new();
     for name in &found {
         let bytes = files::read(&folder.join(name))?;
         uploads.push(Upload { path: name.clone(), content: private.without(name, bytes, &folder.join(name))? });
     }
-    let text = card(&id, &config, &metrics, &recipe, base_model.as_deref(), &found).markdown()?;
+    let text = card(&id, &configs, &metrics, &recipe, base_model.as_deref(), &found).markdown()?;
     private.check("README.md", text.as_bytes())?;
     uploads.push(Upload { path: "README.md".to_owned(), content: Content::Bytes(text.clone().into_bytes()) });
     if options.dry_run {

@@ -72,7 +72,11 @@ impl Given {
             let rows = files.map(|_, path| data::read(&path))?;
             let all = rows.iter().flat_map(|(_, rows)| rows);
             let variables = all.flat_map(|row| row.sources.iter().map(|(variable, _)| *variable)).max();
-            let name = |v: usize| if variables == Some(0) { "label".to_owned() } else { format!("variable {v}") };
+            let name = |v: usize| match variables {
+                None => "completion".to_owned(),
+                Some(0) => "label".to_owned(),
+                Some(_) => format!("variable {v}"),
+            };
             return Ok(Self { rows, variables: (0..=variables.unwrap_or(0)).map(name).collect() });
         };
         let task = prompt_task(&task.name, recipe.seed)?;

@@ -4,8 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::spec::Spec;
+use crate::data::Position;
 use crate::error::Error;
 use crate::hub;
+use crate::interventions::{Kind, Needs};
 use crate::run::Config;
 use crate::tap::Site;
 use crate::tensors::Tensors;
@@ -44,9 +46,14 @@ impl Spec {
             let problem = format!("is no intervention's folder: it has neither {SEVERAL} nor config.json");
             return Err(Error::content(path, problem));
         }
-        let found = Config::read(path)?;
-        let mut spec = Self::parse(specification(&found), &config)?;
-        spec.made_for.push((0, config, found));
+        let found = Config::read_all(path)?;
+        let text = found.iter().map(|(part, found)| {
+            let within = part.strip_prefix(path).unwrap_or(part).join(TENSORS);
+            specification(found, &within.display().to_string())
+        });
+        let mut spec = Self::parse(text.collect(), &config)?;
+        let made_for = found.into_iter().enumerate();
+        spec.made_for = made_for.map(|(number, (part, found))| (number, part.join("config.json"), found)).collect();
         Ok(spec)
     }
 
@@ -74,11 +81,13 @@ impl Spec {
 }
 
 /// What a run trained, as a specification.
-fn specification(found: &Config) -> String {
+fn specification(found: &Config, weights: &str) -> String {
     let Config { component, layer, heads, position, kind, partition, .. } = found;
-    let mut text = format!(
-        "[[interventions]]\nsite = \"{layer}.{component}\"\nkind = \"{kind}\"\nsource = 0\nweights = \"{TENSORS}\"\n"
-    );
+    let mut text =
+        format!("[[interventions]]\nsite = \"{layer}.{component}\"\nkind = \"{kind}\"\nweights = \"{weights}\"\n");
+    if kind.parse::<Kind>().is_ok_and(|kind| kind.needs() == Needs::Source) {
+        text += "source = 0\n";
+    }
     // Writing to a string cannot fail, here and below.
     if !heads.is_empty() {
         let _ = writeln!(text, "heads = {heads:?}");
@@ -88,10 +97,23 @@ fn specification(found: &Config) -> String {
         parts.sort_unstable();
         let _ = writeln!(text, "partition = {parts:?}");
     }
-    // A slot of the run's task is no place in just any text: that is said with --at.
-    if let Some(position) = position.as_ref().filter(|position| *position == "last" || position.parse::<i64>().is_ok())
-    {
-        let _ = writeln!(text, "positions = \"{position}\"");
+    if let Some(position) = position.as_ref().and_then(|position| anywhere(position)) {
+        let _ = writeln!(text, "positions = {position}");
     }
+    text.push('\n');
     text
+}
+
+/// A position as a specification writes it, where it is one in any text. A slot of a run's task is none: that is said with
+/// `--at`.
+fn anywhere(position: &str) -> Option<String> {
+    match position.parse().ok()? {
+        Position::Index(index) => Some(index.to_string()),
+        Position::Ends { first, last } => {
+            let places: Vec<i64> = (0..first as i64).chain((1..=last as i64).rev().map(|back| -back)).collect();
+            Some(format!("{places:?}"))
+        }
+        Position::Slot(..) if position == "last" => Some("-1".to_owned()),
+        Position::Slot(..) => None,
+    }
 }

@@ -138,6 +138,14 @@ impl Browser {
         self.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": x, "y": y}));
     }
 
+    /// Presses and releases the mouse at a place in the window.
+    pub fn click(&mut self, x: f64, y: f64) {
+        for kind in ["mousePressed", "mouseReleased"] {
+            let press = json!({"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", press);
+        }
+    }
+
     /// The middle of the first element that a selector finds, scrolled into view.
     pub fn middle(&mut self, selector: &str) -> (f64, f64) {
         let place = self.evaluate(&format!(

@@ -1,6 +1,6 @@
 //! A folder as a chapter of the report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Table;
 
@@ -14,7 +14,6 @@ use crate::report::{Column, Row};
 use crate::run::config::Config;
 use crate::run::examples;
 use crate::run::metrics::{Measured, Metrics};
-use crate::tap::Component;
 use crate::tasks::{GraphNode, prompt_task};
 
 /// Reads a run folder; its recipe comes beside, for comparisons.
@@ -29,11 +28,12 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     let text = files::read_text(&recipe_path)?;
     let recipe = Recipe::parse(&text, &recipe_path, &[])?;
     let table = crate::places::parse(&text, &recipe_path)?;
-    let config = Config::read(folder)?;
+    let configs = Config::read_all(folder)?;
+    let config = &configs[0].1;
     let target = config.target()?;
     let examples = examples(folder)?;
     let task = task(&recipe)?;
-    let variables = variables(&recipe, &config);
+    let variables = variables(&recipe, config);
     let asked = task.as_ref().map(|(question, _)| question.as_str());
     let chapter = Chapter {
         name: recipe.name.clone(),
@@ -43,7 +43,7 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
             Some((_, graph)) => Picture::Causal(nodes(graph, &variables)),
             None => pair(&examples, &target),
         },
-        facts: facts(&recipe, &config, &metrics),
+        facts: facts(&recipe, &configs, &metrics),
         figures: words::figures(&metrics),
         scores: scores(&recipe, &metrics),
         curves: logged::curves(folder, &recipe.name)?,
@@ -73,8 +73,13 @@ fn task(recipe: &Recipe) -> Result<Option<(String, Vec<GraphNode>)>, Error> {
     Ok(Some((task.question().to_owned(), task.graph())))
 }
 
+/// What the recipe's task asks; data alone asks nothing in words.
+pub fn asked(recipe: &Recipe) -> Result<Option<String>, Error> {
+    Ok(task(recipe)?.map(|(question, _)| question))
+}
+
 /// The variables that were looked for; none have a name where the data is all there is.
-fn variables(recipe: &Recipe, config: &Config) -> Vec<String> {
+pub fn variables(recipe: &Recipe, config: &Config) -> Vec<String> {
     if recipe.task.is_some() { config.partition.keys().cloned().collect() } else { Vec::new() }
 }
 
@@ -106,7 +111,8 @@ fn pair(examples: &[Example], target: &Target) -> Picture {
     }
 }
 
-fn facts(recipe: &Recipe, config: &Config, metrics: &Metrics) -> Vec<(String, String)> {
+fn facts(recipe: &Recipe, configs: &[(PathBuf, Config)], metrics: &Metrics) -> Vec<(String, String)> {
+    let config = &configs[0].1;
     let mut facts: Vec<(&str, String)> = Vec::new();
     let model = &config.model;
     facts.push(("Model", short(&model.source)));
@@ -117,8 +123,8 @@ fn facts(recipe: &Recipe, config: &Config, metrics: &Metrics) -> Vec<(String, St
         (None, Some((train, test))) => facts.push(("Data", format!("{} and {}", train.display(), test.display()))),
         (None, None) => {}
     }
-    let site = Component::at(config.component.parse().unwrap_or(Component::BlockOutput), config.layer);
-    facts.push(("Site", site.to_string()));
+    let sites: Vec<String> = configs.iter().map(|(_, of)| format!("{}.{}", of.layer, of.component)).collect();
+    facts.push((if sites.len() > 1 { "Sites" } else { "Site" }, sites.join(", ")));
     if !config.heads.is_empty() {
         facts.push(("Heads", config.heads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
     }
@@ -159,7 +165,7 @@ fn scores(recipe: &Recipe, metrics: &Metrics) -> Vec<Column> {
         _ => "Controls: the same without what was learned",
     };
     let column = |name: &str, measured: &Measured| {
-        let rows = measured.column(name).rows.into_iter().filter(|row| row.label != "orthogonality error");
+        let rows = measured.column(name).rows.into_iter().filter(|row| row.group != " ");
         let rows = rows.map(|row| Row { group: heading(&row.group).to_owned(), ..row });
         let (task, mut rows): (Vec<Row>, Vec<Row>) = rows.partition(|row| row.label == "task accuracy");
         rows.extend(task);

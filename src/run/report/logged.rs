@@ -10,9 +10,10 @@ use crate::report::page::Curve;
 
 /// What is drawn, in this order, under what heading, and whether it is a share. Learning rates, temperatures and the
 /// orthogonality error are TensorBoard's.
-const DRAWN: [(&str, &str, bool); 3] = [
+const DRAWN: [(&str, &str, bool); 4] = [
     ("iia", "IIA on the training batch", true),
     ("loss", "Loss", false),
+    ("boundary", "Boundary: the share of the columns that is exchanged", true),
     ("taken", "Share of the columns that is exchanged", true),
 ];
 

@@ -2,6 +2,7 @@
 
 mod chapter;
 mod logged;
+mod swept;
 mod words;
 
 use std::collections::BTreeMap;
@@ -12,12 +13,17 @@ use toml::{Table, Value};
 use crate::error::Error;
 use crate::files;
 use crate::report::page::{Chapter, Page};
+use crate::run::sweep::is_sweep;
 
 /// Writes the report of run folders and sweep folders and gives back its place: `out`, else `report.html` in the folder,
 /// of several folders in the one that the command was given in.
 pub fn report(folders: &[PathBuf], out: Option<&Path>) -> Result<PathBuf, Error> {
     let (first, rest) = folders.split_first().ok_or_else(|| Error::Invalid("a run folder is needed".to_owned()))?;
-    let read = folders.iter().map(|folder| chapter::read(folder)).collect::<Result<Vec<_>, _>>()?;
+    let read = |folder: &PathBuf| match is_sweep(folder) {
+        true => swept::read(folder),
+        false => chapter::read(folder),
+    };
+    let read = folders.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let recipes: Vec<Table> = read.iter().map(|(_, recipe)| recipe.clone()).collect();
     let mut chapters: Vec<Chapter> = read.into_iter().map(|(chapter, _)| chapter).collect();
     tell_apart(&mut chapters, folders);

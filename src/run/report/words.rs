@@ -1,6 +1,7 @@
 //! What a run asked, and what came of it, in words.
 
 use crate::alignment::Target;
+use crate::data::Position;
 use crate::recipe::Recipe;
 use crate::report::page::Figure;
 use crate::run::metrics::{Measured, Metrics};
@@ -40,6 +41,7 @@ pub fn method(kind: &str, several: bool) -> String {
         "boundless_rotated_space" => "Boundless DAS",
         "sigmoid_mask" => "a mask over neurons (DBM)",
         "sigmoid_mask_rotated_space" => "DAS with a mask over the rotation's columns",
+        "loreft" => "LoReFT (representation fine-tuning)",
         "vanilla" => "interchange of whole rows",
         other => other,
     };
@@ -65,6 +67,13 @@ pub fn question(recipe: &Recipe, asked: Option<&str>, variables: &[String], targ
         true => format!(", at {}", tokens(&recipe.intervention.position.to_string())),
         false => String::new(),
     };
+    if recipe.intervention.kind == "loreft" {
+        return format!(
+            "Can the model be taught its completions by editing {}{tokens}{}?",
+            place(target),
+            part(recipe)
+        );
+    }
     let what = match variables {
         [] => "what decides the label".to_owned(),
         names => list(names),
@@ -77,8 +86,27 @@ pub fn question(recipe: &Recipe, asked: Option<&str>, variables: &[String], targ
     }
 }
 
+/// "Where does the model keep `gender`: in which layer, at which position?", after what the task asks.
+pub fn where_is(told: Option<&str>, variables: &[String], lengths: &[usize; 5]) -> String {
+    let asking = ["in which layer", "at which position", "in which head", "in how many directions", "from which start"];
+    let asked: Vec<String> =
+        asking.iter().zip(lengths).filter(|(_, length)| **length > 1).map(|(asked, _)| (*asked).to_owned()).collect();
+    let asked = if asked.is_empty() { "there".to_owned() } else { asked.join(", ") };
+    let what = if variables.is_empty() { "what decides the label".to_owned() } else { list(variables) };
+    let question = format!("Where does the model keep {what}: {asked}?");
+    match told {
+        Some(told) => format!("{told} {question}"),
+        None => question,
+    }
+}
+
 /// A position as one would say it.
 fn tokens(position: &str) -> String {
+    if let Ok(Position::Ends { first, last }) = position.parse() {
+        let ends = [("first", first), ("last", last)].into_iter().filter(|(_, count)| *count > 0);
+        let told: Vec<String> = ends.map(|(which, count)| format!("the {which} {count}")).collect();
+        return format!("{} tokens of the prompt", told.join(" and "));
+    }
     match position {
         "span" => "the part of the prompt that the data names".to_owned(),
         "last" | "-1" => "the last token".to_owned(),
@@ -90,6 +118,18 @@ fn tokens(position: &str) -> String {
 /// What came of it: the IIA beside its controls.
 pub fn answer(metrics: &Metrics, language: bool) -> String {
     let Measured { iia, iia_interval: [low, high], controls, .. } = &metrics.measured;
+    if let Some(completions) = &metrics.measured.completions {
+        return format!(
+            "Of the held-out completions the model says {} whole (95% interval {} to {}), token by token; without the \
+             intervention {}. The cross-entropy of their tokens falls from {:.3} to {:.3} nats.",
+            percent(*iia),
+            percent(*low),
+            percent(*high),
+            percent(controls.no_intervention),
+            completions.without,
+            completions.loss
+        );
+    }
     let who = if language { "model" } else { "network" };
     let verdict = match (*low > nearest(&metrics.measured), *iia > 0.9) {
         (true, true) => "Yes, as far as these pairs can tell.",
@@ -128,6 +168,13 @@ pub fn figures(metrics: &Metrics) -> Vec<Figure> {
         interval.map_or_else(String::new, |[low, high]| format!("95% interval {low:.3} to {high:.3}"))
     };
     let controls = &measured.controls;
+    if measured.completions.is_some() {
+        let unedited = interval(measured.controls_interval.get("no_intervention"));
+        return vec![
+            figure("Completions said whole", measured.iia, interval(Some(&measured.iia_interval))),
+            figure("The same without the intervention", controls.no_intervention, unedited),
+        ];
+    }
     let mut figures = vec![
         figure("Interchange intervention accuracy", measured.iia, interval(Some(&measured.iia_interval))),
         figure(
@@ -188,6 +235,8 @@ mod tests {
         let expected = "Which pronoun? Does the model keep gender in the output of block 15, at the prompt’s name, \
                         along one direction?";
         assert_eq!(question, expected);
+        let sweep = where_is(Some("Which pronoun?"), &["gender".to_owned()], &[30, 8, 1, 1, 1]);
+        assert_eq!(sweep, "Which pronoun? Where does the model keep gender: in which layer, at which position?");
         assert_eq!(list(&["a", "b", "c"].map(str::to_owned)), "a, b and c");
     }
 

@@ -1,6 +1,6 @@
 //! The heatmaps of a sweep: two axes each, one map for every value of the others.
 
-use super::cells::{AXES, Axes};
+use super::cells::{AXES, Axes, Index};
 use super::table::Finished;
 use crate::report::Heatmap;
 
@@ -8,6 +8,8 @@ use crate::report::Heatmap;
 pub struct Map {
     pub name: String,
     pub heatmap: Heatmap,
+    /// The cells, row by row.
+    pub cells: Vec<Index>,
 }
 
 /// IIA over the first two axes that have several values, layers by positions where there are fewer.
@@ -36,12 +38,15 @@ pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<Map> {
                 values: vec![vec![None; lengths[column]]; lengths[row]],
                 range: (0.0, 1.0),
             };
-            maps.push((key, Map { name, heatmap }));
+            let cells = vec![[0; AXES.len()]; lengths[row] * lengths[column]];
+            maps.push((key, Map { name, heatmap, cells }));
             maps.len() - 1
         });
+        maps[at].1.cells[index[row] * lengths[column] + index[column]] = index;
         let cell = axes.cell(index);
         let found = rows.iter().find(|finished| finished.cell == cell);
-        maps[at].1.heatmap.values[index[row]][index[column]] = found.map(|finished| finished.iia);
+        maps[at].1.heatmap.values[index[row]][index[column]] =
+            found.and_then(|finished| Some(finished.judged.as_ref()?.iia));
     }
     maps.into_iter().map(|(_, map)| map).collect()
 }
@@ -56,6 +61,7 @@ fn shown(lengths: [usize; 5]) -> [usize; 2] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::Judged;
     use super::*;
     use crate::data::Position;
 
@@ -80,12 +86,15 @@ mod tests {
         };
         let finished = |(at, index): (usize, [usize; 5])| Finished {
             cell: axes.cell(index),
-            iia: at as f64 / 100.0,
-            iia_interval: [0.0, 1.0],
-            loss: 0.0,
-            hard_rank: None,
-            random_rotation: None,
-            steps: 1,
+            judged: Some(Judged {
+                iia: at as f64 / 100.0,
+                iia_interval: [0.0, 1.0],
+                loss: 0.0,
+                hard_rank: None,
+                random_rotation: None,
+                steps: 1,
+            }),
+            search: Vec::new(),
             seconds: 0.0,
         };
         let mut rows: Vec<Finished> = axes.indices().into_iter().enumerate().map(finished).collect();

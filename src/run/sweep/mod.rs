@@ -13,22 +13,24 @@ mod searcher;
 mod table;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::cells::{Axes, Place};
+use self::cells::Place;
+pub use self::cells::{AXES, Axes, Cell};
 use self::claim::Taken;
 use self::folder::Folder;
-use self::maps::maps;
+pub use self::maps::{Map, maps};
 use self::searcher::{Grounds, Searcher};
-use self::table::{Finds, Finished};
+use self::table::Finds;
+pub use self::table::{COLUMNS, Finished};
 use super::prompts::Prompts;
 use super::{Options, train};
 use crate::error::Error;
 use crate::recipe::Recipe;
-use crate::report::{Ink, Progress};
+use crate::report::{EventFile, Ink, Progress};
 use crate::{device, files};
 
 /// `sweep.json`, which is written last: a folder with it is a whole sweep.
@@ -71,6 +73,36 @@ pub fn sweep(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     show(recipe, &axes, &finds, options.quiet);
     folder.once("whole", &whole, || finish(recipe, &folder, &axes, &finds, options.quiet))?;
     Ok(folder.path)
+}
+
+/// A whole sweep, as its folder holds it.
+pub struct Swept {
+    pub axes: Axes,
+    /// In the order of the table.
+    pub finished: Vec<Finished>,
+    pub best: Finished,
+}
+
+/// Is this the folder of a sweep, whole or not?
+pub fn is_sweep(folder: &Path) -> bool {
+    folder.join("cells").is_dir()
+}
+
+/// Reads a sweep's folder; one that is not whole is an error.
+pub fn read(folder: &Path) -> Result<Swept, Error> {
+    let path = folder.join("sweep.json");
+    if !path.is_file() {
+        let problem = "the sweep is not whole: give `sweep` the same recipe and --out with this folder, and it goes on";
+        return Err(Error::content(folder, problem));
+    }
+    let Whole { axes, best } = files::read_json(&path)?;
+    let places = axes.places();
+    let finds = Finds::of(folder, &places)?;
+    if !finds.whole() {
+        return Err(Error::content(folder, "files of finished cells are missing from cells/"));
+    }
+    let finished = finds.rows().cloned().collect();
+    Ok(Swept { axes, finished, best })
 }
 
 /// Takes places, one after the other, until every one is finished, by this process or by another.
@@ -127,10 +159,25 @@ fn search(
 
 /// The heatmaps' pictures, and the best cell's run.
 fn finish(recipe: &Recipe, folder: &Folder, axes: &Axes, finds: &Finds<'_>, quiet: bool) -> Result<(), Error> {
-    for map in maps(&recipe.name, axes, &finds.rows().collect::<Vec<_>>()) {
-        map.heatmap.write_png(&folder.path.join(format!("{}.png", map.name)))?;
+    let board = folder.path.join("tensorboard");
+    if board.exists() {
+        // Of a process that was killed in the middle of it, like `best` below.
+        fs::remove_dir_all(&board).map_err(Error::file(&board, "cannot remove"))?;
     }
-    let best = finds.best().ok_or_else(|| Error::Invalid("a sweep without a cell".to_owned()))?;
+    fs::create_dir(&board).map_err(Error::file(&board, "cannot create the folder"))?;
+    let mut events = EventFile::create(&board)?;
+    for map in maps(&recipe.name, axes, &finds.rows().collect::<Vec<_>>()) {
+        let png = map.heatmap.png()?;
+        files::write(&folder.path.join(format!("{}.png", map.name)), &png)?;
+        events.image(&map.name, &png, 0)?;
+    }
+    events.text("recipe", &files::read_text(&folder.path.join("recipe.toml"))?, 0)?;
+    events.finish()?;
+    let best = finds.best().ok_or_else(|| {
+        let rate = recipe.training.learning_rate;
+        Error::Diverged(format!("in every cell of the sweep: a smaller `training.learning_rate` than {rate} helps"))
+    })?;
+    let iia = best.judged.as_ref().map_or(0.0, |judged| judged.iia);
     let out = folder.path.join("best");
     if !out.join("metrics.json").is_file() {
         if out.exists() {
@@ -138,7 +185,7 @@ fn finish(recipe: &Recipe, folder: &Folder, axes: &Axes, finds: &Finds<'_>, quie
             fs::remove_dir_all(&out).map_err(Error::file(&out, "cannot remove"))?;
         }
         if !quiet {
-            eprintln!("training the best cell in full: {}, IIA {:.3}", best.cell.title(), best.iia);
+            eprintln!("training the best cell in full: {}, IIA {:.3}", best.cell.title(), iia);
         }
         train(&best.cell.recipe(recipe), &Options { out: Some(out), quiet })?;
     }

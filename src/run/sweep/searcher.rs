@@ -6,13 +6,12 @@ use std::time::Instant;
 use burn::tensor::Device;
 
 use super::cells::{self, Axes};
-use super::table::Finished;
+use super::table::{Finished, Judged, Point};
 use crate::alignment::evaluate::{Edit, Score};
-use crate::alignment::search::{Validate, search_together};
+use crate::alignment::search::{Logged, Validate, search_together};
 use crate::alignment::{Batches, Cache, Candidate, Found, Place, States, Storage, Target};
 use crate::data::{Pair, Position};
 use crate::error::Error;
-use crate::interventions::AnyIntervention;
 use crate::recipe::Recipe;
 use crate::run::aim::Aim;
 use crate::run::metrics::interval;
@@ -50,7 +49,7 @@ impl Grounds {
         for cell in axes.indices().into_iter().map(|index| axes.cell(index)) {
             let aim = Aim::of(&cell.recipe(recipe), &prompts.model, &prompts.variables);
             let aim = aim.map_err(|error| Error::Invalid(format!("sweep, {}: {error}", cell.title())))?;
-            let site = (cell.position, aim.target);
+            let site = (cell.position, aim.spots[0].target.clone());
             if sites.last() != Some(&site) {
                 sites.push(site);
             }
@@ -108,11 +107,10 @@ impl<'a> Searcher<'a> {
     /// Searches the cells of a place, all in one pass.
     pub fn search(&self, place: &cells::Place) -> Result<Vec<Finished>, Error> {
         let started = Instant::now();
-        let sweep = self.recipe.sweep.clone().unwrap_or_default();
         let recipes: Vec<Recipe> = place.cells.iter().map(|cell| cell.searched(self.recipe)).collect();
         let aim = |recipe| Aim::of(recipe, &self.prompts.model, &self.prompts.variables);
         let aims = recipes.iter().map(aim).collect::<Result<Vec<Aim>, Error>>()?;
-        let [train, validation] = self.caches(&place.cells[0].position, &aims[0].target)?;
+        let [train, validation] = self.caches(&place.cells[0].position, &aims[0].spots[0].target)?;
 
         let tracked = self.device.clone().autodiff();
         let start = |(aim, recipe): (&Aim, &Recipe)| {
@@ -129,35 +127,45 @@ impl<'a> Searcher<'a> {
         };
         let mut validate = |candidates: &[&Candidate]| validation.validate(candidates);
         let (model, config) = (&self.prompts.model, recipes[0].search());
+        let mut searches: Vec<Vec<Point>> = vec![Vec::new(); starts.len()];
+        let mut observe = |cell: usize, line: &Logged| {
+            searches[cell].push(Point { step: line.step, loss: line.loss, iia: line.iia });
+            Ok(())
+        };
         let found = if [&train, &validation].iter().all(|cache| cache.pairs().iter().all(idle)) {
             unsearched(starts, &mut validate)?
         } else {
-            search_together(model, starts, &config, &mut draw, Some(&mut validate), &mut |_, _| Ok(()))?
+            search_together(model, starts, &config, &mut draw, Some(&mut validate), &mut observe)?
         };
 
         let seconds = started.elapsed().as_secs_f64() / place.cells.len() as f64;
         let mut finished = Vec::new();
-        for (((cell, recipe), aim), found) in place.cells.iter().zip(&recipes).zip(&aims).zip(found) {
-            let found = found.map_err(|error| Error::Diverged(format!("the cell at {}: {error}", cell.title())))?;
-            let validated = found.validated.expect("there are validation pairs");
-            let hard_rank = match &found.candidate.interventions[..] {
-                [AnyIntervention::BoundlessRotatedSpace(boundless)] => Some(boundless.hard_rank()),
-                _ => None,
+        for ((((cell, recipe), aim), found), search) in
+            place.cells.iter().zip(&recipes).zip(&aims).zip(found).zip(searches)
+        {
+            let judged = match found {
+                Ok(found) => Some(self.judge(recipe, aim, &found, &validation)?),
+                Err(Error::Diverged(_)) => None,
+                Err(error) => return Err(error),
             };
-            let random = self.random(recipe, aim, hard_rank, sweep.random_rotations, &validation)?;
-            let hits = (validated.iia * validation.len() as f64).round() as usize;
-            finished.push(Finished {
-                cell: cell.clone(),
-                iia: validated.iia,
-                iia_interval: interval(Score { hits, trials: validation.len() }),
-                loss: validated.loss,
-                hard_rank,
-                random_rotation: random,
-                steps: found.steps,
-                seconds,
-            });
+            finished.push(Finished { cell: cell.clone(), judged, search, seconds });
         }
         Ok(finished)
+    }
+
+    fn judge(&self, recipe: &Recipe, aim: &Aim, found: &Found, validation: &Cache<'_>) -> Result<Judged, Error> {
+        let validated = found.validated.expect("there are validation pairs");
+        let hard_rank = aim.hardened(&found.candidate, self.device).map(|(_, rank)| rank);
+        let draws = self.recipe.sweep.as_ref().map_or(0, |sweep| sweep.random_rotations);
+        let hits = (validated.iia * validation.len() as f64).round() as usize;
+        Ok(Judged {
+            iia: validated.iia,
+            iia_interval: interval(Score { hits, trials: validation.len() }),
+            loss: validated.loss,
+            hard_rank,
+            random_rotation: self.random(recipe, aim, &found.candidate, draws, validation)?,
+            steps: found.steps,
+        })
     }
 
     /// The IIA of so many random rotations together; none of none.
@@ -165,12 +173,12 @@ impl<'a> Searcher<'a> {
         &self,
         recipe: &Recipe,
         aim: &Aim,
-        hard_rank: Option<usize>,
+        found: &Candidate,
         draws: usize,
         validation: &Cache<'_>,
     ) -> Result<Option<f64>, Error> {
         let mut rotations = rng(recipe.seed, Stream::RandomRotations);
-        let random = (0..draws).map(|_| aim.random(recipe, hard_rank, &mut rotations, self.device));
+        let random = (0..draws).map(|_| aim.random(recipe, found, &mut rotations, self.device));
         let random = random.collect::<Result<Vec<Candidate>, Error>>()?;
         let scores = validation.score(&self.prompts.variables, &random.iter().map(Edit::Found).collect::<Vec<_>>())?;
         let mean = scores.iter().map(|scores| scores.overall().mean()).sum::<f64>() / draws as f64;
@@ -181,10 +189,11 @@ impl<'a> Searcher<'a> {
 /// Are the sources' rows the base's own, for the prompts are the same up to there? What moves the base's rows towards them
 /// then changes nothing.
 fn idle(pair: &Pair) -> bool {
-    pair.sources.iter().all(|(_, source)| {
-        let read = source.positions.iter().max().map_or(0, |last| last + 1);
-        source.positions == pair.base.positions && source.tokens[..read] == pair.base.tokens[..read]
-    })
+    !pair.sources.is_empty()
+        && pair.sources.iter().all(|(_, source)| {
+            let read = source.positions.iter().max().map_or(0, |last| last + 1);
+            source.positions == pair.base.positions && source.tokens[..read] == pair.base.tokens[..read]
+        })
 }
 
 /// What a search ends with that cannot find anything: what it began with.

@@ -16,6 +16,19 @@ use crate::report::quoted;
 pub struct Finished {
     #[serde(flatten)]
     pub cell: Cell,
+    /// None where the search diverged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
+    /// How the search went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<Point>,
+    /// How long the cell took.
+    pub seconds: f64,
+}
+
+/// How good what a cell's search found is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
     /// IIA on the validation pairs.
     pub iia: f64,
     /// Its 95% interval.
@@ -30,8 +43,17 @@ pub struct Finished {
     pub random_rotation: Option<f64>,
     /// Steps of the search; 0 where the sources' rows are the base's own, so that no search can find anything.
     pub steps: usize,
-    /// How long the cell took.
-    pub seconds: f64,
+}
+
+/// What a search logged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Steps done.
+    pub step: usize,
+    /// The mean loss of the steps since the last point.
+    pub loss: f64,
+    /// IIA on those steps' pairs.
+    pub iia: f64,
 }
 
 /// The cells that are finished, whoever did them.
@@ -41,7 +63,21 @@ pub struct Finds<'a> {
     found: BTreeMap<String, Vec<Finished>>,
 }
 
-const HEADER: &str = "layer,position,head,rank,seed,iia,iia_low,iia_high,loss,hard_rank,random_rotation,steps\n";
+/// The columns of `sweep.csv`.
+pub const COLUMNS: [&str; 12] = [
+    "layer",
+    "position",
+    "head",
+    "rank",
+    "seed",
+    "iia",
+    "iia_low",
+    "iia_high",
+    "loss",
+    "hard_rank",
+    "random_rotation",
+    "steps",
+];
 
 impl<'a> Finds<'a> {
     /// What is there already.
@@ -110,30 +146,48 @@ impl<'a> Finds<'a> {
         }
     }
 
-    /// One line for each cell. It holds no times: a sweep writes the same bytes however often it was killed, and however
-    /// many processes shared it.
+    /// One line for each cell; of one whose search diverged, its place alone. It holds no times: a sweep writes the same
+    /// bytes however often it was killed, and however many processes shared it.
     fn csv(&self) -> String {
-        let mut text = HEADER.to_owned();
-        for Finished { cell, iia, iia_interval: [low, high], loss, hard_rank, random_rotation, steps, .. } in
-            self.rows()
-        {
-            let number = |value: Option<usize>| value.map(|value| value.to_string()).unwrap_or_default();
-            let random = random_rotation.map(|value| value.to_string()).unwrap_or_default();
-            let (position, heads) = (quoted(&cell.position.to_string()), heads(&cell.heads));
-            let (layer, rank, seed, hard) = (cell.layer, number(cell.rank), cell.seed, number(*hard_rank));
+        let mut text = COLUMNS.join(",") + "\n";
+        for finished in self.rows() {
             // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "{layer},{position},{heads},{rank},{seed},{iia},{low},{high},{loss},{hard},{random},{steps}"
-            );
+            let _ = writeln!(text, "{}", finished.fields().map(|field| quoted(&field)).join(","));
         }
         text
     }
 
-    /// The cell with the highest IIA; of several, the one with the lowest loss.
+    /// The cell with the highest IIA; of several, the one with the lowest loss. None where all searches diverged.
     pub fn best(&self) -> Option<&Finished> {
         // Of equals the first is to win, and `max_by` takes the last.
-        let rows: Vec<&Finished> = self.rows().collect();
-        rows.into_iter().rev().max_by(|a, b| a.iia.total_cmp(&b.iia).then(b.loss.total_cmp(&a.loss)))
+        let rows: Vec<(&Finished, &Judged)> = self.rows().filter_map(|row| Some((row, row.judged.as_ref()?))).collect();
+        let best =
+            rows.into_iter().rev().max_by(|(_, a), (_, b)| a.iia.total_cmp(&b.iia).then(b.loss.total_cmp(&a.loss)));
+        best.map(|(row, _)| row)
+    }
+}
+
+impl Finished {
+    /// What the table says of it, in [`COLUMNS`]' order.
+    pub fn fields(&self) -> [String; COLUMNS.len()] {
+        let cell = &self.cell;
+        let whole = |value: Option<usize>| value.map(|value| value.to_string()).unwrap_or_default();
+        let of = |value: fn(&Judged) -> Option<f64>| {
+            self.judged.as_ref().and_then(value).map(|value| value.to_string()).unwrap_or_default()
+        };
+        [
+            cell.layer.to_string(),
+            cell.position.to_string(),
+            heads(&cell.heads),
+            whole(cell.rank),
+            cell.seed.to_string(),
+            of(|judged| Some(judged.iia)),
+            of(|judged| Some(judged.iia_interval[0])),
+            of(|judged| Some(judged.iia_interval[1])),
+            of(|judged| Some(judged.loss)),
+            whole(self.judged.as_ref().and_then(|judged| judged.hard_rank)),
+            of(|judged| judged.random_rotation),
+            whole(self.judged.as_ref().map(|judged| judged.steps)),
+        ]
     }
 }
