@@ -175,8 +175,9 @@ impl Measured {
             self.task_accuracy.map(|value| Row::new("", "task accuracy", value, None)).into_iter().collect();
         let overall = if self.completions.is_some() { "completions said whole" } else { "overall" };
         rows.push(Row::new("IIA", overall, self.iia, pair(Some(&self.iia_interval))));
-        // Variables first, then their joint swap.
-        let mut by_variable: Vec<(&String, &f64)> = self.iia_by_variable.iter().collect();
+        // Variables first, then their joint swap. A completion swaps none.
+        let swaps = self.completions.is_none();
+        let mut by_variable: Vec<(&String, &f64)> = self.iia_by_variable.iter().filter(|_| swaps).collect();
         by_variable.sort_by_key(|(name, _)| name.contains('+'));
         for (variable, value) in by_variable {
             rows.push(Row::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
@@ -193,7 +194,7 @@ impl Measured {
         }
         let controls = [
             ("no intervention", "no_intervention", Some(self.controls.no_intervention)),
-            ("full swap", "full_swap", Some(self.controls.full_swap)),
+            ("full swap", "full_swap", swaps.then_some(self.controls.full_swap)),
             ("random rotation", "random_rotation", Some(self.controls.random_rotation)),
             ("untrained model", "untrained_model", self.controls.untrained_model),
         ];
