@@ -7,10 +7,13 @@
 
 mod cells;
 mod claim;
+mod devices;
 mod folder;
 mod maps;
 mod searcher;
 mod table;
+
+pub use devices::sweep_on;
 
 use std::fs;
 use std::path::PathBuf;
