@@ -186,8 +186,10 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
 #[test]
 fn several_devices_share_the_cells() {
     let work = Work::new();
-    work.swept("one", &["--quiet"]);
-    let output = work.swept("two", &["--devices", "cpu,cpu"]);
+    // Long enough that one does not end before the other has begun.
+    let longer = ["--set", "training.steps=60"];
+    work.swept("one", &[&["--quiet"], &longer[..]].concat());
+    let output = work.swept("two", &[&["--devices", "cpu,cpu"], &longer[..]].concat());
     assert!(said(&output).contains("searched "), "the first device is this process's own: {}", said(&output));
     assert!(searched(&output) < CELLS, "the other device searched nothing");
     assert_eq!(work.table("two"), work.table("one"));

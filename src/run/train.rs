@@ -45,6 +45,9 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     write_recipe(recipe, &folder)?;
     let mut log = Log::create(&folder)?;
 
+    if !(options.quiet || device::is_cpu(&device)) {
+        eprintln!("device: {}", device::describe(&device));
+    }
     let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
     let networks = if recipe.is_language() {
         let outcome = language::run(recipe, &folder, &mut log, &device, options.quiet)?;

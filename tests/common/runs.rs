@@ -18,7 +18,7 @@ pub struct Run {
 /// The gender-agreement search on SmolLM2, on fewer pairs.
 pub fn gender(model: &Path, device: &str, set: &[&str]) -> Run {
     let source = format!("model.source={}", model.display());
-    let short = ["training.steps=20", "data.train_pairs=64", "data.test_pairs=100", "data.validation_pairs=0"];
+    let short = ["training.steps=16", "data.train_pairs=32", "data.test_pairs=64", "data.validation_pairs=0"];
     let own = [&source[..], "evaluation.random_rotations=1"];
     run("gender_agreement_das_smollm2", device, &[&own[..], &short, set].concat())
 }

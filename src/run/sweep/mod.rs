@@ -60,6 +60,9 @@ pub fn sweep(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
         show(recipe, &axes, &Finds::of(&folder.path, &axes.places())?, options.quiet);
         return Ok(folder.path);
     }
+    if !(options.quiet || device::is_cpu(&device)) {
+        eprintln!("device: {}", device::describe(&device));
+    }
     let prompts = Prompts::open(recipe, &device, options.quiet)?;
     let axes = Axes::of(recipe, &prompts.model)?;
     let grounds = Grounds::of(recipe, &axes, &prompts)?;
