@@ -58,6 +58,14 @@ pub enum Error {
         /// What would be right.
         hint: String,
     },
+    /// A device that is not there, does not work, or is full.
+    #[error("{name}: {problem}")]
+    Device {
+        /// Its name.
+        name: String,
+        /// What is wrong, and what can be done.
+        problem: String,
+    },
     /// Rows that are not there.
     #[error("rows: {0}")]
     Rows(String),
@@ -84,6 +92,14 @@ impl Error {
     pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path, what, source }
+    }
+
+    /// The message, without what it is about.
+    pub(crate) fn reason(self) -> String {
+        match self {
+            Self::Device { problem, .. } => problem,
+            other => other.to_string(),
+        }
     }
 
     /// A file that holds something else than it should.

@@ -26,7 +26,13 @@ enum Command {
     /// Runs a recipe and leaves a run folder.
     Train(Run),
     /// Searches every cell of a recipe's [sweep], or goes on where the folder's sweep stopped, alone or with others.
-    Sweep(Run),
+    Sweep {
+        #[command(flatten)]
+        run: Run,
+        /// Several devices at once, each with cells of its own: cuda:0,cuda:1
+        #[arg(long, value_delimiter = ',', value_name = "DEVICES", conflicts_with = "device")]
+        devices: Vec<String>,
+    },
     /// Reads a run folder back and measures its IIA again.
     Evaluate {
         /// The run folder, or its name on the Hub: ORG/NAME[@REVISION]
@@ -37,6 +43,9 @@ enum Command {
         /// Where the same language model is now: a checkpoint folder, or its name on the Hub.
         #[arg(long)]
         model: Option<String>,
+        /// Another device than the run's.
+        #[arg(long)]
+        device: Option<String>,
         /// One JSON object instead of a table.
         #[arg(long)]
         json: bool,
@@ -67,6 +76,14 @@ enum Command {
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+    /// Lists the devices that there are, and tries each.
+    Devices {
+        /// These instead of all that are found: cpu, wgpu:0, wgpu:cpu (a software driver), cuda:1
+        names: Vec<String>,
+        /// One JSON list.
+        #[arg(long)]
+        json: bool,
     },
     /// Lists the recipes that ship.
     Recipes,
@@ -100,7 +117,7 @@ struct Run {
     /// Puts another value at a dotted key of the recipe: training.steps=200
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Override>,
-    /// auto or cpu; the recipe's by default.
+    /// auto, cpu, wgpu[:N], cuda[:N]: `intervene devices` lists them; the recipe's by default.
     #[arg(long)]
     device: Option<String>,
     /// The folder, a new one; runs/<recipe>-<time> by default. A sweep goes on with one that it has left.
@@ -129,7 +146,7 @@ enum Bench {
     Step {
         #[command(flatten)]
         work: Work,
-        /// auto or cpu.
+        /// auto, cpu, wgpu[:N], cuda[:N].
         #[arg(long, default_value = "auto")]
         device: String,
         /// One JSON object.
@@ -140,7 +157,7 @@ enum Bench {
     Limit {
         #[command(flatten)]
         work: Work,
-        /// auto or cpu.
+        /// auto, cpu, wgpu[:N], cuda[:N].
         #[arg(long, default_value = "auto")]
         device: String,
         /// One JSON object.
@@ -184,7 +201,8 @@ impl From<Work> for Workload {
 }
 
 fn main() -> ExitCode {
-    match carry_out(Cli::parse().command) {
+    let command = Cli::parse().command;
+    match intervene::device::guarded(|| carry_out(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -199,15 +217,15 @@ fn carry_out(command: Command) -> Result<(), Error> {
             let (recipe, options) = given.opened()?;
             println!("{}", run::train(&recipe, &options)?.display());
         }
-        Command::Sweep(given) => {
+        Command::Sweep { run: given, devices } => {
             let (recipe, options) = given.opened()?;
-            println!("{}", run::sweep(&recipe, &options)?.display());
+            println!("{}", run::sweep_on(&devices, &recipe, &options)?.display());
         }
-        Command::Evaluate { dir, recipe, model, json } => {
+        Command::Evaluate { dir, recipe, model, device, json } => {
             let set = model.as_ref().map(|model| Override::new("model.source", model.clone()));
             let set: Vec<Override> = set.into_iter().collect();
             let recipe = recipe.map(|recipe| recipes::open(&recipe, &set)).transpose()?;
-            let evaluated = run::evaluate(&dir, recipe, model.as_deref())?;
+            let evaluated = run::evaluate(&dir, recipe, model.as_deref(), device.as_deref())?;
             println!("{}", if json { evaluated.json() } else { evaluated.table() });
         }
         Command::Report { dirs, out } => println!("{}", run::report(&dirs, out.as_deref())?.display()),
@@ -218,6 +236,11 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Bench { what: Bench::Limit { work, device, json } } => {
             let limit = bench::limit(&work.into(), &intervene::device::find(&device)?)?;
             println!("{}", if json { limit.json() } else { limit.text() });
+        }
+        Command::Devices { names, json } => {
+            let examined = bench::devices(&names)?;
+            let text = || examined.iter().map(bench::Examined::text).collect::<Vec<_>>().join("\n");
+            println!("{}", if json { bench::Examined::json(&examined) } else { text() });
         }
         Command::Recipes => {
             for recipe in recipes::shipped() {

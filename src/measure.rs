@@ -71,6 +71,15 @@ pub fn free_memory_bytes() -> u64 {
     system.available_memory().min(limit)
 }
 
+/// The machine's memory in bytes, or what its control group may have of it.
+#[must_use]
+pub fn memory_bytes() -> u64 {
+    let mut system = System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    system.total_memory().min(limit)
+}
+
 /// The free bytes of the disk that a folder is on; where the system does not say, as many as there can be.
 #[must_use]
 pub fn free_disk_bytes(folder: &std::path::Path) -> u64 {

@@ -51,7 +51,7 @@ pub struct Recipe {
     /// Everything random is drawn from it.
     #[serde(default)]
     pub seed: u64,
-    /// The device, `auto` by default.
+    /// The device: `auto` (the best that works), `cpu`, `wgpu[:n]`, `cuda[:n]`.
     #[serde(default = "auto")]
     pub device: String,
     /// Which task's causal model is looked for; a language model can be searched on `[data]` instead.

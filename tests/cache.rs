@@ -127,7 +127,7 @@ fn logits_and_gradients_through_the_cache_are_the_full_runs() {
                 let found = found.unwrap();
                 let pairs = pairs(model.vocab_size(), position, &mut rng);
                 let place = [Place::new(target.clone(), &pairs)];
-                let storage = Storage::at([Level::Memory, Level::Disk, Level::Recompute][cases % 3]);
+                let storage = Storage::at([Level::Memory, Level::Host, Level::Disk, Level::Recompute][cases % 4]);
                 let cache = Cache::fill(&model, &place, &storage, &device, &mut |_, _| {}).unwrap();
                 let batch = cache.batch(&[2, 0, 1]).unwrap();
                 let candidate = of(vec![found.clone()], width / 2);
@@ -242,7 +242,7 @@ fn the_cells_of_a_sweep_share_what_each_would_compute_alone() {
             cells.push(vec![Place::new(target(Component::BlockOutput, 0), pairs)]);
             cells.push(vec![Place::new(target(Component::AttentionInput, 1), pairs)]);
         }
-        for level in [Level::Memory, Level::Disk, Level::Recompute] {
+        for level in [Level::Memory, Level::Host, Level::Disk, Level::Recompute] {
             let states = States::fill(&model, &cells, &Storage::at(level), &device, &mut |_, _| {}).unwrap();
             assert_eq!(states.level(), level);
             for cell in &cells {

@@ -184,6 +184,28 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
 }
 
 #[test]
+fn several_devices_share_the_cells() {
+    let work = Work::new();
+    // Long enough that one does not end before the other has begun.
+    let longer = ["--set", "training.steps=60"];
+    work.swept("one", &[&["--quiet"], &longer[..]].concat());
+    let output = work.swept("two", &[&["--devices", "cpu,cpu"], &longer[..]].concat());
+    assert!(said(&output).contains("searched "), "the first device is this process's own: {}", said(&output));
+    assert!(searched(&output) < CELLS, "the other device searched nothing");
+    assert_eq!(work.table("two"), work.table("one"));
+    assert_eq!(fs::read_dir(work.path("two/claims")).unwrap().count(), 0, "no claim stays");
+
+    let refused = |devices: &str| {
+        let output = work.command("recipe.toml", "three", &["--devices", devices]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(!work.path("three").exists(), "it is refused before anything is made");
+        said(&output)
+    };
+    assert!(refused("cpu,gpu").contains("unknown device `gpu`"));
+    assert!(refused("cpu,rocm:1").contains("built without the feature `rocm`"));
+}
+
+#[test]
 fn killed_and_resumed_it_ends_with_the_same_table() {
     let work = Work::new();
     work.swept("whole", &["--quiet"]);

@@ -124,7 +124,8 @@ fn pandas_reads_the_log_in_one_line() {
     let run = work.trained("run", &[&work.validation(), "training.evaluate_every=4"]);
     let script = "import pandas, sys; log = pandas.read_json(sys.argv[1], lines=True); \
                   print(len(log), int(log.step.max()), sorted(log.phase.unique()), log.loss.notna().all())";
-    let output = std::process::Command::new(python).args(["-c", script]).arg(run.join("metrics.jsonl")).output().unwrap();
+    let output =
+        std::process::Command::new(python).args(["-c", script]).arg(run.join("metrics.jsonl")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said.trim(), "8 12 ['search', 'validation'] True", "{}", String::from_utf8_lossy(&output.stderr));
 }

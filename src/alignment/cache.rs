@@ -11,7 +11,7 @@ use std::rc::Rc;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::plan::{Place, Plan, entry, first};
-use super::shelf::Index;
+use super::shelf::{Home, Index};
 use super::states::{States, Stored};
 use super::step::{Batch, Part};
 use super::storage::Storage;
@@ -138,7 +138,7 @@ impl<'a> Cache<'a> {
             Some(stored) => self.assemble(stored, &cell, pairs),
             None => {
                 let plan = Plan::new(std::slice::from_ref(&cell));
-                let stored = Stored::run(self.model, plan, None, &self.device, &mut |_, _| {})?;
+                let stored = Stored::run(self.model, plan, Home::Device, &self.device, &mut |_, _| {})?;
                 self.assemble(&stored, &cell, &(0..pairs.len()).collect::<Vec<_>>())
             }
         }

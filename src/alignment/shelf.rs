@@ -1,8 +1,9 @@
-//! Rows that are computed once and looked up by their numbers: on the device, or in a file.
+//! Rows that are computed once and looked up by their numbers: on the device, or staged from the machine's memory or a file.
 
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -10,12 +11,40 @@ use memmap2::Mmap;
 
 use crate::error::Error;
 
+/// Where rows are kept.
+#[derive(Clone, Copy)]
+pub(super) enum Home<'a> {
+    /// On the device that they were computed on.
+    Device,
+    /// In the machine's memory.
+    Host,
+    /// In a file of the folder; the file has no name, so that nothing of it is left when the process ends, however it ends.
+    Folder(&'a Path),
+}
+
 /// Rows of one width.
 pub(super) enum Shelf {
     /// `[rows, width]`
     Device(Tensor<2>),
-    /// The same, row after row in a file without a name.
-    File { map: Mmap, width: usize, dtype: DType, device: Device },
+    /// The same, row after row; those that are asked for go to the device.
+    Staged { bytes: Bytes, width: usize, dtype: DType, device: Device },
+}
+
+/// Bytes that the device does not hold.
+pub(super) enum Bytes {
+    Memory(Vec<u8>),
+    File(Mmap),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Memory(bytes) => bytes,
+            Self::File(map) => map,
+        }
+    }
 }
 
 /// Numbers of rows, on the host and, once somebody asks, on the device.
@@ -57,13 +86,14 @@ impl Shelf {
                     None => rows.select(0, index.on(&device)),
                 }
             }
-            Self::File { map, width, dtype, device } => {
+            Self::Staged { bytes, width, dtype, device } => {
                 let (width, size) = (width / chunks, width / chunks * dtype.size());
-                let mut bytes = Vec::with_capacity(index.numbers.len() * size);
+                let mut taken = Vec::with_capacity(index.numbers.len() * size);
                 for number in &index.numbers {
-                    bytes.extend_from_slice(&map[number * size..(number + 1) * size]);
+                    taken.extend_from_slice(&bytes[number * size..(number + 1) * size]);
                 }
-                let data = TensorData::from_bytes_vec(bytes, [index.numbers.len(), width], *dtype);
+                let mut data = TensorData::from_bytes_vec(taken, [index.numbers.len(), width], *dtype);
+                device.staging([&mut data].into_iter());
                 Tensor::from_data(data, (device, *dtype))
             }
         }
@@ -73,7 +103,7 @@ impl Shelf {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Device(rows) => rows.dims().iter().product::<usize>() * rows.dtype().size(),
-            Self::File { map, .. } => map.len(),
+            Self::Staged { bytes, .. } => bytes.len(),
         }
     }
 }
@@ -81,25 +111,41 @@ impl Shelf {
 /// A shelf while its rows come in.
 pub(super) enum Filling {
     Device(Vec<Tensor<2>>),
-    File { folder: PathBuf, file: BufWriter<File>, first: Option<(usize, DType, Device)> },
+    Staged { sink: Sink, first: Option<(usize, DType, Device)> },
+}
+
+/// What rows are written to.
+pub(super) enum Sink {
+    Memory(Vec<u8>),
+    File { folder: PathBuf, file: BufWriter<File> },
 }
 
 impl Filling {
-    /// On the device, or in a file of the folder; the file has no name, so that nothing of it is left when the process
-    /// ends, however it ends.
-    pub fn new(folder: Option<&Path>) -> Result<Self, Error> {
-        let Some(folder) = folder else { return Ok(Self::Device(Vec::new())) };
-        let file = tempfile::tempfile_in(folder).map_err(Error::file(folder, "cannot keep the cache in"))?;
-        Ok(Self::File { folder: folder.to_owned(), file: BufWriter::new(file), first: None })
+    pub fn new(home: Home<'_>) -> Result<Self, Error> {
+        let sink = match home {
+            Home::Device => return Ok(Self::Device(Vec::new())),
+            Home::Host => Sink::Memory(Vec::new()),
+            Home::Folder(folder) => {
+                let file = tempfile::tempfile_in(folder).map_err(Error::file(folder, "cannot keep the cache in"))?;
+                Sink::File { folder: folder.to_owned(), file: BufWriter::new(file) }
+            }
+        };
+        Ok(Self::Staged { sink, first: None })
     }
 
     /// Adds `[rows, width]`.
     pub fn add(&mut self, rows: Tensor<2>) -> Result<(), Error> {
         match self {
             Self::Device(parts) => parts.push(rows),
-            Self::File { folder, file, first } => {
+            Self::Staged { sink, first } => {
                 first.get_or_insert_with(|| (rows.dims()[1], rows.dtype(), rows.device()));
-                file.write_all(rows.into_data().as_bytes()).map_err(Error::file(folder, "cannot keep the cache in"))?;
+                let data = rows.into_data();
+                match sink {
+                    Sink::Memory(bytes) => bytes.extend_from_slice(data.as_bytes()),
+                    Sink::File { folder, file } => {
+                        file.write_all(data.as_bytes()).map_err(Error::file(folder, "cannot keep the cache in"))?;
+                    }
+                }
             }
         }
         Ok(())
@@ -107,17 +153,21 @@ impl Filling {
 
     /// No more will come; there was at least one.
     pub fn shelve(self) -> Result<Shelf, Error> {
-        match self {
-            Self::Device(parts) => Ok(Shelf::Device(Tensor::cat(parts, 0))),
-            Self::File { folder, file, first } => {
-                let (width, dtype, device) = first.expect("a shelf has rows");
+        let (sink, first) = match self {
+            Self::Device(parts) => return Ok(Shelf::Device(Tensor::cat(parts, 0))),
+            Self::Staged { sink, first } => (sink, first),
+        };
+        let (width, dtype, device) = first.expect("a shelf has rows");
+        let bytes = match sink {
+            Sink::Memory(bytes) => Bytes::Memory(bytes),
+            Sink::File { folder, file } => {
                 let file = file.into_inner().map_err(|error| error.into_error());
                 // SAFETY: the file has no name and this process alone has it open, so nobody changes it.
                 let map = file.and_then(|file| unsafe { Mmap::map(&file) });
-                let map = map.map_err(Error::file(&folder, "cannot keep the cache in"))?;
-                Ok(Shelf::File { map, width, dtype, device })
+                Bytes::File(map.map_err(Error::file(&folder, "cannot keep the cache in"))?)
             }
-        }
+        };
+        Ok(Shelf::Staged { bytes, width, dtype, device })
     }
 }
 
@@ -126,31 +176,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_gives_the_rows_that_the_device_gives() {
+    fn every_home_gives_the_rows_that_the_device_gives() {
         let device = Device::flex();
         let folder = tempfile::tempdir().unwrap();
         let rows = |from: f32| Tensor::<2>::from_data([[from, from + 1.0], [from + 2.0, from + 3.0]], &device);
-        let shelf = |folder: Option<&Path>| {
-            let mut filling = Filling::new(folder).unwrap();
+        let shelf = |home: Home<'_>| {
+            let mut filling = Filling::new(home).unwrap();
             filling.add(rows(0.0)).unwrap();
             filling.add(rows(4.0)).unwrap();
             filling.shelve().unwrap()
         };
-        let (device, file) = (shelf(None), shelf(Some(folder.path())));
+        let [device, host, file] = [Home::Device, Home::Host, Home::Folder(folder.path())].map(shelf);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
         for (numbers, chunks) in [(vec![3, 0, 0], 1), (vec![1, 2], 1), (vec![5, 2], 2)] {
             let index = Index::new(numbers.clone());
-            let [a, b] = [&device, &file].map(|shelf| shelf.take(&index, chunks).into_data());
-            assert_eq!(a, b, "{numbers:?}");
+            let [a, b, c] = [&device, &host, &file].map(|shelf| shelf.take(&index, chunks).into_data());
+            assert_eq!((&a, &a), (&b, &c), "{numbers:?}");
         }
-        assert_eq!((device.bytes(), file.bytes()), (32, 32));
+        assert_eq!([device.bytes(), host.bytes(), file.bytes()], [32; 3]);
         let index = Index::new(vec![5, 2]);
         assert_eq!(device.take(&index, 2).into_data().iter::<f32>().collect::<Vec<_>>(), [5.0, 2.0]);
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = Filling::new(Some(Path::new("no/such/folder"))).err().unwrap().to_string();
+        let error = Filling::new(Home::Folder(Path::new("no/such/folder"))).err().unwrap().to_string();
         assert!(error.contains("no/such/folder"), "{error}");
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::rc::Rc;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::cache::{Cache, check};
 use super::plan::{Place, Plan};
-use super::shelf::{Filling, Index, Shelf};
+use super::shelf::{Filling, Home, Index, Shelf};
 use super::storage::{Level, Storage};
+use crate::device;
 use crate::error::Error;
 use crate::models::{Context, KeyValue, LanguageModel, Memory, PADDING};
 use crate::tap::{Component, Site, Tap};
@@ -52,12 +52,18 @@ impl<'a> States<'a> {
     ) -> Result<Self, Error> {
         check(model, cells)?;
         let plan = Plan::new(cells);
-        let level = storage.choose(plan.bytes(model));
-        let folder = (level == Level::Disk).then_some(storage.folder.as_path());
-        let stored = match level {
+        let bytes = plan.bytes(model);
+        let level = storage.choose(bytes, device)?;
+        let home = match level {
+            Level::Memory => Some(Home::Device),
+            Level::Host => Some(Home::Host),
+            Level::Disk => Some(Home::Folder(&storage.folder)),
             Level::Recompute => None,
-            Level::Memory | Level::Disk => Some(Rc::new(Stored::run(model, plan, folder, device, watch)?)),
         };
+        let doing = format!("filling the cache, {} at the level `{level}`", device::told(bytes));
+        let lower = "cache.level = \"host\" or \"disk\", fewer pairs, model.dtype = \"bf16\"";
+        let run = |home| device::attempt(device, &doing, lower, || Stored::run(model, plan, home, device, watch));
+        let stored = home.map(run).transpose()?.map(Rc::new);
         Ok(Self { model, device: device.clone(), level, stored })
     }
 
@@ -98,7 +104,7 @@ impl Stored {
     pub fn run(
         model: &dyn LanguageModel,
         plan: Plan,
-        folder: Option<&Path>,
+        home: Home<'_>,
         device: &Device,
         watch: &mut dyn FnMut(usize, usize),
     ) -> Result<Self, Error> {
@@ -111,7 +117,7 @@ impl Stored {
             watch(done, all);
         };
 
-        let fresh = || Filling::new(folder);
+        let fresh = || Filling::new(home);
         let mut hidden: BTreeMap<usize, Filling> =
             plan.entries.iter().map(|entry| Ok((*entry, fresh()?))).collect::<Result<_, Error>>()?;
         let n_layers = model.n_layers();
@@ -160,7 +166,7 @@ impl Stored {
             report(some.len());
         }
         let entry = plan.entries.first().copied().unwrap_or(0);
-        let sources = stored.read_sources(model, folder, device, &mut report)?;
+        let sources = stored.read_sources(model, home, device, &mut report)?;
         stored.sources = sources;
         stored.hidden =
             hidden.into_iter().map(|(entry, rows)| Ok((entry, rows.shelve()?))).collect::<Result<_, Error>>()?;
@@ -171,12 +177,12 @@ impl Stored {
     fn read_sources(
         &self,
         model: &dyn LanguageModel,
-        folder: Option<&Path>,
+        home: Home<'_>,
         device: &Device,
         report: &mut dyn FnMut(usize),
     ) -> Result<BTreeMap<Site, Shelf>, Error> {
         let plan = &self.plan;
-        let sites = plan.sites.iter().map(|site| Ok((*site, Filling::new(folder)?)));
+        let sites = plan.sites.iter().map(|site| Ok((*site, Filling::new(home)?)));
         let mut sites: BTreeMap<Site, Filling> = sites.collect::<Result<_, Error>>()?;
         let layers = plan.sites.iter().map(|site| site.layer + 1).max().unwrap_or(0);
         for at in chunks(plan.sources.iter().map(|source| source.tokens.len())) {

@@ -1,9 +1,12 @@
-//! Where the cache lies: on the device, in a file, or nowhere.
+//! Where the cache lies: on the device, in the machine's memory, in a file, or nowhere.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use burn::tensor::Device;
+
+use crate::device;
 use crate::error::{Error, nearest};
 use crate::measure::{free_disk_bytes, free_memory_bytes};
 
@@ -12,13 +15,19 @@ use crate::measure::{free_disk_bytes, free_memory_bytes};
 pub enum Level {
     /// On the device, which on a CPU is the memory.
     Memory,
+    /// In the machine's memory, from where each batch goes to the device.
+    Host,
     /// In a memory-mapped file, removed afterwards.
     Disk,
     /// Nowhere: it is computed anew for each batch, off the tape.
     Recompute,
 }
 
-const LEVELS: [(Level, &str); 3] = [(Level::Memory, "memory"), (Level::Disk, "disk"), (Level::Recompute, "recompute")];
+const LEVELS: [(Level, &str); 4] =
+    [(Level::Memory, "memory"), (Level::Host, "host"), (Level::Disk, "disk"), (Level::Recompute, "recompute")];
+
+/// What the cache may take of a device whose driver does not say what it has.
+const UNKNOWN: u64 = 1_000_000_000;
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,9 +51,10 @@ impl FromStr for Level {
 /// How the level is chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
-    /// The level; without one, the first that has room: memory within the budget, then the disk, then none.
+    /// The level; without one, the first that has room: the device's memory within the budget, then (for a GPU) half of
+    /// the machine's that is free, then the disk, then none.
     pub level: Option<Level>,
-    /// The budget in bytes; half of the memory that is free by default.
+    /// The budget in bytes; half of the device's memory that is free by default.
     pub memory: Option<u64>,
     /// Where files go.
     pub folder: PathBuf,
@@ -69,17 +79,24 @@ impl Storage {
         Self { level: Some(level), ..Self::default() }
     }
 
-    /// Where so many bytes go. A tenth of the disk's free space is left to others.
-    #[must_use]
-    pub fn choose(&self, bytes: u64) -> Level {
+    /// Where so many bytes go, of a cache for a device. A tenth of the disk's free space is left to others. Whoever asks for
+    /// the device's memory has to have it.
+    pub fn choose(&self, bytes: u64, device: &Device) -> Result<Level, Error> {
         if let Some(level) = self.level {
-            return level;
+            if level == Level::Memory {
+                device::check_room(device, "the cache's rows", bytes, "cache.level = \"host\", or \"disk\"")?;
+            }
+            return Ok(level);
         }
-        if bytes <= self.memory.unwrap_or_else(|| free_memory_bytes() / 2) {
-            return Level::Memory;
+        let budget = self.memory.unwrap_or_else(|| device::free(device).map_or(UNKNOWN, |free| free / 2));
+        if bytes <= budget {
+            return Ok(Level::Memory);
+        }
+        if !device::is_cpu(device) && bytes <= free_memory_bytes() / 2 {
+            return Ok(Level::Host);
         }
         let free = free_disk_bytes(&self.folder);
-        if bytes <= free - free / 10 { Level::Disk } else { Level::Recompute }
+        Ok(if bytes <= free - free / 10 { Level::Disk } else { Level::Recompute })
     }
 }
 
@@ -90,11 +107,12 @@ mod tests {
     #[test]
     fn the_first_level_with_room_is_taken_unless_one_is_asked_for() {
         let mut storage = Storage { memory: Some(1000), ..Storage::default() };
-        assert_eq!(storage.choose(1000), Level::Memory);
-        assert_eq!(storage.choose(1001), Level::Disk);
-        assert_eq!(storage.choose(u64::MAX / 2), Level::Recompute);
+        let choose = |storage: &Storage, bytes| storage.choose(bytes, &Device::flex()).unwrap();
+        assert_eq!(choose(&storage, 1000), Level::Memory);
+        assert_eq!(choose(&storage, 1001), Level::Disk);
+        assert_eq!(choose(&storage, u64::MAX / 2), Level::Recompute);
         storage.level = Some("disk".parse().unwrap());
-        assert_eq!(storage.choose(1), Level::Disk);
+        assert_eq!(choose(&storage, 1), Level::Disk);
         assert!("disc".parse::<Level>().unwrap_err().to_string().contains("did you mean `disk`"));
     }
 }

@@ -2,7 +2,9 @@
 
 use burn::tensor::{DType, Int, Tensor, activation, module};
 
-/// Up to this many rows the weight is the left factor of the product: flex is faster then.
+use crate::device::is_cpu;
+
+/// Up to this many rows the weight is the left factor of the product on the processor: flex is faster then.
 const FEW_ROWS: usize = 32;
 
 /// A weight of many more outputs than this (a head over a vocabulary) meets few rows in blocks of so many: what flex then
@@ -43,7 +45,7 @@ impl Linear {
         let [batch, seq, width] = x.dims();
         let rows = batch * seq;
         let x = x.reshape([rows, width]);
-        let y = if rows <= FEW_ROWS {
+        let y = if rows <= FEW_ROWS && is_cpu(&self.weight.device()) {
             weight_first(&self.weight, x.transpose()).transpose()
         } else {
             x.matmul(self.weight.clone().transpose())

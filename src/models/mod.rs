@@ -17,6 +17,7 @@ mod memory;
 mod mlp;
 mod pretrained;
 mod qwen3;
+mod room;
 mod rope;
 mod weights;
 

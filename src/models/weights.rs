@@ -10,6 +10,7 @@ use safetensors::Dtype as Stored;
 
 use super::checkpoint::{Checkpoint, Entry};
 use super::linear::{LayerNorm, Linear, RmsNorm};
+use super::room::Needs;
 use crate::error::{Error, nearest};
 
 /// The numbers that a model computes with.
@@ -70,8 +71,8 @@ pub(super) struct Weights<'a> {
     prefix: &'static str,
     dtype: Dtype,
     device: &'a Device,
-    /// While checking: what is wrong so far.
-    problems: Option<Vec<String>>,
+    /// While checking: what is wrong so far, and what the device will have to hold.
+    problems: Option<(Vec<String>, Needs)>,
 }
 
 impl<'a> Weights<'a> {
@@ -83,9 +84,9 @@ impl<'a> Weights<'a> {
         device: &'a Device,
         build: impl Fn(&mut Weights) -> T,
     ) -> Result<T, Error> {
-        let mut weights = Weights { checkpoint, prefix, dtype, device, problems: Some(Vec::new()) };
+        let mut weights = Weights { checkpoint, prefix, dtype, device, problems: Some(Default::default()) };
         build(&mut weights);
-        let problems = weights.problems.take().unwrap_or_default();
+        let (problems, needs) = weights.problems.take().unwrap_or_default();
         if let Some(first) = problems.first() {
             let more = match problems.len() - 1 {
                 0 => String::new(),
@@ -93,7 +94,8 @@ impl<'a> Weights<'a> {
             };
             return Err(Error::content(&checkpoint.path, format!("{first}{more}")));
         }
-        Ok(build(&mut weights))
+        needs.check(&checkpoint.path, device)?;
+        needs.reading(&checkpoint.path, device, || build(&mut weights))
     }
 
     /// Is there a tensor of that name?
@@ -120,16 +122,17 @@ impl<'a> Weights<'a> {
         dtype: Dtype,
     ) -> Tensor<D> {
         let entry = self.find(name);
-        if let Some(problems) = &mut self.problems {
-            problems.extend(problem(name, stored, entry, self.checkpoint));
-            return Tensor::zeros([1; D], self.device);
-        }
-        let entry = entry.expect("the first run over the constructor found every tensor");
-        let target = match (dtype, entry.dtype) {
-            (Dtype::F32, _) | (Dtype::Keep, Stored::F32) => DType::F32,
-            (Dtype::BF16, _) | (Dtype::Keep, Stored::BF16) => DType::BF16,
+        let target = match (dtype, entry.map(|entry| entry.dtype)) {
+            (Dtype::F32, _) | (Dtype::Keep, Some(Stored::F32)) => DType::F32,
+            (Dtype::BF16, _) | (Dtype::Keep, Some(Stored::BF16)) => DType::BF16,
             _ => DType::F16,
         };
+        if let Some((problems, needs)) = &mut self.problems {
+            problems.extend(problem(name, stored, entry, self.checkpoint));
+            needs.add(&shape, target);
+            return Tensor::zeros([1; D], &Device::flex());
+        }
+        let entry = entry.expect("the first run over the constructor found every tensor");
         let bytes = self.checkpoint.bytes(entry);
         let data = match target {
             DType::F32 => decode(bytes, entry, part, |x| x, shape),

@@ -31,7 +31,7 @@ impl Recipe {
     }
 
     pub(super) fn check(&self) -> Result<(), Mistake> {
-        crate::device::find(&self.device).map_err(at("device"))?;
+        crate::device::check(&self.device).map_err(at("device"))?;
         self.orthogonal().map_err(at("intervention.orthogonal"))?;
         self.cache.storage(std::path::Path::new("")).map_err(at("cache"))?;
         self.check_sizes()?;

@@ -39,9 +39,16 @@ pub struct Evaluated {
 /// Reads a run folder, or one of the Hub by its name, and evaluates its intervention on the same held-out pairs, on the
 /// run's device. A model of the Hub is taken at the commit of the run.
 ///
+/// `device` is another device than the run's.
+///
 /// With a recipe, an intervention that no run left here (an imported one, say) is evaluated on the recipe's pairs. `model`
 /// is another place of the same model.
-pub fn evaluate(folder: &Path, recipe: Option<Recipe>, model: Option<&str>) -> Result<Evaluated, Error> {
+pub fn evaluate(
+    folder: &Path,
+    recipe: Option<Recipe>,
+    model: Option<&str>,
+    device: Option<&str>,
+) -> Result<Evaluated, Error> {
     let folder = &hub::folder(folder)?;
     let (mut recipe, recorded) = match recipe {
         Some(recipe) => (recipe, None),
@@ -55,10 +62,10 @@ pub fn evaluate(folder: &Path, recipe: Option<Recipe>, model: Option<&str>) -> R
                 return Err(Error::content(folder, problem));
             }
             let metrics: Metrics = files::read_json(&path)?;
-            (own_recipe(folder, &metrics)?, Some(metrics))
+            (own_recipe(folder, device.unwrap_or(&metrics.device))?, Some(metrics))
         }
     };
-    let device = device::find(&recipe.device)?;
+    let device = device::find(device.unwrap_or(&recipe.device))?;
     if recipe.is_language() {
         if let Some(source) = model.map(str::to_owned).or(Config::read_all(folder)?[0].1.model.on_the_hub()) {
             recipe.model.source = Some(source);
@@ -80,12 +87,12 @@ pub fn evaluate(folder: &Path, recipe: Option<Recipe>, model: Option<&str>) -> R
     Ok(evaluated)
 }
 
-/// The recipe of a run folder, on the run's device. Where it names a file of a network's weights, the folder's own copy
+/// The recipe of a run folder, on a device. Where it names a file of a network's weights, the folder's own copy
 /// takes its place: the file may be on another machine.
-fn own_recipe(folder: &Path, metrics: &Metrics) -> Result<Recipe, Error> {
+fn own_recipe(folder: &Path, device: &str) -> Result<Recipe, Error> {
     let path = folder.join("recipe.toml");
     let table: toml::Table = crate::places::parse(&files::read_text(&path)?, &path)?;
-    let mut set = vec![Override::new("device", metrics.device.clone())];
+    let mut set = vec![Override::new("device", device.to_owned())];
     if table.get("model").and_then(|model| model.get("weights")).is_some() {
         let weights = folder.join("model.safetensors").display().to_string();
         set.push(Override::new("model.weights", weights));

@@ -11,10 +11,11 @@ use super::examples;
 use super::metrics::{Completions, Controls, Disentangled, Measured, Seconds, interval};
 use super::prompts::Prompts;
 use super::splits::Splits;
-use super::{Stream, rng};
+use super::{LOWER, Stream, rng};
 use crate::alignment::evaluate::{Edit, Scores};
 use crate::alignment::search::{Logged, Validate, orthogonality_error, search_together};
 use crate::alignment::{Batches, Cache, Candidate, Found, Rates, Target};
+use crate::device;
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, Kind, Needs};
 use crate::measure::median;
@@ -39,11 +40,14 @@ pub fn run(recipe: &Recipe, folder: &Path, log: &mut Log, device: &Device, quiet
     let prepare = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
-    let (found, lines) = find(recipe, &prompts, &caches, log, device, quiet)?;
+    let doing = format!("searching, {} pairs a step", recipe.training.batch);
+    let (found, lines) =
+        device::attempt(device, &doing, LOWER, || find(recipe, &prompts, &caches, log, device, quiet))?;
     let seconds = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
-    let mut measured = judge(recipe, &prompts, &caches.test, &found.candidate, device)?;
+    let judge = || judge(recipe, &prompts, &caches.test, &found.candidate, device);
+    let mut measured = device::attempt(device, "evaluating on the test pairs", LOWER, judge)?;
     measured.iia_train = lines.last().map_or(0.0, |line| line.iia);
     measured.iia_validation = found.validated.map(|validated| validated.iia);
     (measured.steps, measured.kept_at, measured.stopped_early) = (found.steps, found.at, found.stopped_early);

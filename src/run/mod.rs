@@ -20,11 +20,15 @@ pub use config::{CONVENTION, Config, ModelIdentity};
 pub use evaluate::{Evaluated, evaluate};
 pub use publish::{PushOptions, pull, push};
 pub use report::report;
-pub use sweep::sweep;
+pub use sweep::{sweep, sweep_on};
 pub use train::{Options, train};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+
+/// What makes a search smaller on a device.
+const LOWER: &str = "training.batch (training.accumulate makes up for it), fewer cells of a sweep at once, cache.level = \"host\", \
+                     model.dtype = \"bf16\"";
 
 /// What random numbers are drawn for. Each use has a stream of its own, so that a change in one (more steps, say)
 /// changes nothing in the others.

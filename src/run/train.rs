@@ -6,8 +6,8 @@ use burn::tensor::Device;
 
 use super::config::{Config, ModelIdentity};
 use super::experiment::{Experiment, Outcome};
-use super::language;
 use super::metrics::{Measured, Metrics};
+use super::{LOWER, language};
 use crate::alignment::Target;
 use crate::alignment::network::{Shape, Training};
 use crate::alignment::search::Logged;
@@ -34,7 +34,7 @@ pub struct Options {
 ///
 /// let recipe = recipes::open("hierarchical_equality_das_mlp", &["training.steps=200".parse()?])?;
 /// let folder = run::train(&recipe, &run::Options { out: None, quiet: true })?;
-/// println!("IIA {:.3}", run::evaluate(&folder, None, None)?.iia);
+/// println!("IIA {:.3}", run::evaluate(&folder, None, None, None)?.iia);
 /// println!("{}", run::report(&[folder], None)?.display());
 /// # Ok::<(), intervene::Error>(())
 /// ```
@@ -45,12 +45,17 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
     write_recipe(recipe, &folder)?;
     let mut log = Log::create(&folder)?;
 
+    if !(options.quiet || device::is_cpu(&device)) {
+        eprintln!("device: {}", device::describe(&device));
+    }
     let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
     let networks = if recipe.is_language() {
         let outcome = language::run(recipe, &folder, &mut log, &device, options.quiet)?;
         vec![Network { title: recipe.name.clone(), measured: outcome.measured, lines: outcome.lines }]
     } else {
-        train_networks(recipe, &folder, &mut log, &device, options.quiet)?
+        let doing = format!("training and searching an MLP, {} examples a step", recipe.training.batch);
+        let work = || train_networks(recipe, &folder, &mut log, &device, options.quiet);
+        device::attempt(&device, &doing, LOWER, work)?
     };
     metrics.measured = networks[0].measured.clone();
     metrics.contrast = networks.get(1).map(|network| network.measured.clone());

@@ -16,7 +16,7 @@ pub struct SitesOptions {
 
 /// The table of a model's sites: component, width of a row, heads that the row is made of.
 pub fn sites(options: &SitesOptions) -> Result<String, Error> {
-    let choice = ModelChoice { model: options.model.clone(), device: "auto".to_owned(), dtype: Dtype::Keep };
+    let choice = ModelChoice { model: options.model.clone(), device: "cpu".to_owned(), dtype: Dtype::Keep };
     let model = Opened::open(&choice)?.model;
     let layers = model.n_layers();
     let mut text = format!(

@@ -3,11 +3,30 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
 use intervene::tap::Tap;
 use safetensors::SafeTensors;
+
+/// Another device than the processor, where a test file is about one.
+static DEVICE: OnceLock<Device> = OnceLock::new();
+
+/// Where tensors go.
+pub fn device() -> Device {
+    DEVICE.get().cloned().unwrap_or_else(Device::flex)
+}
+
+/// From now on, there.
+pub fn run_on(device: &Device) {
+    assert!(DEVICE.get_or_init(|| device.clone()) == device, "a test file is about one device");
+}
+
+/// How far from others' numbers ours may be: 1e-4 on the processor, and 1e-3 on a GPU, whose rounding is its own.
+pub fn tolerance() -> f32 {
+    if DEVICE.get().is_some() { 1e-3 } else { 1e-4 }
+}
 
 /// The folder of the families' fixtures: `INTERVENE_FIXTURES`, or the repository's copy.
 pub fn fixtures() -> PathBuf {
@@ -45,7 +64,7 @@ pub fn name(folder: &Path) -> &str {
 
 /// The family's model in f32.
 pub fn load(folder: &Path) -> Pretrained {
-    Pretrained::load(folder, Dtype::F32, &Device::flex()).unwrap()
+    Pretrained::load(folder, Dtype::F32, &device()).unwrap()
 }
 
 /// A safetensors file of numbers.
@@ -82,7 +101,7 @@ impl Numbers {
     pub fn floats<const D: usize>(&self, name: &str) -> Tensor<D> {
         let (shape, values) = self.get(name);
         let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
-        Tensor::from_data(TensorData::new(values, shape.clone()), &Device::flex())
+        Tensor::from_data(TensorData::new(values, shape.clone()), &device())
     }
 
     /// Floats of any shape.
@@ -100,7 +119,7 @@ impl Numbers {
     pub fn ints<const D: usize>(&self, name: &str) -> Tensor<D, Int> {
         let (shape, values) = self.get(name);
         let values: Vec<i64> = values.iter().map(|value| *value as i64).collect();
-        Tensor::from_data(TensorData::new(values, shape.clone()), &Device::flex())
+        Tensor::from_data(TensorData::new(values, shape.clone()), &device())
     }
 
     /// The rows of a matrix of whole numbers.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::Device;
 use intervene::models::{FrozenModel, Pretrained};
 use intervene::tap::Component;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use crate::common::device;
 use crate::common::{Numbers, load};
 
 /// A model, its cases and their numbers.
@@ -44,10 +44,6 @@ impl Family {
 
 pub fn tokens(rows: &[Vec<i64>]) -> Vec<Vec<u32>> {
     rows.iter().map(|row| row.iter().map(|token| u32::try_from(*token).unwrap()).collect()).collect()
-}
-
-pub fn device() -> Device {
-    Device::flex()
 }
 
 #[derive(Deserialize)]

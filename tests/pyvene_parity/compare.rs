@@ -7,13 +7,12 @@ use intervene::interventions::Kind;
 use intervene::models::{GenerateOptions, Generation};
 use intervene::tap::Component;
 
-use crate::Outcome;
 use crate::case::{Case, Family, Mode, device, tokens};
+use crate::common::tolerance;
 use crate::locations::locations;
 use crate::operations::Operations;
 use crate::subspaces::subspace;
-
-const TOLERANCE: f32 = 1e-4;
+use crate::suite::Outcome;
 
 /// A case in our words.
 struct Translated {
@@ -107,7 +106,7 @@ fn run(
     for (rows, name) in run.collected.into_iter().zip(&case.collected) {
         off = off.max(distance(rows, &family.expected(name)));
     }
-    Ok(if off < TOLERANCE { Outcome::Equal } else { Outcome::NotEqual(format!("off by {off:.1e}")) })
+    Ok(if off < tolerance() { Outcome::Equal } else { Outcome::NotEqual(format!("off by {off:.1e}")) })
 }
 
 fn generate(

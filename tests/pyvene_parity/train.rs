@@ -10,13 +10,12 @@ use intervene::interventions::{AnyIntervention, Intervention, Kind, Subspace, Te
 use intervene::orthogonal::{Map, Rotation};
 use intervene::tap::Component;
 
-use crate::Outcome;
 use crate::case::{Case, Family, device, tokens};
+use crate::common::tolerance;
+use crate::suite::Outcome;
 
 /// Relative for losses, absolute for what was learned.
 const TOLERANCE: f64 = 1e-3;
-/// For the logits of the first step.
-const FIRST_LOGITS: f64 = 1e-4;
 /// Relative to the largest, for the gradients of the first step.
 const FIRST_GRADIENTS: f64 = 1e-3;
 /// Entries of the first gradient below this are so near Adam's epsilon of 1e-8 that rounding decides the step.
@@ -119,7 +118,7 @@ fn train(family: &Family, case: &Case, kind: Kind, settle: bool) -> Result<usize
             loss = loss + intervention.penalty().ok_or("the intervention has no boundaries")?;
         }
         if step == 0 && numbers.has("logits0") {
-            numbers.near("logits0", last.inner().into_data(), FIRST_LOGITS)?;
+            numbers.near("logits0", last.inner().into_data(), tolerance().into())?;
         }
         let value = f64::from(loss.clone().inner().into_scalar::<f32>());
         let expected = numbers.values("losses")[step];

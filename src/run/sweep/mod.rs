@@ -7,10 +7,13 @@
 
 mod cells;
 mod claim;
+mod devices;
 mod folder;
 mod maps;
 mod searcher;
 mod table;
+
+pub use devices::sweep_on;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,6 +61,9 @@ pub fn sweep(recipe: &Recipe, options: &Options) -> Result<PathBuf, Error> {
         let axes = files::read_json::<Whole>(&whole)?.axes;
         show(recipe, &axes, &Finds::of(&folder.path, &axes.places())?, options.quiet);
         return Ok(folder.path);
+    }
+    if !(options.quiet || device::is_cpu(&device)) {
+        eprintln!("device: {}", device::describe(&device));
     }
     let prompts = Prompts::open(recipe, &device, options.quiet)?;
     let axes = Axes::of(recipe, &prompts.model)?;

@@ -11,12 +11,13 @@ use crate::alignment::evaluate::{Edit, Score};
 use crate::alignment::search::{Logged, Validate, search_together};
 use crate::alignment::{Batches, Cache, Candidate, Found, Place, States, Storage, Target};
 use crate::data::{Pair, Position};
+use crate::device;
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::run::aim::Aim;
 use crate::run::metrics::interval;
 use crate::run::prompts::Prompts;
-use crate::run::{Stream, rng};
+use crate::run::{LOWER, Stream, rng};
 
 /// The sites and the pairs of all cells.
 pub struct Grounds {
@@ -135,7 +136,10 @@ impl<'a> Searcher<'a> {
         let found = if [&train, &validation].iter().all(|cache| cache.pairs().iter().all(idle)) {
             unsearched(starts, &mut validate)?
         } else {
-            search_together(model, starts, &config, &mut draw, Some(&mut validate), &mut observe)?
+            let doing = format!("searching {} cells at once", starts.len());
+            device::attempt(self.device, &doing, LOWER, || {
+                search_together(model, starts, &config, &mut draw, Some(&mut validate), &mut observe)
+            })?
         };
 
         let seconds = started.elapsed().as_secs_f64() / place.cells.len() as f64;

@@ -1,0 +1,128 @@
+//! What devices are called.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, nearest};
+
+/// A device's name: `auto`, `cpu`, `wgpu[:n]`, `wgpu:cpu`, `cuda[:n]`, `rocm[:n]`.
+///
+/// ```
+/// use intervene::device::{Adapter, Name};
+///
+/// assert_eq!("wgpu".parse::<Name>()?, Name::Wgpu(Adapter::Number(0)));
+/// assert_eq!("cuda:1".parse::<Name>()?.to_string(), "cuda:1");
+/// assert_eq!("gpu".parse::<Name>().unwrap_err().to_string(), "unknown device `gpu`; did you mean `cpu`?");
+/// # Ok::<(), intervene::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// The best that works.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// A GPU, through Vulkan, Metal or DirectX 12.
+    Wgpu(Adapter),
+    /// An NVIDIA GPU, through CUDA.
+    Cuda(usize),
+    /// An AMD GPU, through ROCm.
+    Rocm(usize),
+}
+
+/// What wgpu may run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adapter {
+    /// A GPU by its number, the fastest kind first.
+    Number(usize),
+    /// A driver that plays a GPU on the processor, `cpu`.
+    Software,
+}
+
+/// The names without numbers.
+const NAMES: [&str; 6] = ["auto", "cpu", "wgpu", "wgpu:cpu", "cuda", "rocm"];
+
+impl Name {
+    /// Is it a real GPU's?
+    #[must_use]
+    pub fn is_hardware(self) -> bool {
+        !matches!(self, Self::Auto | Self::Cpu | Self::Wgpu(Adapter::Software))
+    }
+
+    /// Was this binary built with what the name needs?
+    pub fn check(self) -> Result<(), Error> {
+        let (built, feature) = match self {
+            Self::Auto | Self::Cpu => (true, ""),
+            Self::Wgpu(_) => (cfg!(feature = "wgpu"), "wgpu"),
+            Self::Cuda(_) => (cfg!(feature = "cuda"), "cuda"),
+            Self::Rocm(_) => (cfg!(feature = "rocm"), "rocm"),
+        };
+        if built {
+            return Ok(());
+        }
+        let problem = format!(
+            "this binary was built without the feature `{feature}`: build it with `cargo build --release --features \
+             {feature}`, or take another device (`intervene devices` lists them)"
+        );
+        Err(Error::Device { name: self.to_string(), problem })
+    }
+}
+
+/// Is that a device's name, and was this binary built with what it needs? Whether the device is there is not asked.
+pub fn check(name: &str) -> Result<(), Error> {
+    name.parse::<Name>()?.check()
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.pad("auto"),
+            Self::Cpu => f.pad("cpu"),
+            Self::Wgpu(Adapter::Software) => f.pad("wgpu:cpu"),
+            Self::Wgpu(Adapter::Number(number)) => f.pad(&format!("wgpu:{number}")),
+            Self::Cuda(number) => f.pad(&format!("cuda:{number}")),
+            Self::Rocm(number) => f.pad(&format!("rocm:{number}")),
+        }
+    }
+}
+
+impl FromStr for Name {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (kind, number) = text.split_once(':').map_or((text, None), |(kind, number)| (kind, Some(number)));
+        let unknown =
+            || Error::Unknown { what: "device", name: text.to_owned(), hint: nearest(text, NAMES.iter().copied()) };
+        if (kind, number) == ("wgpu", Some("cpu")) {
+            return Ok(Self::Wgpu(Adapter::Software));
+        }
+        let number = match number {
+            None => None,
+            // Devices are numbered in 16 bits.
+            Some(number) => Some(usize::from(number.parse::<u16>().map_err(|_| unknown())?)),
+        };
+        match (kind, number) {
+            ("auto", None) => Ok(Self::Auto),
+            ("cpu", None) => Ok(Self::Cpu),
+            ("wgpu", number) => Ok(Self::Wgpu(Adapter::Number(number.unwrap_or(0)))),
+            ("cuda", number) => Ok(Self::Cuda(number.unwrap_or(0))),
+            ("rocm", number) => Ok(Self::Rocm(number.unwrap_or(0))),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_it_is_written() {
+        for name in ["auto", "cpu", "wgpu:0", "wgpu:3", "wgpu:cpu", "cuda:1", "rocm:0"] {
+            assert_eq!(name.parse::<Name>().unwrap().to_string(), name);
+        }
+        for wrong in ["", "gpu", "cpu:0", "auto:1", "cuda:", "cuda:x", "cuda:-1", "wgpu:99999", "wgpu:gpu"] {
+            let said = wrong.parse::<Name>().unwrap_err().to_string();
+            assert!(said.starts_with(&format!("unknown device `{wrong}`")), "{said}");
+        }
+    }
+}
