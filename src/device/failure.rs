@@ -76,7 +76,7 @@ fn is_full(said: &str) -> bool {
     let said = said.to_lowercase();
     ["out of memory", "outofmemory", "out of device memory", "out-of-memory", "buffertoobig", "not enough memory"]
         .iter()
-        .chain(&["buffer size", "max_buffer_size", "too large"])
+        .chain(&["can't allocate", "buffer size", "max_buffer_size", "too large"])
         .any(|words| said.contains(words))
 }
 
