@@ -15,27 +15,46 @@ pub struct Run {
     pub loss: Vec<f64>,
 }
 
-/// The gender-agreement search on SmolLM2, on fewer pairs.
+/// A gender-agreement search on SmolLM2, on few pairs and at a late layer: a driver that plays a GPU does some 10⁹ operations
+/// a second.
 pub fn gender(model: &Path, device: &str, set: &[&str]) -> Run {
-    let source = format!("model.source={}", model.display());
-    let short = ["training.steps=16", "data.train_pairs=32", "data.test_pairs=64", "data.validation_pairs=0"];
-    let own = [&source[..], "evaluation.random_rotations=1"];
-    run("gender_agreement_das_smollm2", device, &[&own[..], &short, set].concat())
+    run(|out| gender_command(model, device, set, out))
 }
 
-/// The search of the equality network that is given, of fewer steps.
+/// The command of that, which leaves its folder at `out`, and its pairs beside it.
+pub fn gender_command(model: &Path, device: &str, set: &[&str], out: &Path) -> Command {
+    let pairs = |split: &str, count: usize| {
+        let all = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("data/gender_agreement/{split}.jsonl"));
+        let lines: Vec<String> = fs::read_to_string(all).unwrap().lines().take(count).map(str::to_owned).collect();
+        let few = out.with_file_name(format!("{split}.jsonl"));
+        fs::write(&few, lines.join("\n")).unwrap();
+        format!("data.{split}={}", few.display())
+    };
+    let own = [format!("model.source={}", model.display()), pairs("train", 8), pairs("test", 10)];
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let place = ["intervention.layer=26", "intervention.position=last", "evaluation.random_rotations=1"];
+    let short = ["training.steps=6", "training.batch=8", "training.learning_rate=1e-2", "training.warmup=0"];
+    train("pairs_das_smollm2", device, &[&own[..], &place, &short, set].concat(), out)
+}
+
+/// The search of the equality network that is given, of fewer and smaller steps.
 pub fn equality(device: &str) -> Run {
-    let short = ["training.steps=300", "training.batch=1024", "evaluation.pairs=4000", "evaluation.random_rotations=1"];
-    run("hierarchical_equality_das_given", device, &short)
+    let steps = ["training.steps=120", "training.batch=512", "training.learning_rate=2e-2"];
+    let short = [&steps[..], &["evaluation.pairs=1000", "evaluation.random_rotations=1"]].concat();
+    run(|out| train("hierarchical_equality_das_given", device, &short, out))
 }
 
-fn run(recipe: &str, device: &str, set: &[&str]) -> Run {
+fn train(recipe: &str, device: &str, set: &[&str], out: &Path) -> Command {
+    let mut command = Command::new(cargo_bin!("intervene"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["train", recipe, "--device", device]);
+    command.args(set.iter().flat_map(|set| ["--set", set])).arg("--out").arg(out);
+    command
+}
+
+fn run(command: impl FnOnce(&Path) -> Command) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let mut command = Command::new(cargo_bin!("intervene"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["train", recipe, "--quiet", "--device", device]);
-    command.args(set.iter().flat_map(|set| ["--set", set])).arg("--out").arg(&out);
-    let output = command.output().unwrap();
+    let output = command(&out).arg("--quiet").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metrics: Value = serde_json::from_str(&fs::read_to_string(out.join("metrics.json")).unwrap()).unwrap();
     let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
