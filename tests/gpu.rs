@@ -127,8 +127,8 @@ fn a_cache_that_does_not_fit_beside_the_weights_is_refused_or_staged() {
     let folder = tempfile::tempdir().unwrap();
     let run = |level: &str, set: &[&str]| {
         let out = folder.path().join(level);
-        let mut command =
-            runs::gender_command(&model, &name, &[&["training.steps=1", "intervention.layer=2"], set].concat(), &out);
+        let set = [&["training.steps=1", "training.batch=2", "intervention.layer=2"], set].concat();
+        let mut command = runs::gender_command(&model, &name, [2, 2], &set, &out);
         // The weights take 538.06 MB of it.
         let output = command.env("INTERVENE_DEVICE_MEMORY", "538.1 MB").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

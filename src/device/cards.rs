@@ -1,5 +1,6 @@
 //! GPUs through their makers' own drivers, which are looked for at run time: CUDA and ROCm.
 
+use burn::cubecl::Device as Card;
 use burn::cubecl::client::Client;
 use burn::tensor::{Device, DeviceType};
 
@@ -32,18 +33,14 @@ pub fn rocms() -> Vec<Name> {
 /// Starts an NVIDIA card.
 #[cfg(feature = "cuda")]
 pub fn cuda(number: usize) -> Result<Opened, Error> {
-    use burn::cubecl::Runtime;
-    use burn::cubecl::cuda::{CudaDevice, CudaRuntime};
-    let client = || CudaRuntime::client(&CudaDevice::new(number));
+    let client = || Card::Cuda(burn::cubecl::device::CudaDevice::new(number)).client();
     start(Name::Cuda(number), cudas, NO_CUDA, || Device::cuda(number), client)
 }
 
 /// Starts an AMD card.
 #[cfg(feature = "rocm")]
 pub fn rocm(number: usize) -> Result<Opened, Error> {
-    use burn::cubecl::Runtime;
-    use burn::cubecl::hip::{AmdDevice, HipRuntime};
-    let client = || HipRuntime::client(&AmdDevice::new(number));
+    let client = || Card::Hip(burn::cubecl::device::AmdDevice::new(number)).client();
     start(Name::Rocm(number), rocms, NO_ROCM, || Device::rocm(number), client)
 }
 

@@ -18,11 +18,12 @@ pub struct Run {
 /// A gender-agreement search on SmolLM2, on few pairs and at a late layer: a driver that plays a GPU does some 10⁹ operations
 /// a second.
 pub fn gender(model: &Path, device: &str, set: &[&str]) -> Run {
-    run(|out| gender_command(model, device, set, out))
+    run(|out| gender_command(model, device, [8, 10], set, out))
 }
 
-/// The command of that, which leaves its folder at `out`, and its pairs beside it.
-pub fn gender_command(model: &Path, device: &str, set: &[&str], out: &Path) -> Command {
+/// The command of that, on so many pairs for training and tests, which leaves its folder at `out`, and its pairs beside it.
+pub fn gender_command(model: &Path, device: &str, pairs: [usize; 2], set: &[&str], out: &Path) -> Command {
+    let [train_pairs, test_pairs] = pairs;
     let pairs = |split: &str, count: usize| {
         let all = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("data/gender_agreement/{split}.jsonl"));
         let lines: Vec<String> = fs::read_to_string(all).unwrap().lines().take(count).map(str::to_owned).collect();
@@ -30,7 +31,7 @@ pub fn gender_command(model: &Path, device: &str, set: &[&str], out: &Path) -> C
         fs::write(&few, lines.join("\n")).unwrap();
         format!("data.{split}={}", few.display())
     };
-    let own = [format!("model.source={}", model.display()), pairs("train", 8), pairs("test", 10)];
+    let own = [format!("model.source={}", model.display()), pairs("train", train_pairs), pairs("test", test_pairs)];
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
     let place = ["intervention.layer=26", "intervention.position=last", "evaluation.random_rotations=1"];
     let short = ["training.steps=6", "training.batch=8", "training.learning_rate=1e-2", "training.warmup=0"];
