@@ -126,7 +126,7 @@ struct Run {
     /// Puts another value at a dotted key of the recipe: training.steps=200
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Override>,
-    /// auto, cpu, wgpu[:N], cuda[:N]: `intervene devices` lists them; the recipe's by default.
+    /// auto, cpu, wgpu:N or cuda:N (without N, the first): `intervene devices` lists them; the recipe's by default.
     #[arg(long)]
     device: Option<String>,
     /// The folder, a new one; runs/<recipe>-<time> by default. A sweep goes on with one that it has left.
@@ -155,7 +155,7 @@ enum Bench {
     Step {
         #[command(flatten)]
         work: Work,
-        /// auto, cpu, wgpu[:N], cuda[:N].
+        /// auto, cpu, wgpu:N or cuda:N (without N, the first).
         #[arg(long, default_value = "auto")]
         device: String,
         /// One JSON object.
@@ -166,7 +166,7 @@ enum Bench {
     Limit {
         #[command(flatten)]
         work: Work,
-        /// auto, cpu, wgpu[:N], cuda[:N].
+        /// auto, cpu, wgpu:N or cuda:N (without N, the first).
         #[arg(long, default_value = "auto")]
         device: String,
         /// One JSON object.

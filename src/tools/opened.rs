@@ -16,7 +16,7 @@ pub struct ModelChoice {
     /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or `ORG/NAME[@REVISION]` of the Hub.
     #[arg(long)]
     pub model: String,
-    /// auto, cpu, wgpu[:N], cuda[:N]: `intervene devices` lists them.
+    /// auto, cpu, wgpu:N or cuda:N (without N, the first): `intervene devices` lists them.
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// The model's numbers: f32, bf16, f16, or keep (as the checkpoint has them).

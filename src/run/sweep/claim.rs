@@ -1,9 +1,11 @@
 //! Who works on what, where several processes share a folder.
 //!
-//! The first claim on a piece of work is the file `NAME.0`. It is made with `O_EXCL`, so only one process can have made
-//! it, also on a network's file system. Where its holder is dead the next claim is `NAME.1`, made in the same way, and so
-//! on; dead claims stay where they are. So of any number of takers one wins, and nobody has to move a dead claim out of
-//! the way first, which could hit the claim that another taker has just made in its place.
+//! The first claim on a piece of work is the file `NAME.0`. It is written beside its place and linked there, which fails
+//! if the name is taken: so only one process can have made it, also on a network's file system, and it never lacks its
+//! holder's name, however that ends. (Where there are no links, it is made with `O_EXCL` and then written.) Where its
+//! holder is dead the next claim is `NAME.1`, made in the same way, and so on; dead claims stay where they are. So of any
+//! number of takers one wins, and nobody has to move a dead claim out of the way first, which could hit the claim that
+//! another taker has just made in its place.
 //!
 //! A holder is dead when its process is gone, on the same machine; on another, when the file has not been written to for
 //! some minutes: a holder writes to its claim every now and then. Claims only save work. Should two processes do the same
@@ -96,10 +98,8 @@ impl Claims {
     pub fn take(&self, name: &str) -> Result<Taken, Error> {
         for generation in 0.. {
             let path = path(&self.folder, name, generation);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return self.hold(file, name, generation).map(Taken::Mine),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::file(&path, "cannot claim")(error)),
+            if self.make(&path)? {
+                return self.hold(name, generation).map(Taken::Mine);
             }
             // What cannot be read was just given up, or is just being written.
             let holder = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Holder>(&bytes).ok());
@@ -111,11 +111,43 @@ impl Claims {
         unreachable!("there is always a next claim")
     }
 
-    fn hold(&self, mut file: File, name: &str, generation: usize) -> Result<Claim, Error> {
+    /// Makes the claim of this name with this claimant in it, unless there is one.
+    fn make(&self, path: &Path) -> Result<bool, Error> {
+        if path.exists() {
+            return Ok(false);
+        }
+        let text = self.text(path)?;
+        let draft = self.hidden("claim");
+        write(File::create(&draft), &text).map_err(Error::file(&draft, "cannot claim"))?;
+        let linked = fs::hard_link(&draft, path);
+        // A draft that stays is only an untidy folder.
+        let _ = fs::remove_file(&draft);
+        let made = match linked {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                write(OpenOptions::new().write(true).create_new(true).open(path), &text).map(|_| ())
+            }
+            linked => linked,
+        };
+        match made {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(Error::file(path, "cannot claim")(error)),
+        }
+    }
+
+    fn text(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(&self.me).map_err(|e| Error::content(path, format!("cannot write: {e}")))
+    }
+
+    /// A file of this claimant alone.
+    fn hidden(&self, what: &str) -> PathBuf {
+        self.folder.join(format!(".{what}-{}-{}-{}", self.me.host, self.me.pid, self.me.number))
+    }
+
+    fn hold(&self, name: &str, generation: usize) -> Result<Claim, Error> {
         let (folder, name) = (self.folder.clone(), name.to_owned());
         let path = path(&folder, &name, generation);
-        let text = serde_json::to_vec(&self.me).map_err(|e| Error::content(&path, format!("cannot write: {e}")))?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(Error::file(&path, "cannot claim"))?;
+        let text = self.text(&path)?;
         let (stop, stopped) = channel();
         let beats = std::thread::spawn(move || beat(&path, &text, &stopped));
         Ok(Claim { folder, name, generation, beats: Some((stop, beats)) })
@@ -124,12 +156,8 @@ impl Claims {
     /// Was the claim not written to for long, by the clock of the file system that it lies on?
     fn silent(&self, path: &Path) -> Result<bool, Error> {
         let Ok(last) = fs::metadata(path).and_then(|claim| claim.modified()) else { return Ok(false) };
-        let probe = self.folder.join(format!(".now-{}-{}-{}", self.me.host, self.me.pid, self.me.number));
-        let now = File::create(&probe).and_then(|mut file| {
-            file.write_all(b"?")?;
-            file.sync_all()?;
-            file.metadata()?.modified()
-        });
+        let probe = self.hidden("now");
+        let now = write(File::create(&probe), b"?").and_then(|file| file.metadata()?.modified());
         let removed = fs::remove_file(&probe);
         let now = now.and_then(|now| removed.map(|()| now)).map_err(Error::file(&probe, "cannot claim"))?;
         Ok(now.duration_since(last).is_ok_and(|silence| silence > DEAD))
@@ -163,6 +191,13 @@ impl Drop for Claim {
 
 fn path(folder: &Path, name: &str, generation: usize) -> PathBuf {
     folder.join(format!("{name}.{generation}"))
+}
+
+fn write(file: io::Result<File>, bytes: &[u8]) -> io::Result<File> {
+    let mut file = file?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Writes the claim again and again until it is given up. The same bytes: whoever reads meanwhile reads them whole.
@@ -201,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (claims(&folder), claims(&folder));
         let held = mine(a.take("x").unwrap()).unwrap();
-        assert!(mine(b.take("x").unwrap()).is_none());
+        assert!(matches!(b.take("x").unwrap(), Taken::Theirs(Some(holder)) if holder == a.me));
         assert!(mine(b.take("y").unwrap()).is_some());
         held.done();
         assert!(mine(b.take("x").unwrap()).is_some());
@@ -258,7 +293,7 @@ mod tests {
                 .filter(|e| { e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.') })
                 .count(),
             0,
-            "no probe stays"
+            "no probe and no draft stays"
         );
     }
 }
