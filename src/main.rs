@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use intervene::bench::{Method, Workload};
+use intervene::bench::{Method, RotationWorkload, Workload};
 use intervene::recipe::{Override, Recipe};
 use intervene::tap::Component;
 use intervene::{Error, bench, recipes, run, tools};
@@ -81,7 +81,7 @@ enum Command {
     Import(tools::ImportOptions),
     /// Writes interventions into the files of another library.
     Export(tools::ExportOptions),
-    /// Times a training step on a language model, and what it could be.
+    /// Times a training step on a language model, a rotation's alone, and what it could be.
     Bench {
         #[command(subcommand)]
         what: Bench,
@@ -162,7 +162,18 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
-    /// Counts what such a step cannot do without, and what that takes on this machine.
+    /// Times the steps of a rotation alone, on the manifold, on random rows.
+    Rotation {
+        #[command(flatten)]
+        work: RotationWorkload,
+        /// auto, cpu, wgpu:N or cuda:N (without N, the first).
+        #[arg(long, default_value = "auto")]
+        device: String,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Counts what a search's step cannot do without, and what that takes on this machine.
     Limit {
         #[command(flatten)]
         work: Work,
@@ -241,6 +252,10 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Report { dirs, out } => println!("{}", run::report(&dirs, out.as_deref())?.display()),
         Command::Bench { what: Bench::Step { work, device, json } } => {
             let timed = bench::step(&work.into(), &intervene::device::find(&device)?)?;
+            println!("{}", if json { timed.json() } else { timed.text() });
+        }
+        Command::Bench { what: Bench::Rotation { work, device, json } } => {
+            let timed = bench::rotation(&work, &intervene::device::find(&device)?)?;
             println!("{}", if json { timed.json() } else { timed.text() });
         }
         Command::Bench { what: Bench::Limit { work, device, json } } => {

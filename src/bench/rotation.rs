@@ -1,0 +1,137 @@
+//! `bench rotation`: the time of a step of a rotation alone, on the manifold.
+
+use std::time::Instant;
+
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::interventions::{Intervention, RotatedSpace};
+use crate::measure::{cpu_seconds, median, peak_rss_bytes};
+use crate::orthogonal::{self, Rotation, StiefelAdam};
+
+/// A rotation, and what is exchanged in it: the flags of `benches/peer_rotation.py`.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct RotationWorkload {
+    /// The site's width.
+    #[arg(long, default_value_t = 768)]
+    pub width: usize,
+    /// The rotation's columns; all of the width by default.
+    #[arg(long)]
+    pub rank: Option<usize>,
+    /// How many rows are intervened on.
+    #[arg(long, default_value_t = 16)]
+    pub rows: usize,
+    /// Steps before those that count, in which the rotation leaves its starting point.
+    #[arg(long, default_value_t = 5)]
+    pub warmup: usize,
+    /// Steps that count.
+    #[arg(long, default_value_t = 15)]
+    pub steps: usize,
+}
+
+/// What was measured, under the keys of `benches/peer_rotation.py`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[allow(missing_docs, reason = "the keys are the flags' and the peer's")]
+pub struct TimedRotation {
+    pub width: usize,
+    pub rank: usize,
+    pub rows: usize,
+    /// Median milliseconds of a measured step.
+    pub wall_ms: f64,
+    /// Median processor milliseconds of a measured step.
+    pub cpu_ms: f64,
+    /// `max |RᵀR − I|` after the last step.
+    pub orthogonality_error: f64,
+    pub peak_rss_mb: u64,
+}
+
+/// Times the interchange of the rows' rotated coordinates, its gradient, and the step that puts R back among the matrices with
+/// orthonormal columns.
+pub fn rotation(work: &RotationWorkload, device: &Device) -> Result<TimedRotation, Error> {
+    let (width, rank) = (work.width, work.rank.unwrap_or(work.width));
+    if work.rows == 0 || work.steps == 0 || rank == 0 || rank > width {
+        let problem = format!("bench rotation: {} rows, {} steps, rank {rank} of width {width}", work.rows, work.steps);
+        return Err(Error::Invalid(format!("{problem}: each is at least 1, and the rank at most the width")));
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let tracked = device.clone().autodiff();
+    let mut intervention =
+        RotatedSpace::new(Rotation::manifold(orthogonal::random(width, rank, &mut rng, &tracked), &tracked));
+    let mut rows = || -> Tensor<3> {
+        let drawn = orthogonal::gaussian(work.rows * width, &mut rng);
+        Tensor::from_data(TensorData::new(drawn, [work.rows, 1, width]), (&tracked, DType::F32))
+    };
+    let (base, source, wanted) = (rows(), rows(), rows());
+    let mut optimizer = ModuleOptimizer::from(StiefelAdam::default());
+    let (mut walls, mut cpus) = (Vec::new(), Vec::new());
+    for step in 0..work.warmup + work.steps {
+        let (wall, cpu) = (Instant::now(), cpu_seconds());
+        let out = intervention.forward(base.clone(), source.clone());
+        let loss = (out - wanted.clone()).square().mean();
+        let gradients = GradientsParams::from_grads(loss.backward(), &intervention);
+        intervention = optimizer.step(1e-3, intervention, gradients);
+        // Waits for the device.
+        let _: f32 = intervention.rotation.matrix().slice([0..1, 0..1]).into_scalar();
+        if step >= work.warmup {
+            walls.push(wall.elapsed().as_secs_f64() * 1e3);
+            cpus.push((cpu_seconds() - cpu) * 1e3);
+        }
+    }
+    Ok(TimedRotation {
+        width,
+        rank,
+        rows: work.rows,
+        wall_ms: median(walls),
+        cpu_ms: median(cpus),
+        orthogonality_error: orthogonal::error(&intervention.rotation.matrix()),
+        peak_rss_mb: peak_rss_bytes() >> 20,
+    })
+}
+
+impl TimedRotation {
+    /// For machines.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers make JSON")
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!(
+            "a step of {} × {}: {:.1} ms wall, {:.1} ms CPU\northogonality error: {:.1e}\npeak memory: {} MB",
+            self.width, self.rank, self.wall_ms, self.cpu_ms, self.orthogonality_error, self.peak_rss_mb
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(width: usize, rank: Option<usize>) -> RotationWorkload {
+        RotationWorkload { width, rank, rows: 3, warmup: 1, steps: 2 }
+    }
+
+    #[test]
+    fn a_rotation_is_timed_and_stays_one() {
+        for rank in [None, Some(4)] {
+            let timed = rotation(&work(32, rank), &Device::flex()).unwrap();
+            assert_eq!(timed.rank, rank.unwrap_or(32));
+            assert!(timed.wall_ms > 0.0);
+            assert!(timed.orthogonality_error < 1e-5, "{}", timed.orthogonality_error);
+        }
+    }
+
+    #[test]
+    fn what_is_no_rotation_is_refused() {
+        for rank in [0, 33] {
+            let error = rotation(&work(32, Some(rank)), &Device::flex()).unwrap_err().to_string();
+            assert!(error.contains(&format!("rank {rank} of width 32")), "{error}");
+        }
+    }
+}
