@@ -61,7 +61,7 @@ impl Work {
              validation = \"{folder}/validation.jsonl\"\ntest = \"{folder}/test.jsonl\"\n\n\
              [intervention]\nkind = \"low_rank_rotated_space\"\nrank = 1\ncomponent = \"block_output\"\nlayer = 0\n\
              position = \"last\"\n\n\
-             [training]\nsteps = 12\nbatch = 8\nlog_every = 4\n\n\
+             [training]\nsteps = 60\nbatch = 8\nlog_every = 4\n\n\
              [evaluation]\nrandom_rotations = 2\n\n{sweep}"
         );
         let path = self.path(name);
@@ -150,7 +150,7 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
         let [low, high] = [6, 7].map(|at| line[at].parse::<f64>().unwrap());
         assert!((0.0..=iia).contains(&low) && (iia..=1.0).contains(&high), "{line:?}");
         // Every prompt begins with the same token, so at position 0 there is nothing to exchange.
-        assert_eq!(line[11], if line[1] == "0" { "0" } else { "12" });
+        assert_eq!(line[11], if line[1] == "0" { "0" } else { "60" });
     }
 
     // The best has the highest IIA, and of those the lowest loss.
@@ -186,8 +186,8 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
 #[test]
 fn several_devices_share_the_cells() {
     let work = Work::new();
-    // Long enough that one does not end before the other has begun.
-    let longer = ["--set", "training.steps=60"];
+    // Some seconds for the whole of it, so that one has not ended before the other has begun, on a busy machine also.
+    let longer = ["--set", "training.steps=1500"];
     work.swept("one", &[&["--quiet"], &longer[..]].concat());
     let output = work.swept("two", &[&["--devices", "cpu,cpu"], &longer[..]].concat());
     assert!(said(&output).contains("searched "), "the first device is this process's own: {}", said(&output));
@@ -281,7 +281,7 @@ fn a_folder_with_another_recipe_is_refused() {
     let refused = |set: &str, parts: &[&str]| {
         tiny::refused(&["sweep", &recipe, "--quiet", "--out", &out, "--set", set], parts);
     };
-    refused("training.steps=13", &["training.steps = 12", "says 13", "name a new folder"]);
+    refused("training.steps=61", &["training.steps = 60", "says 61", "name a new folder"]);
     refused("sweep.layers=[0]", &["sweep.layers = \"all\"", "says [0]"]);
     refused("intervention.rank=2", &["intervention.rank = 1", "says 2"]);
     refused("sweep.steps=5", &["sweep.steps = nothing", "says 5"]);
