@@ -6,9 +6,9 @@
 
 The interchange of --rows random rows in all of the rotated coordinates, `base + ((source - base) R) R^T`, the mean squared
 distance from random rows, its gradient, and Adam at 1e-3. R is what
-`torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map="matrix_exp")` makes of a square weight, which is the
-default for a square one and what pyvene's RotateLayer uses; it is computed once a step. Prints one line of JSON: the median wall and CPU milliseconds of a step
-(after --warmup steps), the orthogonality error after the last, and the peak resident memory.
+`torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map="matrix_exp")` makes of the weight, which is torch's default
+for a square one; it is computed once a step. Prints one line of JSON: the median wall and CPU milliseconds of a step (after
+--warmup steps), the orthogonality error after the last, and the peak resident memory.
 """
 import argparse, json, os, resource, statistics, time
 
@@ -19,7 +19,6 @@ p.add_argument("--rows", type=int, default=16)
 p.add_argument("--warmup", type=int, default=5)
 p.add_argument("--steps", type=int, default=15)
 p.add_argument("--threads", type=int, default=os.cpu_count())
-p.add_argument("--map", default="matrix_exp", help="matrix_exp | cayley | householder")
 a = p.parse_args()
 
 import torch
@@ -31,7 +30,7 @@ layer = torch.nn.Module()
 weight = torch.empty(a.width, rank)
 torch.nn.init.orthogonal_(weight)
 layer.weight = torch.nn.Parameter(weight)
-layer = torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map=a.map)
+layer = torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map="matrix_exp")
 optimizer = torch.optim.Adam(layer.parameters(), lr=1e-3)
 base, source, wanted = (torch.randn(a.rows, a.width) for _ in range(3))
 walls, cpus = [], []
