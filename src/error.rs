@@ -108,12 +108,17 @@ impl Error {
     }
 }
 
+/// The known name that is closest to a mistyped one; `None` if none is close.
+pub fn closest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let close = names.into_iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
+    close.filter(|(distance, _)| *distance <= 2.max(name.len() / 3)).map(|(_, known)| known)
+}
+
 /// "; did you mean `x`?" when one of the names is close, else the list of them all.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
-    let close = names.iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
-    match close {
-        Some((distance, known)) if distance <= 2.max(name.len() / 3) => format!("; did you mean `{known}`?"),
-        _ => format!("; there are: {}", names.join(", ")),
+    match closest(name, names.iter().copied()) {
+        Some(known) => format!("; did you mean `{known}`?"),
+        None => format!("; there are: {}", names.join(", ")),
     }
 }

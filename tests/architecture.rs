@@ -8,7 +8,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("tap", &[]),
     ("orthogonal", &[]),
     ("tasks", &[]),
-    ("models", &["tap"]),
+    ("models", &["tap", "orthogonal"]),
     ("interventions", &["tap", "orthogonal"]),
     ("data", &["tasks"]),
     ("pyvene", &["interventions", "tap"]),

@@ -72,7 +72,7 @@ fn an_unsupported_architecture_gets_the_list_of_supported_ones() {
     fs::write(folder.path().join("config.json"), config).unwrap();
     says(&error(folder.path()), &["Phi3ForCausalLM", "is not supported", "gpt2, gpt_neox, llama, mistral", "gemma2"]);
     fs::write(folder.path().join("config.json"), "{").unwrap();
-    says(&error(folder.path()), &["config.json: is not what it should be"]);
+    says(&error(folder.path()), &["config.json: is not as expected"]);
 }
 
 #[test]

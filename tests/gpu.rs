@@ -99,7 +99,7 @@ fn half_precision_stays_near_or_is_refused_by_name() {
             let error = Pretrained::load(&model, dtype, &device).unwrap_err().to_string();
             println!("{error}");
             assert!(
-                error.contains(&format!("it does not compute in {dtype}")) && error.contains("it does in: f32"),
+                error.contains(&format!("it does not support {dtype}")) && error.contains("it supports: f32"),
                 "{error}"
             );
         }

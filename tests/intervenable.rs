@@ -9,7 +9,7 @@ use intervene::intervenable::{
     During, Input, Intervenable, Operation, Order, Own, Placement, Representation, Sourceless, Units,
 };
 use intervene::interventions::{Addition, AnyIntervention, Collect, Kind, Subspace, Vanilla};
-use intervene::models::{FrozenModel, GenerateOptions, Generation, Mlp, Pretrained};
+use intervene::models::{FrozenModel, GenerateOptions, Generation, LanguageModel, Mlp, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows, Site};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

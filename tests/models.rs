@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use burn::tensor::{Int, Tensor};
 use common::{Numbers, all, distance, families, load, logits, name, plain};
-use intervene::models::{Context, FrozenModel, Pretrained};
+use intervene::models::{Context, FrozenModel, LanguageModel, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows, Site};
 use serde_json::Value;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Workload;
 use crate::alignment::step::first_layer;
 use crate::error::Error;
-use crate::models::{Dtype, Pretrained};
+use crate::models::{Dtype, LanguageModel, Pretrained};
 
 /// The bytes of a number.
 const F32: f64 = 4.0;
@@ -53,8 +53,7 @@ pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
     target.check(&model)?;
     let sizes = *model.dimensions();
     let (queries, keys) = (sizes.n_heads * sizes.head_dim, sizes.n_kv_heads * sizes.head_dim);
-    let feed_forward = if matches!(model.model_type(), "gpt2" | "gpt_neox") { 2 } else { 3 };
-    let layer = (sizes.d_model * 2 * (queries + keys) + feed_forward * sizes.d_model * sizes.d_mlp) as f64;
+    let layer = (sizes.d_model * 2 * (queries + keys) + sizes.mlp_matrices * sizes.d_model * sizes.d_mlp) as f64;
     let layers = (sizes.n_layers - first_layer(target.site)) as f64;
     let tail = (work.length - work.position) as f64;
     let (batch, length) = (work.batch as f64, work.length as f64);

@@ -1,36 +1,39 @@
-//! Checkpoint folders: one or many memory-mapped safetensors files, their headers checked before anything is read.
+//! Checkpoint folders: one or more memory-mapped safetensors files. All headers are checked before anything is read.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use memmap2::Mmap;
+use rayon::prelude::*;
 use safetensors::{Dtype as Stored, SafeTensorError, SafeTensors};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::Error;
+use super::request::{Selection, TensorRequest};
+use crate::error::{Error, nearest};
 
 /// The tensors of a checkpoint folder.
 pub(super) struct Checkpoint {
-    /// The weights' file, or the index of their files: what an error points at.
+    /// The file of the weights, or the index of their files, for errors.
     pub path: PathBuf,
     shards: Vec<Mmap>,
-    tensors: HashMap<String, Entry>,
+    tensors: HashMap<String, StoredTensor>,
 }
 
-/// Where a tensor lies.
+/// The place of a tensor in a checkpoint.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct StoredTensor {
     pub dtype: Stored,
-    pub shape: Vec<usize>,
+    shape: Vec<usize>,
     shard: usize,
     start: usize,
     end: usize,
 }
 
 #[derive(Deserialize)]
-struct Index {
+struct ShardIndex {
     weight_map: HashMap<String, String>,
 }
 
@@ -58,8 +61,8 @@ impl Checkpoint {
 
     fn add_shard(&mut self, path: &Path) -> Result<(), Error> {
         let file = File::open(path).map_err(Error::file(path, "opening the weights"))?;
-        // SAFETY: the map is only read, and every offset into it was checked against its length. A checkpoint that
-        // another process shortens while it is loaded is outside of what can be guarded against.
+        // SAFETY: the map is only read, and every offset into it was checked against its length. Another process that
+        // truncates the file during loading cannot be guarded against.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::file(path, "mapping the weights"))?;
         let (header, metadata) =
             SafeTensors::read_metadata(&map).map_err(|error| Error::content(path, explain(&error, map.len())))?;
@@ -67,8 +70,8 @@ impl Checkpoint {
         for (name, info) in metadata.tensors() {
             let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
             let shard = self.shards.len();
-            let entry = Entry { dtype: info.dtype, shape: info.shape.clone(), shard, start, end };
-            if self.tensors.insert(name.clone(), entry).is_some() {
+            let stored = StoredTensor { dtype: info.dtype, shape: info.shape.clone(), shard, start, end };
+            if self.tensors.insert(name.clone(), stored).is_some() {
                 return Err(Error::content(path, format!("tensor `{name}` is in more than one file")));
             }
         }
@@ -76,41 +79,80 @@ impl Checkpoint {
         Ok(())
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Entry> {
-        self.tensors.get(name)
+    /// The tensor `prefix` + `name`, else the tensor `name`.
+    pub(super) fn find(&self, prefix: &str, name: &str) -> Option<&StoredTensor> {
+        self.tensors.get(&format!("{prefix}{name}")).or_else(|| self.tensors.get(name))
     }
 
-    pub(super) fn bytes(&self, entry: &Entry) -> &[u8] {
-        &self.shards[entry.shard][entry.start..entry.end]
+    /// What is wrong with the stored tensor of a request; `None` if nothing is.
+    pub(super) fn problem(&self, prefix: &str, request: &TensorRequest) -> Option<String> {
+        let name = request.name;
+        let Some(stored) = self.find(prefix, name) else {
+            let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            return Some(format!("tensor `{name}` is missing{}", nearest(name, names.into_iter().take(200))));
+        };
+        if !matches!(stored.dtype, Stored::F32 | Stored::BF16 | Stored::F16) {
+            return Some(format!("tensor `{name}` holds {:?}: it should hold F32, BF16 or F16", stored.dtype));
+        }
+        let (is, should) = (&stored.shape, request.stored);
+        (is != should).then(|| format!("tensor `{name}` has shape {is:?}: by config.json it should have {should:?}"))
     }
 
-    /// The names that are there, sorted.
-    pub(super) fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names
+    /// The selected values in order, each passed through `encode`. The tensor's pages are then dropped from memory.
+    pub(super) fn values<T: Send>(
+        &self,
+        stored: &StoredTensor,
+        selection: &Selection,
+        encode: impl Fn(f32) -> T + Sync,
+    ) -> Vec<T> {
+        let bytes = &self.shards[stored.shard][stored.start..stored.end];
+        let two = |i: usize| [bytes[2 * i], bytes[2 * i + 1]];
+        let four = |i: usize| [bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]];
+        let shape = &stored.shape;
+        let values = match stored.dtype {
+            Stored::F32 => select(shape, selection, |i| encode(f32::from_le_bytes(four(i)))),
+            Stored::BF16 => select(shape, selection, |i| encode(bf16::from_le_bytes(two(i)).to_f32())),
+            _ => select(shape, selection, |i| encode(f16::from_le_bytes(two(i)).to_f32())),
+        };
+        self.release(stored);
+        values
     }
 
-    /// The tensor has been read: its pages need not stay in memory.
-    pub(super) fn release(&self, entry: &Entry) {
+    /// Drops a tensor's pages from memory; they are read again from the file when they are needed.
+    fn release(&self, stored: &StoredTensor) {
         #[cfg(unix)]
         {
-            let map = &self.shards[entry.shard];
+            let (map, length) = (&self.shards[stored.shard], stored.end - stored.start);
             // SAFETY: the map is of a file and never written to, so dropped pages come back with the same content.
-            // Advice is only advice: where it is refused, the pages stay.
-            let _ = unsafe {
-                map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, entry.start, entry.end - entry.start)
-            };
+            // Advice may be refused; the pages then stay in memory.
+            let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, stored.start, length) };
         }
     }
 }
 
-/// The distinct files of an index, which may only name files beside it.
+/// The selected elements in order; `at` gives an element by its index in the stored tensor.
+fn select<T: Send>(shape: &[usize], selection: &Selection, at: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    let elements: usize = shape.iter().product();
+    let row = elements / shape[0].max(1);
+    match selection {
+        Selection::Whole => (0..elements).into_par_iter().map(at).collect(),
+        Selection::Rows(rows) => {
+            (0..rows.len() * row).into_par_iter().map(|i| at(rows[i / row] * row + i % row)).collect()
+        }
+        Selection::Columns(columns) => {
+            let (input, start) = (shape[0], columns.start);
+            (0..columns.len() * input).into_par_iter().map(|i| at(i % input * row + start + i / input)).collect()
+        }
+    }
+}
+
+/// The distinct files of an index; an error if one is not in the index's own folder.
 fn shard_files(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, Error> {
-    let Index { weight_map } = read_json(index)?;
+    let ShardIndex { weight_map } = read_json(index)?;
     let names: BTreeSet<String> = weight_map.into_values().collect();
     if names.is_empty() {
-        return Err(Error::content(index, "names no file"));
+        return Err(Error::content(index, "its weight_map names no file"));
     }
     if let Some(name) = names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
         return Err(Error::content(index, format!("names the file `{name}`: only files beside the index are read")));
@@ -121,9 +163,9 @@ fn shard_files(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, Error> {
 fn explain(error: &SafeTensorError, length: usize) -> String {
     let more = match error {
         SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength => {
-            format!(": the header reaches past the file's {length} bytes; the file is truncated or no safetensors file")
+            format!(": the header reaches past the file's {length} bytes; the file is truncated or not in this format")
         }
-        SafeTensorError::HeaderTooLarge => ": it claims more than 100 MB; the file is no safetensors file".to_owned(),
+        SafeTensorError::HeaderTooLarge => ": it claims more than 100 MB; the file is not in this format".to_owned(),
         SafeTensorError::MetadataIncompleteBuffer => format!(
             ": the header's offsets do not end where the file does ({length} bytes); the file is truncated or damaged"
         ),
@@ -135,5 +177,5 @@ fn explain(error: &SafeTensorError, length: usize) -> String {
 /// Reads a JSON file into a type.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path, "reading"))?;
-    serde_json::from_str(&text).map_err(|error| Error::content(path, format!("is not what it should be: {error}")))
+    serde_json::from_str(&text).map_err(|error| Error::content(path, format!("is not as expected: {error}")))
 }

@@ -1,4 +1,4 @@
-//! What the families' configurations share.
+//! The defaults and checks that the families' configurations share.
 
 use std::path::Path;
 
@@ -24,12 +24,12 @@ pub(super) fn silu() -> String {
 /// The activation of that name.
 pub(super) fn activation(name: &str, path: &Path) -> Result<Activation, Error> {
     Activation::from_name(name).ok_or_else(|| {
-        let known = "gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, silu, swish, relu";
+        let known = Activation::NAMES.map(|(known, _)| known).join(", ");
         Error::content(path, format!("the activation `{name}` is not supported; supported are: {known}"))
     })
 }
 
-/// A width cut into equal heads.
+/// The width of a head; an error if the heads do not divide the width.
 pub(super) fn divide(width: usize, heads: usize, path: &Path) -> Result<usize, Error> {
     if heads == 0 || !width.is_multiple_of(heads) {
         return Err(Error::content(path, format!("{heads} heads do not divide a width of {width}")));
@@ -37,7 +37,8 @@ pub(super) fn divide(width: usize, heads: usize, path: &Path) -> Result<usize, E
     Ok(width / heads)
 }
 
-/// Each layer's sliding window: by `layer_types` where the configuration has them, else by `otherwise`.
+/// The sliding window of each layer: by `layer_types` where the configuration has them, else in the layers for which
+/// `otherwise` is true.
 pub(super) fn windows(
     layers: usize,
     window: Option<usize>,

@@ -1,29 +1,26 @@
-//! What a run knows of its tokens: where they stand, and what came before them.
+//! The positions of a run's tokens, and the keys and values of earlier tokens.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::memory::{KeyValue, Memory};
+use super::memory::{KeyValue, Memory, PADDING};
 
-/// Marks a place that holds no token.
-pub const PADDING: i64 = -1;
-
-/// Added to the score of a key that must not be seen: its weight is then exactly 0 in f32.
-const HIDDEN: f32 = -1e30;
+/// The bias on the attention score of a masked key: its weight is then exactly 0 in f32.
+const MASKED: f32 = -1e30;
 
 /// The absolute positions of a run's tokens, and the keys and values of the tokens before them.
 ///
-/// Visibility is decided by absolute positions alone: a query sees the real keys at positions ≤ its own, and within
-/// the window where there is one. So one rule serves the plain forward, batches padded on either side, incremental
-/// decoding, and tails, whose examples begin at different positions. Positions are known on the host: nothing is read
-/// back from the device to build a mask.
+/// The attention mask follows from absolute positions alone: a query attends to the real keys at positions ≤ its own,
+/// within the sliding window where the layer has one. The same rule covers the plain forward pass, batches padded on
+/// either side, incremental decoding, and tails, whose examples begin at different positions. Positions are stored on
+/// the host: building a mask reads nothing back from the device.
 ///
-/// The default context knows no tokens; it is for networks that need no positions.
+/// The default context has no tokens; it is for networks that need no positions.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     positions: Vec<Vec<i64>>,
     memory: Memory,
     keep: bool,
-    /// By window: computed once for all layers of a run.
+    /// The attention bias of each window size, computed once for all layers of a run.
     biases: Vec<(Option<usize>, Option<Tensor<4>>)>,
 }
 
@@ -34,15 +31,15 @@ impl Context {
         Self::at(vec![(0..seq as i64).collect(); batch])
     }
 
-    /// Whole sequences, padded on either side: `mask[example][place]` says whether a token is real.
+    /// Whole sequences, padded on either side; `mask[example][index]` is true for a real token.
     #[must_use]
     pub fn padded(mask: &[Vec<bool>]) -> Self {
-        let count = |row: &Vec<bool>| {
+        let positions = |row: &Vec<bool>| {
             let mut next = 0;
-            let place = |real: &bool| if *real { (next, next += 1).0 } else { PADDING };
-            row.iter().map(place).collect()
+            let position = |real: &bool| if *real { (next, next += 1).0 } else { PADDING };
+            row.iter().map(position).collect()
         };
-        Self::at(mask.iter().map(count).collect())
+        Self::at(mask.iter().map(positions).collect())
     }
 
     /// Sequences of the given lengths, padded on the right up to the longest.
@@ -51,14 +48,14 @@ impl Context {
         Self::tail(&vec![0; lengths.len()], lengths, Memory::default())
     }
 
-    /// Tokens at the given absolute positions, [`PADDING`] where there is none.
+    /// Tokens at the given absolute positions, `[batch][seq]`, [`PADDING`] where there is no token.
     #[must_use]
     pub fn at(positions: Vec<Vec<i64>>) -> Self {
         Self { positions, ..Self::default() }
     }
 
     /// Tails: example `e` has `lengths[e]` tokens from position `first[e]` on, padded on the right, and `memory` holds
-    /// the keys and values of what comes before.
+    /// the keys and values of the tokens before them.
     #[must_use]
     pub fn tail(first: &[usize], lengths: &[usize], memory: Memory) -> Self {
         let longest = lengths.iter().copied().max().unwrap_or(0);
@@ -68,43 +65,48 @@ impl Context {
         Self { memory, ..Self::at(first.iter().zip(lengths).map(row).collect()) }
     }
 
-    /// The same, but the run's own keys and values are kept too: for decoding, and for whoever wants
-    /// [`Self::into_memory`].
+    /// The same context, which also stores the run's own keys and values: for decoding and for [`Self::into_memory`].
     #[must_use]
     pub fn keeping(mut self) -> Self {
         self.keep = true;
         self
     }
 
-    /// After a run that kept: the next tokens stand at the given positions, the last ones join the memory.
+    /// Appends the tokens of the last run to the memory and sets the positions of the next tokens.
+    ///
+    /// # Panics
+    /// Panics unless the context was made with [`Self::keeping`].
     pub fn advance(&mut self, positions: Vec<Vec<i64>>) {
-        assert!(self.keep, "only a context that keeps can go on to the next tokens");
+        assert!(self.keep, "advance needs a context made with Context::keeping");
         self.memory.extend_positions(&self.positions);
         self.positions = positions;
         self.biases.clear();
     }
 
-    /// The keys and values of the layers that ran, and of those that were there before.
+    /// The keys and values of the layers that were run, after those that the context started with.
+    ///
+    /// # Panics
+    /// Panics unless the context was made with [`Self::keeping`].
     #[must_use]
     pub fn into_memory(mut self) -> Memory {
-        assert!(self.keep, "only a context that keeps has a memory to give");
+        assert!(self.keep, "into_memory needs a context made with Context::keeping");
         self.memory.extend_positions(&self.positions);
         self.memory
     }
 
-    /// The absolute positions of the tokens, `[batch][seq]`, [`PADDING`] where there is none.
+    /// The absolute positions of the tokens, `[batch][seq]`, [`PADDING`] where there is no token.
     #[must_use]
     pub fn positions(&self) -> &[Vec<i64>] {
         &self.positions
     }
 
-    /// Do all examples' tokens stand at the same positions?
+    /// True if the tokens of all examples are at the same positions.
     #[must_use]
     pub fn is_uniform(&self) -> bool {
         self.positions.windows(2).all(|pair| pair[0] == pair[1])
     }
 
-    /// The keys and values that a layer's queries may look at: what came before, and this run's own.
+    /// The keys and values that a layer's queries attend to: those of earlier tokens, then this run's own.
     ///
     /// # Shapes
     /// - keys, values: `[batch, n_kv_heads, seq, head_dim]`
@@ -123,13 +125,13 @@ impl Context {
         (all.keys, all.values)
     }
 
-    /// What is added to the attention scores: 0 where a query sees a key, a huge negative number where it does not.
-    /// `None` when every query sees every key. Computed once per window and run.
+    /// The bias that is added to the attention scores: 0 where a query attends to a key, a large negative number where
+    /// the key is masked. `None` if no key is masked. Computed once per window and run.
     ///
     /// # Shapes
     /// - output: f32, `[batch or 1, 1, seq, before + seq]`
     pub fn bias(&mut self, window: Option<usize>, device: &Device) -> Option<Tensor<4>> {
-        if let Some((_, bias)) = self.biases.iter().find(|(of, _)| *of == window) {
+        if let Some((_, bias)) = self.biases.iter().find(|(known, _)| *known == window) {
             return bias.clone();
         }
         let bias = self.build_bias(window, device);
@@ -153,9 +155,9 @@ impl Context {
                 for key in before(example).iter().chain(&self.positions[example]) {
                     let near = window.is_none_or(|window| query - key < window as i64);
                     let seen = *key != PADDING && key <= query && near;
-                    // What a padding query sees is of no concern to anybody.
+                    // The output at a padding query is never used, so its mask is irrelevant.
                     trivial &= seen || *query == PADDING;
-                    values.push(if seen { 0.0 } else { HIDDEN });
+                    values.push(if seen { 0.0 } else { MASKED });
                 }
             }
         }
@@ -169,7 +171,7 @@ mod tests {
     use super::*;
 
     fn seen(context: &mut Context, window: Option<usize>) -> Vec<u8> {
-        let bias = context.bias(window, &Device::flex()).expect("something is hidden");
+        let bias = context.bias(window, &Device::flex()).expect("some keys are masked");
         bias.into_data().iter::<f32>().map(|value| u8::from(value == 0.0)).collect()
     }
 

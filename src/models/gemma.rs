@@ -1,17 +1,16 @@
 //! Gemma (Gemma Team 2024, arXiv 2403.08295).
 
-use std::ops::Range;
-use std::path::Path;
-
-use burn::tensor::{Device, Int, Tensor, module};
+use burn::tensor::{DType, Device, Int, Tensor, module};
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
-use super::checkpoint::{Checkpoint, read_json};
-use super::linear::{Activation, Linear, RmsNorm};
-use super::rope::{Rope, RopeConfig, Rotation};
-use super::weights::{Dtype, Weights};
-use super::{Context, Dimensions, FrozenModel, LanguageModel, SiteShape, config};
+use super::config;
+use super::context::Context;
+use super::dimensions::Dimensions;
+use super::linear::{Activation, Linear, Norm, RmsNorm};
+use super::loader::Loader;
+use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::transformer::{Common, Transformer};
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
@@ -37,26 +36,21 @@ struct Config {
 }
 
 impl Config {
-    /// Old checkpoints say `gelu` where the model was trained with its approximation.
+    /// Old configurations name `gelu`; the model was trained with the tanh approximation.
     fn activation(&self) -> &str {
         let name = self.hidden_activation.as_deref().or(self.hidden_act.as_deref());
         name.filter(|name| *name != "gelu" || self.hidden_activation.is_some()).unwrap_or("gelu_pytorch_tanh")
     }
 }
 
-/// Gemma: as Llama, with embeddings scaled by the root of their width, norms that store their weight minus one, and
-/// GELU in the feed-forward.
-#[derive(Clone, Debug)]
-pub struct Gemma {
-    dimensions: Dimensions,
-    tokens: Tensor<2>,
+/// Gemma: Llama with embeddings multiplied by the root of their width, norms that store their weight minus one, and GELU
+/// in the feed-forward.
+pub(super) struct Gemma {
+    common: Common,
     rope: Rope,
     blocks: Vec<Block>,
-    norm: RmsNorm,
-    head: Linear,
 }
 
-#[derive(Clone, Debug)]
 struct Block {
     input_norm: RmsNorm,
     query: Linear,
@@ -70,17 +64,20 @@ struct Block {
     down: Linear,
 }
 
-impl Gemma {
-    pub(super) fn load(folder: &Path, checkpoint: &Checkpoint, dtype: Dtype, device: &Device) -> Result<Self, Error> {
-        let path = folder.join("config.json");
-        let config: Config = read_json(&path)?;
-        let activation = config::activation(config.activation(), &path)?;
+impl Transformer for Gemma {
+    type Positions = RopeAngles;
+
+    fn load(loader: &Loader) -> Result<Self, Error> {
+        let path = &loader.path;
+        let config: Config = loader.config()?;
+        let activation = config::activation(config.activation(), path)?;
         let head_dim = config.head_dim.unwrap_or(256);
         let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
-        config::divide(config.num_attention_heads, n_kv_heads, &path)?;
+        config::divide(config.num_attention_heads, n_kv_heads, path)?;
         let dimensions = Dimensions {
             d_model: config.hidden_size,
             d_mlp: config.intermediate_size,
+            mlp_matrices: 3,
             n_layers: config.num_hidden_layers,
             n_heads: config.num_attention_heads,
             n_kv_heads,
@@ -88,17 +85,13 @@ impl Gemma {
             vocab_size: config.vocab_size,
             max_positions: None,
         };
-        let rope = Rope::new(&config.rope, head_dim, 1.0, &path)?;
-        Weights::load(checkpoint, "model.", dtype, device, |weights| {
+        let rope = Rope::new(&config.rope, head_dim, 1.0, path)?;
+        loader.build("model.", |weights| {
             let Dimensions { d_model, d_mlp, n_layers, n_heads, n_kv_heads, vocab_size, .. } = dimensions;
             let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
             let epsilon = config.rms_norm_eps;
-            let tokens = weights.tensor("embed_tokens.weight", [vocab_size, d_model]);
-            let head = if config.tie_word_embeddings {
-                Linear { weight: tokens.clone(), bias: None }
-            } else {
-                weights.linear("lm_head", d_model, vocab_size, false)
-            };
+            let tokens = weights.padded_embedding("embed_tokens", vocab_size, d_model);
+            let head = weights.head("lm_head", &tokens, config.tie_word_embeddings, [vocab_size, d_model]);
             let block = |layer: usize| {
                 let name = |part: &str| format!("layers.{layer}.{part}");
                 Block {
@@ -115,29 +108,29 @@ impl Gemma {
                 }
             };
             let blocks = (0..n_layers).map(block).collect();
-            let norm = weights.rms_norm("norm", d_model, epsilon, 1.0);
-            Self { dimensions, tokens, rope: rope.clone(), blocks, norm, head }
+            let norm = Norm::Rms(weights.rms_norm("norm", d_model, epsilon, 1.0));
+            let common = Common { dimensions, tokens, norm, head };
+            Self { common, rope: rope.clone(), blocks }
         })
     }
 
-    pub(super) fn dimensions(&self) -> &Dimensions {
-        &self.dimensions
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    /// The final norm. # Shapes: `[batch, seq, d_model]` to the same
-    pub(super) fn norm(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(hidden)
+    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
+        self.rope.at(context, dtype, device)
     }
 
     fn block(
         &self,
         x: Tensor<3>,
         layer: usize,
-        rotation: &Rotation,
+        angles: &RopeAngles,
         context: &mut Context,
         tap: &mut dyn Tap,
     ) -> Tensor<3> {
-        let Dimensions { n_heads, n_kv_heads, head_dim, .. } = self.dimensions;
+        let Dimensions { n_heads, n_kv_heads, head_dim, .. } = self.common.dimensions;
         let block = &self.blocks[layer];
         let x = tap.visit(Component::BlockInput.at(layer), x); // [batch, seq, d_model]
 
@@ -145,8 +138,8 @@ impl Gemma {
         let q = tap.visit(Component::QueryOutput.at(layer), block.query.forward(h.clone()));
         let k = tap.visit(Component::KeyOutput.at(layer), block.key.forward(h.clone()));
         let v = tap.visit(Component::ValueOutput.at(layer), block.value.forward(h));
-        let q = rotation.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
-        let k = rotation.forward(split_heads(k, n_kv_heads)); // [batch, n_kv_heads, seq, head_dim]
+        let q = angles.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
+        let k = angles.forward(split_heads(k, n_kv_heads)); // [batch, n_kv_heads, seq, head_dim]
         let (k, v) = context.attend(layer, k, split_heads(v, n_kv_heads));
         let bias = context.bias(None, &q.device());
         let z = attention(q, k, v, (head_dim as f64).sqrt().recip(), bias); // [batch, seq, n_heads × head_dim]
@@ -162,50 +155,14 @@ impl Gemma {
         let m = tap.visit(Component::MlpOutput.at(layer), m);
         tap.visit(Component::BlockOutput.at(layer), x + m)
     }
-}
-
-impl FrozenModel for Gemma {
-    fn n_layers(&self) -> usize {
-        self.blocks.len()
-    }
-
-    fn site_shape(&self, component: Component) -> Option<SiteShape> {
-        self.dimensions.site_shape(component)
-    }
-
-    fn layers(
-        &self,
-        mut hidden: Tensor<3>,
-        range: Range<usize>,
-        context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
-        let rotation = self.rope.at(context, hidden.dtype(), &self.tokens.device());
-        for layer in range {
-            hidden = self.block(hidden, layer, &rotation, context, tap);
-        }
-        hidden
-    }
-
-    fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.head.forward(self.norm(hidden))
-    }
-
-    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
-        self.head.only(only).forward(self.norm(hidden))
-    }
-}
-
-impl LanguageModel for Gemma {
-    fn vocab_size(&self) -> usize {
-        self.dimensions.vocab_size
-    }
 
     fn embed(&self, tokens: Tensor<2, Int>, _context: &Context) -> Tensor<3> {
-        let hidden = module::embedding(self.tokens.clone(), tokens);
-        // The factor has the model's dtype too: in bfloat16 it is rounded.
-        let root =
-            Tensor::<1>::from_data([(self.dimensions.d_model as f32).sqrt()], (&hidden.device(), hidden.dtype()));
+        let hidden = module::embedding(self.common.tokens.clone(), tokens);
+        // The factor is in the model's dtype: bfloat16 rounds it.
+        let root = Tensor::<1>::from_data(
+            [(self.common.dimensions.d_model as f32).sqrt()],
+            (&hidden.device(), hidden.dtype()),
+        );
         hidden * root.unsqueeze()
     }
 }

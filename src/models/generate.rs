@@ -4,8 +4,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::context::PADDING;
-use super::{Context, LanguageModel};
+use super::context::Context;
+use super::memory::PADDING;
+use super::model::LanguageModel;
 use crate::error::Error;
 use crate::tap::{Rows, Tap};
 

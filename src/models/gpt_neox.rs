@@ -1,17 +1,16 @@
 //! GPT-NeoX (Black et al. 2022, arXiv 2204.06745) and Pythia (Biderman et al. 2023, arXiv 2304.01373).
 
-use std::ops::Range;
-use std::path::Path;
-
-use burn::tensor::{Device, Int, Tensor, module};
+use burn::tensor::{DType, Device, Tensor};
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
-use super::checkpoint::{Checkpoint, read_json};
-use super::linear::{Activation, LayerNorm, Linear};
-use super::rope::{Rope, RopeConfig, Rotation};
-use super::weights::{Dtype, Weights};
-use super::{Context, Dimensions, FrozenModel, LanguageModel, SiteShape, config};
+use super::config;
+use super::context::Context;
+use super::dimensions::Dimensions;
+use super::linear::{Activation, LayerNorm, Linear, Norm};
+use super::loader::Loader;
+use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::transformer::{Common, Transformer};
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
@@ -40,19 +39,14 @@ fn gelu() -> String {
     "gelu".to_owned()
 }
 
-/// GPT-NeoX: layer norms, rotary positions on a part of each head, attention and feed-forward side by side.
-#[derive(Clone, Debug)]
-pub struct GptNeox {
-    dimensions: Dimensions,
-    tokens: Tensor<2>,
+/// GPT-NeoX: layer norms, rotary positions in some columns of each head, attention and feed-forward in parallel.
+pub(super) struct GptNeox {
+    common: Common,
     rope: Rope,
     blocks: Vec<Block>,
     parallel: bool,
-    norm: LayerNorm,
-    head: Linear,
 }
 
-#[derive(Clone, Debug)]
 struct Block {
     input_norm: LayerNorm,
     query: Linear,
@@ -65,15 +59,18 @@ struct Block {
     down: Linear,
 }
 
-impl GptNeox {
-    pub(super) fn load(folder: &Path, checkpoint: &Checkpoint, dtype: Dtype, device: &Device) -> Result<Self, Error> {
-        let path = folder.join("config.json");
-        let config: Config = read_json(&path)?;
-        let activation = config::activation(&config.hidden_act, &path)?;
-        let head_dim = config::divide(config.hidden_size, config.num_attention_heads, &path)?;
+impl Transformer for GptNeox {
+    type Positions = RopeAngles;
+
+    fn load(loader: &Loader) -> Result<Self, Error> {
+        let path = &loader.path;
+        let config: Config = loader.config()?;
+        let activation = config::activation(&config.hidden_act, path)?;
+        let head_dim = config::divide(config.hidden_size, config.num_attention_heads, path)?;
         let dimensions = Dimensions {
             d_model: config.hidden_size,
             d_mlp: config.intermediate_size,
+            mlp_matrices: 2,
             n_layers: config.num_hidden_layers,
             n_heads: config.num_attention_heads,
             n_kv_heads: config.num_attention_heads,
@@ -81,19 +78,15 @@ impl GptNeox {
             vocab_size: config.vocab_size,
             max_positions: None,
         };
-        let rope = Rope::new(&config.rope, head_dim, 0.25, &path)?;
-        Weights::load(checkpoint, "gpt_neox.", dtype, device, |weights| {
+        let rope = Rope::new(&config.rope, head_dim, 0.25, path)?;
+        loader.build("gpt_neox.", |weights| {
             let Dimensions { d_model, d_mlp, n_layers, n_heads, vocab_size, .. } = dimensions;
             let epsilon = config.layer_norm_eps;
-            let tokens = weights.tensor("embed_in.weight", [vocab_size, d_model]);
-            let head = if config.tie_word_embeddings {
-                Linear { weight: tokens.clone(), bias: None }
-            } else {
-                // Transformers renamed it in version 5.
-                let name = if weights.has("embed_out.weight") { "embed_out" } else { "lm_head" };
-                weights.linear(name, d_model, vocab_size, false)
-            };
-            // The stored matrix has, head by head, the head's queries, its keys and its values.
+            let tokens = weights.embedding("embed_in", vocab_size, d_model);
+            // Transformers renamed the head in version 5.
+            let head = if weights.has("embed_out.weight") { "embed_out" } else { "lm_head" };
+            let head = weights.head(head, &tokens, config.tie_word_embeddings, [vocab_size, d_model]);
+            // The rows of the stored matrix are, head by head, the head's queries, keys and values.
             let rows = |part: usize| {
                 (0..n_heads).flat_map(|head| (0..head_dim).map(move |j| (3 * head + part) * head_dim + j)).collect()
             };
@@ -116,30 +109,30 @@ impl GptNeox {
                 }
             };
             let blocks = (0..n_layers).map(block).collect();
-            let norm = weights.layer_norm("final_layer_norm", d_model, epsilon);
+            let norm = Norm::Layer(weights.layer_norm("final_layer_norm", d_model, epsilon));
+            let common = Common { dimensions, tokens, norm, head };
             let parallel = config.use_parallel_residual;
-            Self { dimensions, tokens, rope: rope.clone(), blocks, parallel, norm, head }
+            Self { common, rope: rope.clone(), blocks, parallel }
         })
     }
 
-    pub(super) fn dimensions(&self) -> &Dimensions {
-        &self.dimensions
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    /// The final norm. # Shapes: `[batch, seq, d_model]` to the same
-    pub(super) fn norm(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(hidden)
+    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
+        self.rope.at(context, dtype, device)
     }
 
     fn block(
         &self,
         x: Tensor<3>,
         layer: usize,
-        rotation: &Rotation,
+        angles: &RopeAngles,
         context: &mut Context,
         tap: &mut dyn Tap,
     ) -> Tensor<3> {
-        let Dimensions { n_heads, head_dim, .. } = self.dimensions;
+        let Dimensions { n_heads, head_dim, .. } = self.common.dimensions;
         let block = &self.blocks[layer];
         let x = tap.visit(Component::BlockInput.at(layer), x); // [batch, seq, d_model]
 
@@ -147,8 +140,8 @@ impl GptNeox {
         let q = tap.visit(Component::QueryOutput.at(layer), block.query.forward(h.clone()));
         let k = tap.visit(Component::KeyOutput.at(layer), block.key.forward(h.clone()));
         let v = tap.visit(Component::ValueOutput.at(layer), block.value.forward(h));
-        let q = rotation.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
-        let k = rotation.forward(split_heads(k, n_heads));
+        let q = angles.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
+        let k = angles.forward(split_heads(k, n_heads));
         let (k, v) = context.attend(layer, k, split_heads(v, n_heads));
         let bias = context.bias(None, &q.device());
         let z = attention(q, k, v, (head_dim as f64).sqrt().recip(), bias); // [batch, seq, d_model]
@@ -163,47 +156,5 @@ impl GptNeox {
         let h = tap.visit(Component::MlpActivation.at(layer), h);
         let m = tap.visit(Component::MlpOutput.at(layer), block.down.forward(h));
         tap.visit(Component::BlockOutput.at(layer), after + m)
-    }
-}
-
-impl FrozenModel for GptNeox {
-    fn n_layers(&self) -> usize {
-        self.blocks.len()
-    }
-
-    fn site_shape(&self, component: Component) -> Option<SiteShape> {
-        self.dimensions.site_shape(component)
-    }
-
-    fn layers(
-        &self,
-        mut hidden: Tensor<3>,
-        range: Range<usize>,
-        context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
-        let rotation = self.rope.at(context, hidden.dtype(), &self.tokens.device());
-        for layer in range {
-            hidden = self.block(hidden, layer, &rotation, context, tap);
-        }
-        hidden
-    }
-
-    fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.head.forward(self.norm(hidden))
-    }
-
-    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
-        self.head.only(only).forward(self.norm(hidden))
-    }
-}
-
-impl LanguageModel for GptNeox {
-    fn vocab_size(&self) -> usize {
-        self.dimensions.vocab_size
-    }
-
-    fn embed(&self, tokens: Tensor<2, Int>, _context: &Context) -> Tensor<3> {
-        module::embedding(self.tokens.clone(), tokens)
     }
 }

@@ -6,10 +6,15 @@ use std::path::Path;
 use burn::tensor::{Device, Int, Tensor, activation, module};
 use serde::Deserialize;
 
-use super::checkpoint::{Checkpoint, read_json};
+use super::checkpoint::Checkpoint;
+use super::config;
+use super::context::Context;
+use super::dimensions::SiteShape;
+use super::dtype::Dtype;
 use super::linear::Linear;
-use super::weights::{Dtype, Weights};
-use super::{Context, FrozenModel, SiteShape, config};
+use super::loader::Loader;
+use super::model::FrozenModel;
+use super::weights::WeightSource;
 use crate::error::Error;
 use crate::tap::{Component, Site, Tap};
 
@@ -60,21 +65,20 @@ pub struct GruCell {
 impl Gru {
     /// Reads a checkpoint folder of pyvene's `GRUForClassification` or `GRULMHeadModel`.
     pub fn load(folder: &Path, dtype: Dtype, device: &Device) -> Result<Self, Error> {
-        let path = folder.join("config.json");
-        let config: Config = read_json(&path)?;
-        let checkpoint = Checkpoint::open(folder)?;
-        let device = &device.clone().inner();
-        let width = config.h_dim;
-        Weights::load(&checkpoint, "gru.", dtype, device, |weights| {
-            let tokens =
-                config.include_emb.then(|| weights.tensor("wte.weight", [config.vocab_size.unwrap_or(50_257), width]));
+        let (path, device) = (folder.join("config.json"), &device.clone().inner());
+        let source = WeightSource::Checkpoint(Checkpoint::open(folder)?);
+        let loader = Loader { path, source, dtype, device };
+        let config: Config = loader.config()?;
+        let (width, vocabulary) = (config.h_dim, config.vocab_size.unwrap_or(50_257));
+        loader.build("gru.", |weights| {
+            let tokens = config.include_emb.then(|| weights.embedding("wte", vocabulary, width));
             let cell = |layer: usize| GruCell {
                 x2h: weights.linear(&format!("cells.{layer}.x2h"), width, 3 * width, config.include_bias),
                 h2h: weights.linear(&format!("cells.{layer}.h2h"), width, 3 * width, config.include_bias),
             };
             let cells = (0..config.n_layer).map(cell).collect();
             let head = if weights.has("lm_head.weight") {
-                weights.linear("lm_head", width, config.vocab_size.unwrap_or(50_257), false)
+                weights.linear("lm_head", width, vocabulary, false)
             } else {
                 weights.linear("score", width, config.n_labels.unwrap_or(2), false)
             };

@@ -4,18 +4,18 @@ use burn::tensor::{DType, Int, Tensor, activation, module};
 
 use crate::device::is_cpu;
 
-/// Up to this many rows the weight is the left factor of the product on the processor: flex is faster then.
+/// With at most this many rows, the weight is the left factor of the product on the CPU, where flex is faster then.
 const FEW_ROWS: usize = 32;
 
-/// A weight of many more outputs than this (a head over a vocabulary) meets few rows in blocks of so many: what flex then
-/// reads at once stays in the processor's cache, forward and backward, which takes two thirds of the time.
+/// The outputs in a block when a weight with many more outputs (a head over a vocabulary) is multiplied with few rows.
+/// A block stays in the CPU's cache, forward and backward, which takes two thirds of the time.
 const BLOCK: usize = 1024;
 
-/// With fewer outputs than that, in so many blocks: flex gives every core blocks of its own, where it would do the whole
-/// product on one core, or have all cores wait for each other within it.
+/// The number of blocks when there are fewer outputs: flex distributes blocks over the cores, whereas it would compute
+/// the whole product on one core or synchronise all cores within it.
 const FEW_BLOCKS: usize = 4;
 
-/// Products of fewer multiplications flex does on one core in any case.
+/// A product with fewer multiplications than this is not cut into blocks: flex computes it on one core in any case.
 const SMALL: usize = 1 << 21;
 
 /// `y = x Wᵀ + b`, with the weight as PyTorch stores it.
@@ -28,7 +28,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// The same layer with some of its outputs alone.
+    /// The layer restricted to some of its outputs, in the given order.
     #[must_use]
     pub fn only(&self, outputs: &Tensor<1, Int>) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Linear {
     }
 }
 
-/// `W x`, block by block of W's rows where that is faster.
+/// `W x`, computed in blocks of W's rows where that is faster.
 ///
 /// # Shapes
 /// - weight: `[out, in]`, x: `[in, n]`, output: `[out, n]`
@@ -87,7 +87,7 @@ pub struct LayerNorm {
     pub weight: Tensor<1>,
     /// `[d_model]`
     pub bias: Tensor<1>,
-    /// Keeps the root away from zero.
+    /// Added under the root.
     pub epsilon: f64,
 }
 
@@ -106,7 +106,7 @@ impl LayerNorm {
 pub struct RmsNorm {
     /// `[width]`, f32.
     pub weight: Tensor<1>,
-    /// Keeps the root away from zero.
+    /// Added under the root.
     pub epsilon: f64,
 }
 
@@ -123,12 +123,30 @@ impl RmsNorm {
     }
 }
 
+/// The norm before the logits.
+#[derive(Clone, Debug)]
+pub(super) enum Norm {
+    Layer(LayerNorm),
+    Rms(RmsNorm),
+}
+
+impl Norm {
+    /// # Shapes
+    /// - x, output: `[batch, seq, d_model]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Layer(norm) => norm.forward(x),
+            Self::Rms(norm) => norm.forward(x),
+        }
+    }
+}
+
 /// A feed-forward layer's nonlinearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// `x Φ(x)`
     Gelu,
-    /// GELU by the hyperbolic tangent.
+    /// GELU's approximation with the hyperbolic tangent.
     GeluTanh,
     /// `x sigmoid(x)`
     Silu,
@@ -137,19 +155,24 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// By its name in transformers' configurations.
+    /// The names in transformers' configurations.
+    pub(super) const NAMES: [(&'static str, Self); 7] = [
+        ("gelu", Self::Gelu),
+        ("gelu_new", Self::GeluTanh),
+        ("gelu_pytorch_tanh", Self::GeluTanh),
+        ("gelu_fast", Self::GeluTanh),
+        ("silu", Self::Silu),
+        ("swish", Self::Silu),
+        ("relu", Self::Relu),
+    ];
+
+    /// The activation with that name in transformers' configurations.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "gelu" => Some(Self::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Some(Self::GeluTanh),
-            "silu" | "swish" => Some(Self::Silu),
-            "relu" => Some(Self::Relu),
-            _ => None,
-        }
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation)
     }
 
-    /// Element by element.
+    /// Applies the nonlinearity to each element.
     #[must_use]
     pub fn forward(self, x: Tensor<3>) -> Tensor<3> {
         match self {
@@ -161,8 +184,8 @@ impl Activation {
     }
 }
 
-/// `x (1 + tanh u) / 2 = x sigmoid(2 u)` with `u = sqrt(2/π) (x + 0.044715 x³)`: two thirds of the operations, and no
-/// power function.
+/// `x (1 + tanh u) / 2 = x sigmoid(2 u)` with `u = sqrt(2/π) (x + 0.044715 x³)`. The right side takes two thirds of the
+/// operations and no power function.
 fn gelu_tanh(x: Tensor<3>) -> Tensor<3> {
     const TWICE_ROOT: f64 = 2.0 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
     let square = x.clone() * x.clone();
@@ -180,7 +203,7 @@ mod tests {
     fn blocks_of_a_weight_give_the_product_of_the_whole() {
         let device = Device::flex();
         let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
-        // In blocks of 1024 with a rest, in four blocks without and with one, in one piece.
+        // Blocks of 1024 with a remainder, four blocks without and with a remainder, one piece.
         for (out, width) in [(8 * BLOCK + 5, 40), (512, 512), (1027, 300), (64, 3)] {
             let (weight, x) = (random([out, width]), random([width, 16]));
             let whole = weight.clone().matmul(x.clone());

@@ -1,25 +1,24 @@
-//! Llama (Touvron et al. 2023, arXiv 2302.13971; Grattafiori et al. 2024, arXiv 2407.21783), and the two families that
-//! differ from it by a detail: Mistral (arXiv 2310.06825) by its sliding window, Qwen2 (arXiv 2407.10671) by the
-//! biases of its queries, keys and values.
+//! Llama (Touvron et al. 2023, arXiv 2302.13971; Grattafiori et al. 2024, arXiv 2407.21783) and two variants: Mistral
+//! (Jiang et al. 2023, arXiv 2310.06825) has a sliding window, Qwen2 (Yang et al. 2024, arXiv 2407.10671) has biases in
+//! the queries, keys and values.
 
-use std::ops::Range;
-use std::path::Path;
-
-use burn::tensor::{Device, Int, Tensor, module};
+use burn::tensor::{DType, Device, Tensor};
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
-use super::checkpoint::{Checkpoint, read_json};
-use super::linear::{Activation, Linear, RmsNorm};
-use super::rope::{Rope, RopeConfig, Rotation};
-use super::weights::{Dtype, Weights};
-use super::{Context, Dimensions, FrozenModel, LanguageModel, SiteShape, config};
+use super::config;
+use super::context::Context;
+use super::dimensions::Dimensions;
+use super::linear::{Activation, Linear, Norm, RmsNorm};
+use super::loader::Loader;
+use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::transformer::{Common, Transformer};
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
 #[derive(Deserialize)]
 struct Config {
-    model_type: String,
+    model_type: Variant,
     vocab_size: usize,
     hidden_size: usize,
     intermediate_size: usize,
@@ -45,30 +44,33 @@ struct Config {
     rope: RopeConfig,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Variant {
+    Llama,
+    Mistral,
+    Qwen2,
+}
+
 impl Config {
     fn windows(&self) -> Vec<Option<usize>> {
-        let window = match self.model_type.as_str() {
-            "mistral" => self.sliding_window,
-            "qwen2" => self.sliding_window.filter(|_| self.use_sliding_window.unwrap_or(false)),
-            _ => None,
+        let window = match self.model_type {
+            Variant::Llama => None,
+            Variant::Mistral => self.sliding_window,
+            Variant::Qwen2 => self.sliding_window.filter(|_| self.use_sliding_window.unwrap_or(false)),
         };
-        let first = if self.model_type == "qwen2" { self.max_window_layers.unwrap_or(28) } else { 0 };
+        let first = if self.model_type == Variant::Qwen2 { self.max_window_layers.unwrap_or(28) } else { 0 };
         config::windows(self.num_hidden_layers, window, self.layer_types.as_deref(), |layer| layer >= first)
     }
 }
 
-/// Llama, Mistral and Qwen2: rotary positions, root mean square norms, gated feed-forward, shared key heads.
-#[derive(Clone, Debug)]
-pub struct Llama {
-    dimensions: Dimensions,
-    tokens: Tensor<2>,
+/// Llama, Mistral and Qwen2: rotary positions, root mean square norms, gated feed-forward, grouped key heads.
+pub(super) struct Llama {
+    common: Common,
     rope: Rope,
     blocks: Vec<Block>,
-    norm: RmsNorm,
-    head: Linear,
 }
 
-#[derive(Clone, Debug)]
 struct Block {
     input_norm: RmsNorm,
     query: Linear,
@@ -83,20 +85,23 @@ struct Block {
     down: Linear,
 }
 
-impl Llama {
-    pub(super) fn load(folder: &Path, checkpoint: &Checkpoint, dtype: Dtype, device: &Device) -> Result<Self, Error> {
-        let path = folder.join("config.json");
-        let config: Config = read_json(&path)?;
-        let activation = config::activation(&config.hidden_act, &path)?;
+impl Transformer for Llama {
+    type Positions = RopeAngles;
+
+    fn load(loader: &Loader) -> Result<Self, Error> {
+        let path = &loader.path;
+        let config: Config = loader.config()?;
+        let activation = config::activation(&config.hidden_act, path)?;
         let head_dim = match config.head_dim {
             Some(head_dim) => head_dim,
-            None => config::divide(config.hidden_size, config.num_attention_heads, &path)?,
+            None => config::divide(config.hidden_size, config.num_attention_heads, path)?,
         };
         let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
-        config::divide(config.num_attention_heads, n_kv_heads, &path)?;
+        config::divide(config.num_attention_heads, n_kv_heads, path)?;
         let dimensions = Dimensions {
             d_model: config.hidden_size,
             d_mlp: config.intermediate_size,
+            mlp_matrices: 3,
             n_layers: config.num_hidden_layers,
             n_heads: config.num_attention_heads,
             n_kv_heads,
@@ -104,19 +109,15 @@ impl Llama {
             vocab_size: config.vocab_size,
             max_positions: None,
         };
-        let rope = Rope::new(&config.rope, head_dim, 1.0, &path)?;
+        let rope = Rope::new(&config.rope, head_dim, 1.0, path)?;
         let windows = config.windows();
-        let qkv_bias = config.attention_bias || config.model_type == "qwen2";
-        Weights::load(checkpoint, "model.", dtype, device, |weights| {
+        let qkv_bias = config.attention_bias || config.model_type == Variant::Qwen2;
+        loader.build("model.", |weights| {
             let Dimensions { d_model, d_mlp, n_layers, n_heads, n_kv_heads, vocab_size, .. } = dimensions;
             let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
             let epsilon = config.rms_norm_eps;
-            let tokens = weights.tensor("embed_tokens.weight", [vocab_size, d_model]);
-            let head = if config.tie_word_embeddings {
-                Linear { weight: tokens.clone(), bias: None }
-            } else {
-                weights.linear("lm_head", d_model, vocab_size, false)
-            };
+            let tokens = weights.padded_embedding("embed_tokens", vocab_size, d_model);
+            let head = weights.head("lm_head", &tokens, config.tie_word_embeddings, [vocab_size, d_model]);
             let block = |layer: usize| {
                 let name = |part: &str| format!("layers.{layer}.{part}");
                 Block {
@@ -134,29 +135,29 @@ impl Llama {
                 }
             };
             let blocks = (0..n_layers).map(block).collect();
-            let norm = weights.rms_norm("norm", d_model, epsilon, 0.0);
-            Self { dimensions, tokens, rope: rope.clone(), blocks, norm, head }
+            let norm = Norm::Rms(weights.rms_norm("norm", d_model, epsilon, 0.0));
+            let common = Common { dimensions, tokens, norm, head };
+            Self { common, rope: rope.clone(), blocks }
         })
     }
 
-    pub(super) fn dimensions(&self) -> &Dimensions {
-        &self.dimensions
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    /// The final norm. # Shapes: `[batch, seq, d_model]` to the same
-    pub(super) fn norm(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(hidden)
+    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
+        self.rope.at(context, dtype, device)
     }
 
     fn block(
         &self,
         x: Tensor<3>,
         layer: usize,
-        rotation: &Rotation,
+        angles: &RopeAngles,
         context: &mut Context,
         tap: &mut dyn Tap,
     ) -> Tensor<3> {
-        let Dimensions { n_heads, n_kv_heads, head_dim, .. } = self.dimensions;
+        let Dimensions { n_heads, n_kv_heads, head_dim, .. } = self.common.dimensions;
         let block = &self.blocks[layer];
         let x = tap.visit(Component::BlockInput.at(layer), x); // [batch, seq, d_model]
 
@@ -164,8 +165,8 @@ impl Llama {
         let q = tap.visit(Component::QueryOutput.at(layer), block.query.forward(h.clone()));
         let k = tap.visit(Component::KeyOutput.at(layer), block.key.forward(h.clone()));
         let v = tap.visit(Component::ValueOutput.at(layer), block.value.forward(h));
-        let q = rotation.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
-        let k = rotation.forward(split_heads(k, n_kv_heads)); // [batch, n_kv_heads, seq, head_dim]
+        let q = angles.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
+        let k = angles.forward(split_heads(k, n_kv_heads)); // [batch, n_kv_heads, seq, head_dim]
         let (k, v) = context.attend(layer, k, split_heads(v, n_kv_heads));
         let bias = context.bias(block.window, &q.device());
         let z = attention(q, k, v, (head_dim as f64).sqrt().recip(), bias); // [batch, seq, n_heads × head_dim]
@@ -180,47 +181,5 @@ impl Llama {
         let m = block.down.forward(gate * block.up.forward(h));
         let m = tap.visit(Component::MlpOutput.at(layer), m);
         tap.visit(Component::BlockOutput.at(layer), x + m)
-    }
-}
-
-impl FrozenModel for Llama {
-    fn n_layers(&self) -> usize {
-        self.blocks.len()
-    }
-
-    fn site_shape(&self, component: Component) -> Option<SiteShape> {
-        self.dimensions.site_shape(component)
-    }
-
-    fn layers(
-        &self,
-        mut hidden: Tensor<3>,
-        range: Range<usize>,
-        context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
-        let rotation = self.rope.at(context, hidden.dtype(), &self.tokens.device());
-        for layer in range {
-            hidden = self.block(hidden, layer, &rotation, context, tap);
-        }
-        hidden
-    }
-
-    fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.head.forward(self.norm(hidden))
-    }
-
-    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
-        self.head.only(only).forward(self.norm(hidden))
-    }
-}
-
-impl LanguageModel for Llama {
-    fn vocab_size(&self) -> usize {
-        self.dimensions.vocab_size
-    }
-
-    fn embed(&self, tokens: Tensor<2, Int>, _context: &Context) -> Tensor<3> {
-        module::embedding(self.tokens.clone(), tokens)
     }
 }

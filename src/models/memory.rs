@@ -2,11 +2,12 @@
 
 use burn::tensor::Tensor;
 
-use super::context::PADDING;
+/// The position of a padding token.
+pub const PADDING: i64 = -1;
 
 /// One layer's keys and values, each `[batch, n_kv_heads, tokens, head_dim]`.
 ///
-/// Keys are stored as the scores need them: normed and rotated where the family does so.
+/// Keys are stored as attention uses them: after the key norm and the rotary embedding of the families that have them.
 #[derive(Clone, Debug)]
 pub struct KeyValue {
     /// The keys.
@@ -19,13 +20,13 @@ pub struct KeyValue {
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     positions: Vec<Vec<i64>>,
-    /// `None` for a layer that has not run.
+    /// `None` for a layer that was not run.
     layers: Vec<Option<KeyValue>>,
 }
 
 impl Memory {
     /// `positions[example][token]` is absolute, [`PADDING`] where there is no token; `layers[layer]` is `None` for
-    /// the layers that the run to come leaves out.
+    /// layers that the next run does not include.
     #[must_use]
     pub fn new(positions: Vec<Vec<i64>>, layers: Vec<Option<KeyValue>>) -> Self {
         Self { positions, layers }
@@ -37,14 +38,14 @@ impl Memory {
         &self.positions
     }
 
-    /// A layer's keys and values, where there are any.
+    /// A layer's keys and values; `None` where the layer has none.
     #[must_use]
     pub fn layer(&self, layer: usize) -> Option<&KeyValue> {
         self.layers.get(layer)?.as_ref()
     }
 
-    /// What comes before position `first[example]`: later tokens are marked as padding, and the tokens past the last
-    /// one that is left are dropped.
+    /// The tokens before position `first[example]`. Later tokens are marked as padding; columns at the end that are
+    /// padding in every example are dropped.
     #[must_use]
     pub fn before(&self, first: &[usize]) -> Self {
         let hide = |(row, first): (&Vec<i64>, &usize)| -> Vec<i64> {
@@ -66,11 +67,11 @@ impl Memory {
         Self { positions, layers: self.layers.iter().map(|layer| layer.as_ref().map(cut)).collect() }
     }
 
-    pub(super) fn set_layer(&mut self, layer: usize, kept: KeyValue) {
+    pub(super) fn set_layer(&mut self, layer: usize, states: KeyValue) {
         if self.layers.len() <= layer {
             self.layers.resize(layer + 1, None);
         }
-        self.layers[layer] = Some(kept);
+        self.layers[layer] = Some(states);
     }
 
     pub(super) fn extend_positions(&mut self, more: &[Vec<i64>]) {

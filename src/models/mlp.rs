@@ -5,7 +5,9 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, activation};
 
-use super::{Context, FrozenModel, SiteShape};
+use super::context::Context;
+use super::dimensions::SiteShape;
+use super::model::FrozenModel;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 use crate::tensors::Tensors;

@@ -6,10 +6,10 @@ use std::path::Path;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::Deserialize;
 
-use super::Context;
+use super::context::Context;
 use crate::error::Error;
 
-/// What a configuration says of rotary embeddings, under the names of old and new versions of transformers.
+/// A configuration's settings of rotary embeddings, under the names of old and new versions of transformers.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct RopeConfig {
     rope_theta: Option<f64>,
@@ -40,27 +40,26 @@ pub(super) struct Rope {
     frequencies: Vec<f32>,
 }
 
-/// The angles of a run's positions, computed once for all its layers.
-#[derive(Clone, Debug)]
-pub(super) struct Rotation {
+/// The cosines and sines of a run's positions, computed once for all its layers, `[batch or 1, 1, seq, rotary columns]`.
+pub(super) struct RopeAngles {
     cos: Tensor<4>,
     sin: Tensor<4>,
 }
 
 impl Rope {
-    /// `share` is the part of a head's columns that turn where the configuration is silent.
+    /// `share` is the default fraction of a head's columns that are rotated. `path` is the configuration, for errors.
     pub(super) fn new(config: &RopeConfig, head_dim: usize, share: f64, path: &Path) -> Result<Self, Error> {
         let parameters = config.rope_parameters.clone().or(config.rope_scaling.clone()).unwrap_or_default();
         let theta = parameters.rope_theta.or(config.rope_theta).or(config.rotary_emb_base).unwrap_or(10_000.0);
         let share = parameters.partial_rotary_factor.or(config.rotary_pct).unwrap_or(share);
-        let turning = (head_dim as f64 * share) as usize;
-        let frequency = |pair: usize| 1.0 / (theta as f32).powf((2 * pair) as f32 / turning as f32);
-        let mut frequencies: Vec<f32> = (0..turning / 2).map(frequency).collect();
+        let rotary = (head_dim as f64 * share) as usize;
+        let frequency = |pair: usize| 1.0 / (theta as f32).powf((2 * pair) as f32 / rotary as f32);
+        let mut frequencies: Vec<f32> = (0..rotary / 2).map(frequency).collect();
 
         let need = |value: Option<f64>, name: &str| {
-            value.map(|value| value as f32).ok_or_else(|| {
-                Error::content(path, format!("rope scaling without `{name}`: it is needed for this kind of scaling"))
-            })
+            value
+                .map(|value| value as f32)
+                .ok_or_else(|| Error::content(path, format!("the rope scaling needs `{name}`")))
         };
         let kind = parameters.rope_type.as_deref().or(parameters.old_type.as_deref()).unwrap_or("default");
         match kind {
@@ -73,13 +72,13 @@ impl Rope {
                 let length = parameters
                     .original_max_position_embeddings
                     .or(config.max_position_embeddings.map(|length| length as f64));
-                let scaling = Llama3 {
+                let scaling = Llama3Scaling {
                     factor: need(parameters.factor, "factor")?,
                     low: need(parameters.low_freq_factor, "low_freq_factor")?,
                     high: need(parameters.high_freq_factor, "high_freq_factor")?,
                     length: need(length, "original_max_position_embeddings")?,
                 };
-                frequencies.iter_mut().for_each(|frequency| *frequency = scaling.of(*frequency));
+                frequencies.iter_mut().for_each(|frequency| *frequency = scaling.scale(*frequency));
             }
             other => {
                 let problem =
@@ -90,14 +89,14 @@ impl Rope {
         Ok(Self { frequencies })
     }
 
-    /// The angles of the context's positions.
-    pub(super) fn at(&self, context: &Context, dtype: DType, device: &Device) -> Rotation {
+    /// The angles at the context's positions.
+    pub(super) fn at(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
         let rows = if context.is_uniform() { &context.positions()[..1] } else { context.positions() };
         let shape = [rows.len(), 1, rows[0].len(), 2 * self.frequencies.len()];
         let mut cos = Vec::with_capacity(shape.iter().product());
         let mut sin = cos.clone();
         for position in rows.iter().flatten() {
-            // A padding's angle is as good as any other: nothing looks at it.
+            // Padding is masked out, so its angle is irrelevant.
             let angles = self.frequencies.iter().map(|frequency| (*position).max(0) as f32 * frequency);
             cos.extend(angles.clone().map(f32::cos));
             cos.extend_from_within(cos.len() - self.frequencies.len()..);
@@ -105,26 +104,26 @@ impl Rope {
             sin.extend_from_within(sin.len() - self.frequencies.len()..);
         }
         let tensor = |values| Tensor::from_data(TensorData::new(values, shape), (device, dtype));
-        Rotation { cos: tensor(cos), sin: tensor(sin) }
+        RopeAngles { cos: tensor(cos), sin: tensor(sin) }
     }
 }
 
-impl Rotation {
-    /// Turns the first columns of each head; the rest passes.
+impl RopeAngles {
+    /// Rotates the first columns of each head; the other columns stay as they are.
     ///
     /// # Shapes
     /// - x, output: `[batch, heads, seq, head_dim]`
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let head_dim = x.dims()[3];
-        let turning = self.cos.dims()[3];
-        if turning == head_dim {
-            return self.turn(x);
+        let rotary = self.cos.dims()[3];
+        if rotary == head_dim {
+            return self.rotate(x);
         }
-        let rest = x.clone().narrow(3, turning, head_dim - turning);
-        Tensor::cat(vec![self.turn(x.narrow(3, 0, turning)), rest], 3)
+        let rest = x.clone().narrow(3, rotary, head_dim - rotary);
+        Tensor::cat(vec![self.rotate(x.narrow(3, 0, rotary)), rest], 3)
     }
 
-    fn turn(&self, x: Tensor<4>) -> Tensor<4> {
+    fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
         let half = x.dims()[3] / 2;
         let left = x.clone().narrow(3, 0, half);
         let right = x.clone().narrow(3, half, half);
@@ -133,16 +132,17 @@ impl Rotation {
     }
 }
 
-/// Llama 3.1's scaling: long wavelengths are stretched, short ones are left, those between are blended.
-struct Llama3 {
+/// Llama 3.1's scaling: long wavelengths are multiplied by `factor`, short ones are unchanged, those between are
+/// interpolated.
+struct Llama3Scaling {
     factor: f32,
     low: f32,
     high: f32,
     length: f32,
 }
 
-impl Llama3 {
-    fn of(&self, frequency: f32) -> f32 {
+impl Llama3Scaling {
+    fn scale(&self, frequency: f32) -> f32 {
         let wavelength = TAU / frequency;
         if wavelength < self.length / self.high {
             frequency

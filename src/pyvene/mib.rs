@@ -23,13 +23,8 @@ const TASKS: [(&str, &[&str]); 4] = [
     ("ravel_task", &["Country", "Continent", "Language"]),
 ];
 
-/// The models, by the `model_type` of a checkpoint.
-const MODELS: [(&str, &str); 4] = [
-    ("gpt2", "GPT2LMHeadModel"),
-    ("qwen2", "Qwen2ForCausalLM"),
-    ("gemma2", "Gemma2ForCausalLM"),
-    ("llama", "LlamaForCausalLM"),
-];
+/// The models, by the names of their classes in transformers.
+const MODELS: [&str; 4] = ["GPT2LMHeadModel", "Qwen2ForCausalLM", "Gemma2ForCausalLM", "LlamaForCausalLM"];
 
 /// A subspace of the residual stream that carries a variable.
 pub struct Place {
@@ -47,18 +42,18 @@ pub struct Place {
     pub columns: Option<Vec<usize>>,
 }
 
-/// The folder's name; a task, a variable or a model that the track does not have is refused.
-pub fn folder_name(task: &str, model_type: &str, variable: &str) -> Result<String, Error> {
+/// The folder's name; a task, a variable or a model that the track does not have is refused. `architecture` is the name of
+/// the model's class in transformers.
+pub fn folder_name(task: &str, architecture: &str, variable: &str) -> Result<String, Error> {
     let find = |what: &'static str, name: &str, known: &[&str]| match known.contains(&name) {
         true => Ok(()),
         false => Err(Error::Unknown { what, name: name.to_owned(), hint: nearest(name, known.iter().copied()) }),
     };
     find("task of MIB's residual stream", task, &TASKS.map(|(name, _)| name))?;
-    find("model of MIB", model_type, &MODELS.map(|(name, _)| name))?;
+    find("model of MIB", architecture, &MODELS)?;
     let variables = TASKS.iter().find(|(name, _)| *name == task).map_or(&[][..], |(_, variables)| variables);
     find("variable of that task", variable, variables)?;
-    let model = MODELS.iter().find(|(name, _)| *name == model_type).map_or("", |(_, class)| class);
-    Ok(format!("{task}_{model}_{variable}"))
+    Ok(format!("{task}_{architecture}_{variable}"))
 }
 
 /// Writes a place's three files into a folder that is there.

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::files;
 use crate::hub::{self, Origin};
 use crate::interventions::{AnyIntervention, Kind};
-use crate::models::{Mlp, Pretrained};
+use crate::models::{LanguageModel, Mlp, Pretrained};
 use crate::orthogonal::Map;
 use crate::tap::Component;
 use crate::tensors::Tensors;

@@ -9,6 +9,7 @@ use super::{Opened, make_folder};
 use crate::error::Error;
 use crate::files;
 use crate::interventions::AnyIntervention;
+use crate::models;
 use crate::pyvene::mib::{self, Place};
 use crate::run::ModelIdentity;
 use crate::tap::{Component, Site};
@@ -25,7 +26,8 @@ pub(super) fn submission(options: &ExportOptions, spec: &Spec, opened: Option<&O
         (None, Some((_, _, config))) => config.model.clone(),
         (None, None) => return Err(Error::Invalid("which model it is for is told by --model".to_owned())),
     };
-    let name = mib::folder_name(&task, &identity.kind, &variable)?;
+    let architecture = models::architecture(&identity.kind).unwrap_or(&identity.kind);
+    let name = mib::folder_name(&task, architecture, &variable)?;
     let mut places = Vec::new();
     for (number, one) in spec.interventions.iter().enumerate() {
         places.push(place(spec, number, one, identity.layers, &variable, &token)?);

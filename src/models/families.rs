@@ -1,0 +1,67 @@
+//! The table of the supported families of language models.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::gemma::Gemma;
+use super::gemma2::Gemma2;
+use super::gpt_neox::GptNeox;
+use super::gpt2::Gpt2;
+use super::llama::Llama;
+use super::loader::Loader;
+use super::model::LanguageModel;
+use super::qwen3::Qwen3;
+use super::transformer::Transformer;
+use crate::error::{Error, closest};
+
+/// A language model of any family.
+pub(super) type AnyModel = Arc<dyn LanguageModel + Send + Sync>;
+
+/// One `model_type` of `config.json`.
+pub(super) struct Family {
+    pub model_type: &'static str,
+    /// The name of its class in transformers.
+    architecture: &'static str,
+    pub load: fn(&Loader) -> Result<AnyModel, Error>,
+}
+
+static FAMILIES: [Family; 8] = [
+    Family::new::<Gpt2>("gpt2", "GPT2LMHeadModel"),
+    Family::new::<GptNeox>("gpt_neox", "GPTNeoXForCausalLM"),
+    Family::new::<Llama>("llama", "LlamaForCausalLM"),
+    Family::new::<Llama>("mistral", "MistralForCausalLM"),
+    Family::new::<Llama>("qwen2", "Qwen2ForCausalLM"),
+    Family::new::<Qwen3>("qwen3", "Qwen3ForCausalLM"),
+    Family::new::<Gemma>("gemma", "GemmaForCausalLM"),
+    Family::new::<Gemma2>("gemma2", "Gemma2ForCausalLM"),
+];
+
+impl Family {
+    const fn new<T: Transformer + Send + Sync + 'static>(model_type: &'static str, architecture: &'static str) -> Self {
+        Self { model_type, architecture, load: load::<T> }
+    }
+
+    /// The row of a `model_type`; an error names the known ones. `config` is the file that names it.
+    pub fn find(model_type: &str, architectures: &[String], config: &Path) -> Result<&'static Self, Error> {
+        FAMILIES.iter().find(|family| family.model_type == model_type).ok_or_else(|| {
+            let known = FAMILIES.each_ref().map(|family| family.model_type);
+            let hint = closest(model_type, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            let problem = format!(
+                "the architecture `{}` (model_type `{model_type}`) is not supported; supported are: {}{hint}",
+                architectures.join(", "),
+                known.join(", ")
+            );
+            Error::content(config, problem)
+        })
+    }
+}
+
+fn load<T: Transformer + Send + Sync + 'static>(loader: &Loader) -> Result<AnyModel, Error> {
+    Ok(Arc::new(T::load(loader)?))
+}
+
+/// The name of a `model_type`'s class in transformers, `LlamaForCausalLM` for `llama`; `None` if it is not supported.
+#[must_use]
+pub fn architecture(model_type: &str) -> Option<&'static str> {
+    FAMILIES.iter().find(|family| family.model_type == model_type).map(|family| family.architecture)
+}

@@ -1,0 +1,115 @@
+//! What the families of decoder-only transformers share: everything but their blocks.
+
+use std::ops::Range;
+
+use burn::tensor::{DType, Device, Int, Tensor, module};
+
+use super::context::Context;
+use super::dimensions::{Dimensions, SiteShape};
+use super::linear::{Linear, Norm};
+use super::loader::Loader;
+use super::model::{FrozenModel, LanguageModel};
+use crate::error::Error;
+use crate::tap::{Component, Tap};
+
+/// The parts before and after the blocks.
+pub(super) struct Common {
+    pub dimensions: Dimensions,
+    /// The token embedding, `[vocab_size, d_model]`.
+    pub tokens: Tensor<2>,
+    /// The norm after the last block.
+    pub norm: Norm,
+    /// From the final norm to the logits.
+    pub head: Linear,
+}
+
+/// A family of decoder-only transformers. [`FrozenModel`] and [`LanguageModel`] follow from it.
+pub(super) trait Transformer: Sized {
+    /// What all blocks of a run need of its positions; computed once per run.
+    type Positions;
+
+    /// Reads the configuration and builds the model.
+    fn load(loader: &Loader) -> Result<Self, Error>;
+
+    /// The parts before and after the blocks.
+    fn common(&self) -> &Common;
+
+    /// The positions of a run.
+    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> Self::Positions;
+
+    /// Runs one block; `tap` visits its sites.
+    ///
+    /// # Shapes
+    /// - x, output: `[batch, seq, d_model]`
+    fn block(
+        &self,
+        x: Tensor<3>,
+        layer: usize,
+        positions: &Self::Positions,
+        context: &mut Context,
+        tap: &mut dyn Tap,
+    ) -> Tensor<3>;
+
+    /// The states that enter layer 0.
+    ///
+    /// # Shapes
+    /// - tokens: `[batch, seq]`
+    /// - output: `[batch, seq, d_model]`
+    fn embed(&self, tokens: Tensor<2, Int>, _context: &Context) -> Tensor<3> {
+        module::embedding(self.common().tokens.clone(), tokens)
+    }
+
+    /// What the family does to the logits after the head.
+    ///
+    /// # Shapes
+    /// - logits, output: `[batch, seq, classes]`
+    fn cap_logits(&self, logits: Tensor<3>) -> Tensor<3> {
+        logits
+    }
+}
+
+impl<T: Transformer> FrozenModel for T {
+    fn n_layers(&self) -> usize {
+        self.common().dimensions.n_layers
+    }
+
+    fn site_shape(&self, component: Component) -> Option<SiteShape> {
+        self.common().dimensions.site_shape(component)
+    }
+
+    fn layers(
+        &self,
+        mut hidden: Tensor<3>,
+        range: Range<usize>,
+        context: &mut Context,
+        tap: &mut dyn Tap,
+    ) -> Tensor<3> {
+        let positions = self.positions(context, hidden.dtype(), &self.common().tokens.device());
+        for layer in range {
+            hidden = self.block(hidden, layer, &positions, context, tap);
+        }
+        hidden
+    }
+
+    fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {
+        self.cap_logits(self.common().head.forward(self.norm(hidden)))
+    }
+
+    fn unembed_only(&self, hidden: Tensor<3>, only: &Tensor<1, Int>) -> Tensor<3> {
+        self.cap_logits(self.common().head.only(only).forward(self.norm(hidden)))
+    }
+}
+
+impl<T: Transformer> LanguageModel for T {
+    fn dimensions(&self) -> &Dimensions {
+        &self.common().dimensions
+    }
+
+    fn embed(&self, tokens: Tensor<2, Int>, context: &Context) -> Tensor<3> {
+        Transformer::embed(self, tokens, context)
+    }
+
+    fn norm(&self, hidden: Tensor<3>) -> Tensor<3> {
+        self.common().norm.forward(hidden)
+    }
+}
