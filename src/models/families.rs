@@ -8,10 +8,10 @@ use super::gemma2::Gemma2;
 use super::gpt_neox::GptNeox;
 use super::gpt2::Gpt2;
 use super::llama::Llama;
-use super::loader::Loader;
 use super::model::LanguageModel;
 use super::qwen3::Qwen3;
 use super::transformer::Transformer;
+use super::weights::Loader;
 use crate::error::{Error, closest};
 
 /// A language model of any family.

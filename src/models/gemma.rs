@@ -1,28 +1,21 @@
 //! Gemma (Gemma Team 2024, arXiv 2403.08295).
 
-use burn::tensor::{DType, Device, Int, Tensor, module};
+use burn::tensor::{Int, Tensor, module};
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
-use super::config;
+use super::config::{self, SharedConfig};
 use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, Linear, Norm, RmsNorm};
-use super::loader::Loader;
-use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::rope::{Rope, RopeAngles};
 use super::transformer::{Common, Transformer};
+use super::weights::Loader;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
 #[derive(Deserialize)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
     hidden_act: Option<String>,
     hidden_activation: Option<String>,
     #[serde(default = "config::epsilon_1e6")]
@@ -32,7 +25,7 @@ struct Config {
     #[serde(default = "config::yes")]
     tie_word_embeddings: bool,
     #[serde(flatten)]
-    rope: RopeConfig,
+    shared: SharedConfig,
 }
 
 impl Config {
@@ -47,7 +40,6 @@ impl Config {
 /// in the feed-forward.
 pub(super) struct Gemma {
     common: Common,
-    rope: Rope,
     blocks: Vec<Block>,
 }
 
@@ -65,27 +57,13 @@ struct Block {
 }
 
 impl Transformer for Gemma {
-    type Positions = RopeAngles;
-
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
         let activation = config::activation(config.activation(), path)?;
-        let head_dim = config.head_dim.unwrap_or(256);
-        let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
-        config::divide(config.num_attention_heads, n_kv_heads, path)?;
-        let dimensions = Dimensions {
-            d_model: config.hidden_size,
-            d_mlp: config.intermediate_size,
-            mlp_matrices: 3,
-            n_layers: config.num_hidden_layers,
-            n_heads: config.num_attention_heads,
-            n_kv_heads,
-            head_dim,
-            vocab_size: config.vocab_size,
-            max_positions: None,
-        };
-        let rope = Rope::new(&config.rope, head_dim, 1.0, path)?;
+        let dimensions = config.shared.dimensions(3, Some(256), path)?;
+        let head_dim = dimensions.head_dim;
+        let rope = Rope::new(&config.shared.rope, head_dim, 1.0, path)?;
         loader.build("model.", |weights| {
             let Dimensions { d_model, d_mlp, n_layers, n_heads, n_kv_heads, vocab_size, .. } = dimensions;
             let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
@@ -109,17 +87,13 @@ impl Transformer for Gemma {
             };
             let blocks = (0..n_layers).map(block).collect();
             let norm = Norm::Rms(weights.rms_norm("norm", d_model, epsilon, 1.0));
-            let common = Common { dimensions, tokens, norm, head };
-            Self { common, rope: rope.clone(), blocks }
+            let common = Common { dimensions, tokens, rope: rope.clone(), norm, head };
+            Self { common, blocks }
         })
     }
 
     fn common(&self) -> &Common {
         &self.common
-    }
-
-    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
-        self.rope.at(context, dtype, device)
     }
 
     fn block(

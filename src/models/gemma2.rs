@@ -1,28 +1,21 @@
 //! Gemma 2 (Gemma Team 2024, arXiv 2408.00118).
 
-use burn::tensor::{DType, Device, Int, Tensor, module};
+use burn::tensor::{Int, Tensor, module};
 use serde::Deserialize;
 
 use super::attention::{scores, split_heads, weigh};
-use super::config;
+use super::config::{self, SharedConfig};
 use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, Linear, Norm, RmsNorm};
-use super::loader::Loader;
-use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::rope::{Rope, RopeAngles};
 use super::transformer::{Common, Transformer};
+use super::weights::Loader;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
 #[derive(Deserialize)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
     #[serde(default = "gelu_tanh")]
     hidden_activation: String,
     #[serde(default = "config::epsilon_1e6")]
@@ -31,13 +24,11 @@ struct Config {
     attention_bias: bool,
     #[serde(default = "config::yes")]
     tie_word_embeddings: bool,
-    sliding_window: Option<usize>,
-    layer_types: Option<Vec<String>>,
     query_pre_attn_scalar: Option<f64>,
     attn_logit_softcapping: Option<f64>,
     final_logit_softcapping: Option<f64>,
     #[serde(flatten)]
-    rope: RopeConfig,
+    shared: SharedConfig,
 }
 
 fn gelu_tanh() -> String {
@@ -48,7 +39,6 @@ fn gelu_tanh() -> String {
 /// cap on attention scores and logits.
 pub(super) struct Gemma2 {
     common: Common,
-    rope: Rope,
     blocks: Vec<Block>,
     scale: f64,
     score_cap: Option<f64>,
@@ -72,30 +62,14 @@ struct Block {
 }
 
 impl Transformer for Gemma2 {
-    type Positions = RopeAngles;
-
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
         let activation = config::activation(&config.hidden_activation, path)?;
-        let head_dim = config.head_dim.unwrap_or(256);
-        let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
-        config::divide(config.num_attention_heads, n_kv_heads, path)?;
-        let dimensions = Dimensions {
-            d_model: config.hidden_size,
-            d_mlp: config.intermediate_size,
-            mlp_matrices: 3,
-            n_layers: config.num_hidden_layers,
-            n_heads: config.num_attention_heads,
-            n_kv_heads,
-            head_dim,
-            vocab_size: config.vocab_size,
-            max_positions: None,
-        };
-        let rope = Rope::new(&config.rope, head_dim, 1.0, path)?;
-        let layer_types = config.layer_types.as_deref();
-        let windows =
-            config::windows(config.num_hidden_layers, config.sliding_window, layer_types, |layer| layer % 2 == 0);
+        let dimensions = config.shared.dimensions(3, Some(256), path)?;
+        let head_dim = dimensions.head_dim;
+        let rope = Rope::new(&config.shared.rope, head_dim, 1.0, path)?;
+        let windows = config.shared.windows(|layer| layer % 2 == 0);
         let scale = config.query_pre_attn_scalar.unwrap_or(256.0).sqrt().recip();
         let (score_cap, logit_cap) = (config.attn_logit_softcapping, config.final_logit_softcapping);
         loader.build("model.", |weights| {
@@ -124,18 +98,13 @@ impl Transformer for Gemma2 {
             };
             let blocks = (0..n_layers).map(block).collect();
             let norm = Norm::Rms(weights.rms_norm("norm", d_model, epsilon, 1.0));
-            let common = Common { dimensions, tokens, norm, head };
-            let rope = rope.clone();
-            Self { common, rope, blocks, scale, score_cap, logit_cap }
+            let common = Common { dimensions, tokens, rope: rope.clone(), norm, head };
+            Self { common, blocks, scale, score_cap, logit_cap }
         })
     }
 
     fn common(&self) -> &Common {
         &self.common
-    }
-
-    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
-        self.rope.at(context, dtype, device)
     }
 
     fn block(

@@ -1,6 +1,6 @@
 //! GPT-2 (Radford et al. 2019).
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData, module};
+use burn::tensor::{Int, Tensor, TensorData, module};
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
@@ -8,8 +8,9 @@ use super::config;
 use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, LayerNorm, Linear, Norm};
-use super::loader::Loader;
+use super::rope::{Rope, RopeAngles};
 use super::transformer::{Common, Transformer};
+use super::weights::Loader;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
@@ -58,8 +59,6 @@ struct Block {
 }
 
 impl Transformer for Gpt2 {
-    type Positions = ();
-
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
@@ -103,7 +102,7 @@ impl Transformer for Gpt2 {
             let blocks = (0..n_layers).map(block).collect();
             let positions = weights.embedding("wpe", config.n_positions, d_model);
             let norm = Norm::Layer(weights.layer_norm("ln_f", d_model, config.layer_norm_epsilon));
-            let common = Common { dimensions, tokens, norm, head };
+            let common = Common { dimensions, tokens, rope: Rope::default(), norm, head };
             Self { common, positions, blocks }
         })
     }
@@ -112,13 +111,11 @@ impl Transformer for Gpt2 {
         &self.common
     }
 
-    fn positions(&self, _context: &Context, _dtype: DType, _device: &Device) {}
-
     fn block(
         &self,
         x: Tensor<3>,
         layer: usize,
-        _positions: &(),
+        _angles: &RopeAngles,
         context: &mut Context,
         tap: &mut dyn Tap,
     ) -> Tensor<3> {

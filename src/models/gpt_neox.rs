@@ -1,26 +1,21 @@
 //! GPT-NeoX (Black et al. 2022, arXiv 2204.06745) and Pythia (Biderman et al. 2023, arXiv 2304.01373).
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::Tensor;
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
-use super::config;
+use super::config::{self, SharedConfig};
 use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, LayerNorm, Linear, Norm};
-use super::loader::Loader;
-use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::rope::{Rope, RopeAngles};
 use super::transformer::{Common, Transformer};
+use super::weights::Loader;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
 #[derive(Deserialize)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
     #[serde(default = "gelu")]
     hidden_act: String,
     #[serde(default = "config::epsilon_1e5")]
@@ -32,7 +27,7 @@ struct Config {
     #[serde(default)]
     tie_word_embeddings: bool,
     #[serde(flatten)]
-    rope: RopeConfig,
+    shared: SharedConfig,
 }
 
 fn gelu() -> String {
@@ -42,7 +37,6 @@ fn gelu() -> String {
 /// GPT-NeoX: layer norms, rotary positions in some columns of each head, attention and feed-forward in parallel.
 pub(super) struct GptNeox {
     common: Common,
-    rope: Rope,
     blocks: Vec<Block>,
     parallel: bool,
 }
@@ -60,25 +54,13 @@ struct Block {
 }
 
 impl Transformer for GptNeox {
-    type Positions = RopeAngles;
-
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
         let activation = config::activation(&config.hidden_act, path)?;
-        let head_dim = config::divide(config.hidden_size, config.num_attention_heads, path)?;
-        let dimensions = Dimensions {
-            d_model: config.hidden_size,
-            d_mlp: config.intermediate_size,
-            mlp_matrices: 2,
-            n_layers: config.num_hidden_layers,
-            n_heads: config.num_attention_heads,
-            n_kv_heads: config.num_attention_heads,
-            head_dim,
-            vocab_size: config.vocab_size,
-            max_positions: None,
-        };
-        let rope = Rope::new(&config.rope, head_dim, 0.25, path)?;
+        let dimensions = config.shared.dimensions(2, None, path)?;
+        let head_dim = dimensions.head_dim;
+        let rope = Rope::new(&config.shared.rope, head_dim, 0.25, path)?;
         loader.build("gpt_neox.", |weights| {
             let Dimensions { d_model, d_mlp, n_layers, n_heads, vocab_size, .. } = dimensions;
             let epsilon = config.layer_norm_eps;
@@ -110,18 +92,14 @@ impl Transformer for GptNeox {
             };
             let blocks = (0..n_layers).map(block).collect();
             let norm = Norm::Layer(weights.layer_norm("final_layer_norm", d_model, epsilon));
-            let common = Common { dimensions, tokens, norm, head };
+            let common = Common { dimensions, tokens, rope: rope.clone(), norm, head };
             let parallel = config.use_parallel_residual;
-            Self { common, rope: rope.clone(), blocks, parallel }
+            Self { common, blocks, parallel }
         })
     }
 
     fn common(&self) -> &Common {
         &self.common
-    }
-
-    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
-        self.rope.at(context, dtype, device)
     }
 
     fn block(

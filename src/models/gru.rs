@@ -12,9 +12,8 @@ use super::context::Context;
 use super::dimensions::SiteShape;
 use super::dtype::Dtype;
 use super::linear::Linear;
-use super::loader::Loader;
 use super::model::FrozenModel;
-use super::weights::WeightSource;
+use super::weights::{Loader, WeightSource};
 use crate::error::Error;
 use crate::tap::{Component, Site, Tap};
 
@@ -65,7 +64,7 @@ pub struct GruCell {
 impl Gru {
     /// Reads a checkpoint folder of pyvene's `GRUForClassification` or `GRULMHeadModel`.
     pub fn load(folder: &Path, dtype: Dtype, device: &Device) -> Result<Self, Error> {
-        let (path, device) = (folder.join("config.json"), &device.clone().inner());
+        let (path, device) = (folder.join("config.json"), device.clone().inner());
         let source = WeightSource::Checkpoint(Checkpoint::open(folder)?);
         let loader = Loader { path, source, dtype, device };
         let config: Config = loader.config()?;

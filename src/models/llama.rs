@@ -2,30 +2,23 @@
 //! (Jiang et al. 2023, arXiv 2310.06825) has a sliding window, Qwen2 (Yang et al. 2024, arXiv 2407.10671) has biases in
 //! the queries, keys and values.
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::Tensor;
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
-use super::config;
+use super::config::{self, SharedConfig};
 use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, Linear, Norm, RmsNorm};
-use super::loader::Loader;
-use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::rope::{Rope, RopeAngles};
 use super::transformer::{Common, Transformer};
+use super::weights::Loader;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
 #[derive(Deserialize)]
 struct Config {
     model_type: Variant,
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
     #[serde(default = "config::silu")]
     hidden_act: String,
     #[serde(default = "config::epsilon_1e6")]
@@ -36,12 +29,8 @@ struct Config {
     mlp_bias: bool,
     #[serde(default)]
     tie_word_embeddings: bool,
-    sliding_window: Option<usize>,
-    use_sliding_window: Option<bool>,
-    max_window_layers: Option<usize>,
-    layer_types: Option<Vec<String>>,
     #[serde(flatten)]
-    rope: RopeConfig,
+    shared: SharedConfig,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -52,22 +41,9 @@ enum Variant {
     Qwen2,
 }
 
-impl Config {
-    fn windows(&self) -> Vec<Option<usize>> {
-        let window = match self.model_type {
-            Variant::Llama => None,
-            Variant::Mistral => self.sliding_window,
-            Variant::Qwen2 => self.sliding_window.filter(|_| self.use_sliding_window.unwrap_or(false)),
-        };
-        let first = if self.model_type == Variant::Qwen2 { self.max_window_layers.unwrap_or(28) } else { 0 };
-        config::windows(self.num_hidden_layers, window, self.layer_types.as_deref(), |layer| layer >= first)
-    }
-}
-
 /// Llama, Mistral and Qwen2: rotary positions, root mean square norms, gated feed-forward, grouped key heads.
 pub(super) struct Llama {
     common: Common,
-    rope: Rope,
     blocks: Vec<Block>,
 }
 
@@ -86,31 +62,18 @@ struct Block {
 }
 
 impl Transformer for Llama {
-    type Positions = RopeAngles;
-
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
         let activation = config::activation(&config.hidden_act, path)?;
-        let head_dim = match config.head_dim {
-            Some(head_dim) => head_dim,
-            None => config::divide(config.hidden_size, config.num_attention_heads, path)?,
+        let dimensions = config.shared.dimensions(3, None, path)?;
+        let head_dim = dimensions.head_dim;
+        let rope = Rope::new(&config.shared.rope, head_dim, 1.0, path)?;
+        let windows = match config.model_type {
+            Variant::Llama => vec![None; dimensions.n_layers],
+            Variant::Mistral => config.shared.windows(|_| true),
+            Variant::Qwen2 => config.shared.qwen_windows(),
         };
-        let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
-        config::divide(config.num_attention_heads, n_kv_heads, path)?;
-        let dimensions = Dimensions {
-            d_model: config.hidden_size,
-            d_mlp: config.intermediate_size,
-            mlp_matrices: 3,
-            n_layers: config.num_hidden_layers,
-            n_heads: config.num_attention_heads,
-            n_kv_heads,
-            head_dim,
-            vocab_size: config.vocab_size,
-            max_positions: None,
-        };
-        let rope = Rope::new(&config.rope, head_dim, 1.0, path)?;
-        let windows = config.windows();
         let qkv_bias = config.attention_bias || config.model_type == Variant::Qwen2;
         loader.build("model.", |weights| {
             let Dimensions { d_model, d_mlp, n_layers, n_heads, n_kv_heads, vocab_size, .. } = dimensions;
@@ -136,17 +99,13 @@ impl Transformer for Llama {
             };
             let blocks = (0..n_layers).map(block).collect();
             let norm = Norm::Rms(weights.rms_norm("norm", d_model, epsilon, 0.0));
-            let common = Common { dimensions, tokens, norm, head };
-            Self { common, rope: rope.clone(), blocks }
+            let common = Common { dimensions, tokens, rope: rope.clone(), norm, head };
+            Self { common, blocks }
         })
     }
 
     fn common(&self) -> &Common {
         &self.common
-    }
-
-    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
-        self.rope.at(context, dtype, device)
     }
 
     fn block(

@@ -15,7 +15,6 @@ mod gpt_neox;
 mod gru;
 mod linear;
 mod llama;
-mod loader;
 mod memory;
 mod mlp;
 mod model;

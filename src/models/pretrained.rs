@@ -12,10 +12,9 @@ use super::context::Context;
 use super::dimensions::{Dimensions, SiteShape};
 use super::dtype::Dtype;
 use super::families::{AnyModel, Family};
-use super::loader::Loader;
 use super::model::{FrozenModel, LanguageModel};
 use super::untrained::Untrained;
-use super::weights::WeightSource;
+use super::weights::{Loader, WeightSource};
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
@@ -54,9 +53,10 @@ impl Pretrained {
     ///
     /// No part of the model is ever on an autodiff device, whatever `device` is.
     pub fn load(folder: &Path, dtype: Dtype, device: &Device) -> Result<Self, Error> {
-        let (config, family) = family(folder)?;
+        let (path, family) = family(folder)?;
         let source = WeightSource::Checkpoint(Checkpoint::open(folder)?);
-        Self::build(folder.display().to_string(), family, config, source, dtype, device)
+        let loader = Loader { path, source, dtype, device: device.clone().inner() };
+        Ok(Self { identity: folder.display().to_string(), family, model: (family.load)(&loader)? })
     }
 
     /// The architecture of a checkpoint folder with random initial weights, the control for what training contributes.
@@ -66,23 +66,11 @@ impl Pretrained {
     /// √(2 · layers)), biases 0, norms 1, tied heads tied. They are drawn on the host from `seed`, so a seed gives the
     /// same weights on every device. Only `config.json` is read; its `dtype` is that of [`Dtype::Keep`].
     pub fn untrained(folder: &Path, seed: u64, dtype: Dtype, device: &Device) -> Result<Self, Error> {
-        let (config, family) = family(folder)?;
-        let source = WeightSource::Untrained(Untrained::new(&config, seed)?);
+        let (path, family) = family(folder)?;
+        let source = WeightSource::Untrained(Untrained::new(&path, seed)?);
+        let loader = Loader { path, source, dtype, device: device.clone().inner() };
         let identity = format!("{} (untrained, seed {seed})", folder.display());
-        Self::build(identity, family, config, source, dtype, device)
-    }
-
-    fn build(
-        identity: String,
-        family: &'static Family,
-        path: PathBuf,
-        source: WeightSource,
-        dtype: Dtype,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        let device = &device.clone().inner();
-        let model = (family.load)(&Loader { path, source, dtype, device })?;
-        Ok(Self { identity, family, model })
+        Ok(Self { identity, family, model: (family.load)(&loader)? })
     }
 
     /// The checkpoint folder; for an untrained model, the folder and the seed.

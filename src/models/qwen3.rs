@@ -1,28 +1,21 @@
 //! Qwen3 (Yang et al. 2025, arXiv 2505.09388).
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::Tensor;
 use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
-use super::config;
+use super::config::{self, SharedConfig};
 use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, Linear, Norm, RmsNorm};
-use super::loader::Loader;
-use super::rope::{Rope, RopeAngles, RopeConfig};
+use super::rope::{Rope, RopeAngles};
 use super::transformer::{Common, Transformer};
+use super::weights::Loader;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
 #[derive(Deserialize)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
     #[serde(default = "config::silu")]
     hidden_act: String,
     #[serde(default = "config::epsilon_1e6")]
@@ -31,26 +24,13 @@ struct Config {
     attention_bias: bool,
     #[serde(default)]
     tie_word_embeddings: bool,
-    sliding_window: Option<usize>,
-    use_sliding_window: Option<bool>,
-    max_window_layers: Option<usize>,
-    layer_types: Option<Vec<String>>,
     #[serde(flatten)]
-    rope: RopeConfig,
-}
-
-impl Config {
-    fn windows(&self) -> Vec<Option<usize>> {
-        let window = self.sliding_window.filter(|_| self.use_sliding_window.unwrap_or(false));
-        let first = self.max_window_layers.unwrap_or(28);
-        config::windows(self.num_hidden_layers, window, self.layer_types.as_deref(), |layer| layer >= first)
-    }
+    shared: SharedConfig,
 }
 
 /// Qwen3: Llama with a norm on each head of the queries and keys before the rotary embedding.
 pub(super) struct Qwen3 {
     common: Common,
-    rope: Rope,
     blocks: Vec<Block>,
 }
 
@@ -71,28 +51,14 @@ struct Block {
 }
 
 impl Transformer for Qwen3 {
-    type Positions = RopeAngles;
-
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
         let activation = config::activation(&config.hidden_act, path)?;
-        let head_dim = config.head_dim.unwrap_or(128);
-        let n_kv_heads = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
-        config::divide(config.num_attention_heads, n_kv_heads, path)?;
-        let dimensions = Dimensions {
-            d_model: config.hidden_size,
-            d_mlp: config.intermediate_size,
-            mlp_matrices: 3,
-            n_layers: config.num_hidden_layers,
-            n_heads: config.num_attention_heads,
-            n_kv_heads,
-            head_dim,
-            vocab_size: config.vocab_size,
-            max_positions: None,
-        };
-        let rope = Rope::new(&config.rope, head_dim, 1.0, path)?;
-        let windows = config.windows();
+        let dimensions = config.shared.dimensions(3, Some(128), path)?;
+        let head_dim = dimensions.head_dim;
+        let rope = Rope::new(&config.shared.rope, head_dim, 1.0, path)?;
+        let windows = config.shared.qwen_windows();
         loader.build("model.", |weights| {
             let Dimensions { d_model, d_mlp, n_layers, n_heads, n_kv_heads, vocab_size, .. } = dimensions;
             let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
@@ -119,17 +85,13 @@ impl Transformer for Qwen3 {
             };
             let blocks = (0..n_layers).map(block).collect();
             let norm = Norm::Rms(weights.rms_norm("norm", d_model, epsilon, 0.0));
-            let common = Common { dimensions, tokens, norm, head };
-            Self { common, rope: rope.clone(), blocks }
+            let common = Common { dimensions, tokens, rope: rope.clone(), norm, head };
+            Self { common, blocks }
         })
     }
 
     fn common(&self) -> &Common {
         &self.common
-    }
-
-    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
-        self.rope.at(context, dtype, device)
     }
 
     fn block(

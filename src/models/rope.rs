@@ -33,18 +33,16 @@ struct RopeParameters {
     original_max_position_embeddings: Option<f64>,
 }
 
-/// The frequencies of a model's rotary embeddings.
-#[derive(Clone, Debug)]
+/// The frequencies of a model's rotary embeddings; the default has none.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rope {
     /// One per pair of columns.
     frequencies: Vec<f32>,
 }
 
-/// The cosines and sines of a run's positions, computed once for all its layers, `[batch or 1, 1, seq, rotary columns]`.
-pub(super) struct RopeAngles {
-    cos: Tensor<4>,
-    sin: Tensor<4>,
-}
+/// The cosines and sines at a run's positions, computed once for all its layers, both `[batch or 1, 1, seq, rotary
+/// columns]`; `None` without rotary columns.
+pub(super) struct RopeAngles(Option<[Tensor<4>; 2]>);
 
 impl Rope {
     /// `share` is the default fraction of a head's columns that are rotated. `path` is the configuration, for errors.
@@ -91,6 +89,9 @@ impl Rope {
 
     /// The angles at the context's positions.
     pub(super) fn at(&self, context: &Context, dtype: DType, device: &Device) -> RopeAngles {
+        if self.frequencies.is_empty() {
+            return RopeAngles(None);
+        }
         let rows = if context.is_uniform() { &context.positions()[..1] } else { context.positions() };
         let shape = [rows.len(), 1, rows[0].len(), 2 * self.frequencies.len()];
         let mut cos = Vec::with_capacity(shape.iter().product());
@@ -104,7 +105,7 @@ impl Rope {
             sin.extend_from_within(sin.len() - self.frequencies.len()..);
         }
         let tensor = |values| Tensor::from_data(TensorData::new(values, shape), (device, dtype));
-        RopeAngles { cos: tensor(cos), sin: tensor(sin) }
+        RopeAngles(Some([tensor(cos), tensor(sin)]))
     }
 }
 
@@ -114,21 +115,19 @@ impl RopeAngles {
     /// # Shapes
     /// - x, output: `[batch, heads, seq, head_dim]`
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let head_dim = x.dims()[3];
-        let rotary = self.cos.dims()[3];
+        let Some([cos, sin]) = &self.0 else { return x };
+        let (head_dim, rotary) = (x.dims()[3], cos.dims()[3]);
+        let rotate = |x: Tensor<4>| {
+            let left = x.clone().narrow(3, 0, rotary / 2);
+            let right = x.clone().narrow(3, rotary / 2, rotary / 2);
+            let quarter_turn = Tensor::cat(vec![-right, left], 3);
+            x * cos.clone() + quarter_turn * sin.clone()
+        };
         if rotary == head_dim {
-            return self.rotate(x);
+            return rotate(x);
         }
         let rest = x.clone().narrow(3, rotary, head_dim - rotary);
-        Tensor::cat(vec![self.rotate(x.narrow(3, 0, rotary)), rest], 3)
-    }
-
-    fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
-        let half = x.dims()[3] / 2;
-        let left = x.clone().narrow(3, 0, half);
-        let right = x.clone().narrow(3, half, half);
-        let quarter_turn = Tensor::cat(vec![-right, left], 3);
-        x * self.cos.clone() + quarter_turn * self.sin.clone()
+        Tensor::cat(vec![rotate(x.narrow(3, 0, rotary)), rest], 3)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use burn::tensor::{DType, Device, Int, Tensor, module};
+use burn::tensor::{Int, Tensor, module};
 
 use super::context::Context;
 use super::dimensions::{Dimensions, SiteShape};
 use super::linear::{Linear, Norm};
-use super::loader::Loader;
 use super::model::{FrozenModel, LanguageModel};
+use super::rope::{Rope, RopeAngles};
+use super::weights::Loader;
 use crate::error::Error;
 use crate::tap::{Component, Tap};
 
@@ -17,6 +18,8 @@ pub(super) struct Common {
     pub dimensions: Dimensions,
     /// The token embedding, `[vocab_size, d_model]`.
     pub tokens: Tensor<2>,
+    /// The rotary embedding, if the family has one.
+    pub rope: Rope,
     /// The norm after the last block.
     pub norm: Norm,
     /// From the final norm to the logits.
@@ -25,17 +28,11 @@ pub(super) struct Common {
 
 /// A family of decoder-only transformers. [`FrozenModel`] and [`LanguageModel`] follow from it.
 pub(super) trait Transformer: Sized {
-    /// What all blocks of a run need of its positions; computed once per run.
-    type Positions;
-
     /// Reads the configuration and builds the model.
     fn load(loader: &Loader) -> Result<Self, Error>;
 
     /// The parts before and after the blocks.
     fn common(&self) -> &Common;
-
-    /// The positions of a run.
-    fn positions(&self, context: &Context, dtype: DType, device: &Device) -> Self::Positions;
 
     /// Runs one block; `tap` visits its sites.
     ///
@@ -45,7 +42,7 @@ pub(super) trait Transformer: Sized {
         &self,
         x: Tensor<3>,
         layer: usize,
-        positions: &Self::Positions,
+        angles: &RopeAngles,
         context: &mut Context,
         tap: &mut dyn Tap,
     ) -> Tensor<3>;
@@ -84,9 +81,10 @@ impl<T: Transformer> FrozenModel for T {
         context: &mut Context,
         tap: &mut dyn Tap,
     ) -> Tensor<3> {
-        let positions = self.positions(context, hidden.dtype(), &self.common().tokens.device());
+        let Common { rope, tokens, .. } = self.common();
+        let angles = rope.at(context, hidden.dtype(), &tokens.device());
         for layer in range {
-            hidden = self.block(hidden, layer, &positions, context, tap);
+            hidden = self.block(hidden, layer, &angles, context, tap);
         }
         hidden
     }

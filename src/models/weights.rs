@@ -1,13 +1,14 @@
-//! The layers of a model by the names of their tensors, from either source of weights.
+//! What a language model is built from: its configuration, and its layers by the names of their tensors.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Element, Tensor, TensorData};
 use half::{bf16, f16};
 use safetensors::Dtype as Stored;
+use serde::de::DeserializeOwned;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, read_json};
 use super::dtype::Dtype;
 use super::linear::{LayerNorm, Linear, RmsNorm};
 use super::request::{Initial, Selection, TensorRequest};
@@ -23,33 +24,30 @@ pub(super) enum WeightSource {
     Untrained(Untrained),
 }
 
-/// Builds a family's layers. A family's constructor runs twice over it: the first run checks the name, shape and dtype
-/// of every tensor and reads nothing, the second reads the tensors one by one. So every tensor that is read was checked.
-pub(super) struct Weights<'a> {
-    source: &'a WeightSource,
-    /// Names in a checkpoint may come with or without this.
-    prefix: &'static str,
-    dtype: Dtype,
-    device: &'a Device,
-    /// In the first run: the problems so far, and what the device will have to hold.
-    checks: Option<(Vec<String>, MemoryNeeds)>,
-    /// The number of tensors read so far.
-    tensors: usize,
+/// What a language model is built from.
+pub(super) struct Loader {
+    /// The model's `config.json`.
+    pub path: PathBuf,
+    pub source: WeightSource,
+    pub dtype: Dtype,
+    pub device: Device,
 }
 
-impl<'a> Weights<'a> {
-    /// Runs `build` twice, to check and to read.
-    pub(super) fn load<T>(
-        source: &'a WeightSource,
-        prefix: &'static str,
-        dtype: Dtype,
-        device: &'a Device,
-        build: impl Fn(&mut Weights) -> T,
-    ) -> Result<T, Error> {
-        let mut weights = Weights { source, prefix, dtype, device, checks: Some(Default::default()), tensors: 0 };
+impl Loader {
+    /// Reads the configuration.
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C, Error> {
+        read_json(&self.path)
+    }
+
+    /// Runs a family's constructor twice: the first run checks the name, shape and dtype of every tensor and reads nothing,
+    /// the second reads the tensors one by one. So every tensor that is read was checked.
+    ///
+    /// Names in a checkpoint may come with or without `prefix`.
+    pub fn build<T>(&self, prefix: &'static str, build: impl Fn(&mut Weights) -> T) -> Result<T, Error> {
+        let mut weights = Weights { loader: self, prefix, checks: Some(Default::default()), tensors: 0 };
         build(&mut weights);
         let (problems, needs) = weights.checks.take().unwrap_or_default();
-        let path = source.path();
+        let path = self.source.path();
         if let Some(first) = problems.first() {
             let more = match problems.len() - 1 {
                 0 => String::new(),
@@ -57,13 +55,25 @@ impl<'a> Weights<'a> {
             };
             return Err(Error::content(path, format!("{first}{more}")));
         }
-        needs.check(path, device)?;
-        needs.reading(path, device, || build(&mut weights))
+        needs.check(path, &self.device)?;
+        needs.reading(path, &self.device, || build(&mut weights))
     }
+}
 
+/// Builds the layers of a family.
+pub(super) struct Weights<'a> {
+    loader: &'a Loader,
+    prefix: &'static str,
+    /// In the first run: the problems so far, and what the device will have to hold.
+    checks: Option<(Vec<String>, MemoryNeeds)>,
+    /// The number of tensors read so far.
+    tensors: usize,
+}
+
+impl Weights<'_> {
     /// True if the checkpoint has a tensor of that name.
     pub(super) fn has(&self, name: &str) -> bool {
-        matches!(self.source, WeightSource::Checkpoint(checkpoint) if checkpoint.find(self.prefix, name).is_some())
+        matches!(&self.loader.source, WeightSource::Checkpoint(checkpoint) if checkpoint.find(self.prefix, name).is_some())
     }
 
     /// The tensor of a request, on the device.
@@ -73,10 +83,10 @@ impl<'a> Weights<'a> {
             Dtype::F32 => DType::F32,
             Dtype::BF16 => DType::BF16,
             Dtype::F16 => DType::F16,
-            Dtype::Keep => self.source.dtype(self.prefix, request.name),
+            Dtype::Keep => self.loader.source.dtype(self.prefix, request.name),
         };
         if let Some((problems, needs)) = &mut self.checks {
-            if let WeightSource::Checkpoint(checkpoint) = self.source {
+            if let WeightSource::Checkpoint(checkpoint) = &self.loader.source {
                 problems.extend(checkpoint.problem(self.prefix, request));
             }
             needs.add(&shape, target);
@@ -88,11 +98,11 @@ impl<'a> Weights<'a> {
             _ => TensorData::new(self.values(request, f16::from_f32), shape),
         };
         self.tensors += 1;
-        Tensor::from_data(data, (self.device, target))
+        Tensor::from_data(data, (&self.loader.device, target))
     }
 
     fn values<T: Element + Send>(&self, request: &TensorRequest, encode: impl Fn(f32) -> T + Sync) -> Vec<T> {
-        match self.source {
+        match &self.loader.source {
             WeightSource::Checkpoint(checkpoint) => {
                 let stored = checkpoint.find(self.prefix, request.name).expect("the first run found every tensor");
                 checkpoint.values(stored, &request.selection, encode)
@@ -103,7 +113,7 @@ impl<'a> Weights<'a> {
 
     /// A whole tensor in the model's dtype.
     fn whole<const D: usize>(&mut self, name: &str, shape: [usize; D], initial: Initial) -> Tensor<D> {
-        self.get(&TensorRequest { name, stored: &shape, selection: Selection::Whole, initial }, self.dtype)
+        self.get(&TensorRequest { name, stored: &shape, selection: Selection::Whole, initial }, self.loader.dtype)
     }
 
     /// An embedding table, `name.weight`: `[rows, width]`.
@@ -141,7 +151,7 @@ impl<'a> Weights<'a> {
             selection: selection.clone(),
             initial: Initial::Normal(1.0),
         };
-        let weight = self.get(&weight, self.dtype);
+        let weight = self.get(&weight, self.loader.dtype);
         let bias = bias.then(|| self.bias(name, out, selection));
         Linear { weight, bias }
     }
@@ -163,12 +173,12 @@ impl<'a> Weights<'a> {
             selection: Selection::Columns(columns),
             initial: Initial::Normal(factor),
         };
-        Linear { weight: self.get(&weight, self.dtype), bias: Some(self.bias(name, out, rows)) }
+        Linear { weight: self.get(&weight, self.loader.dtype), bias: Some(self.bias(name, out, rows)) }
     }
 
     fn bias(&mut self, name: &str, out: usize, selection: Selection) -> Tensor<1> {
         let name = &format!("{name}.bias");
-        self.get(&TensorRequest { name, stored: &[out], selection, initial: Initial::Constant(0.0) }, self.dtype)
+        self.get(&TensorRequest { name, stored: &[out], selection, initial: Initial::Constant(0.0) }, self.loader.dtype)
     }
 
     pub(super) fn layer_norm(&mut self, name: &str, width: usize, epsilon: f64) -> LayerNorm {
