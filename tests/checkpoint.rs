@@ -71,6 +71,10 @@ fn an_unsupported_architecture_gets_the_list_of_supported_ones() {
     let config = r#"{"model_type": "phi3", "architectures": ["Phi3ForCausalLM"]}"#;
     fs::write(folder.path().join("config.json"), config).unwrap();
     says(&error(folder.path()), &["Phi3ForCausalLM", "is not supported", "gpt2, gpt_neox, llama, mistral", "gemma2"]);
+    fs::write(folder.path().join("config.json"), r#"{"model_type": "gemma_2"}"#).unwrap();
+    says(&error(folder.path()), &["`gemma_2`", "is not supported", "gpt2, gpt_neox", "did you mean `gemma2`?"]);
+    fs::write(folder.path().join("config.json"), "{}").unwrap();
+    says(&error(folder.path()), &["config.json", "has no model_type", "gpt2, gpt_neox"]);
     fs::write(folder.path().join("config.json"), "{").unwrap();
     says(&error(folder.path()), &["config.json: is not as expected"]);
 }

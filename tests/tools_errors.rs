@@ -64,7 +64,7 @@ fn traces_and_generations_that_cannot_be_made() {
     let generate = |more: &[&str], parts: &[&str]| {
         refused(&[&["generate", "--model", path, "--prompt", "Ann"], more].concat(), parts);
     };
-    generate(&["--temperature", "0"], &["temperature 0", "over 0"]);
+    generate(&["--temperature", "0"], &["temperature 0", "must be positive"]);
     generate(&["--top-p", "0.5"], &["--temperature"]);
     generate(&["--source", "Tom"], &["--with"]);
 }

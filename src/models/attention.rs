@@ -1,4 +1,4 @@
-//! Heads, and the attention that most families share.
+//! Attention and its heads.
 
 use burn::tensor::{DType, Tensor, activation};
 
@@ -18,8 +18,8 @@ pub(super) fn merge_heads(x: Tensor<4>) -> Tensor<3> {
 
 /// `softmax(scale · q kᵀ + bias) v` (Vaswani et al. 2017, arXiv 1706.03762).
 ///
-/// Where several query heads share a key head, the queries are laid out as more rows of that head: keys and values
-/// are never repeated. The softmax is in f32 whatever the model's dtype.
+/// Query heads that share a key head become further rows of that head, so keys and values are never repeated. The softmax
+/// is in f32 whatever the model's dtype.
 ///
 /// # Shapes
 /// - queries: `[batch, n_heads, seq, head_dim]`
@@ -38,7 +38,7 @@ pub(super) fn attention(
     weigh(scores, bias, values)
 }
 
-/// `q kᵀ` in f32, grouped keys included.
+/// `q kᵀ` in f32, for grouped key heads too.
 ///
 /// # Shapes
 /// - queries: `[batch, n_heads, seq, head_dim]`
@@ -52,7 +52,7 @@ pub(super) fn scores(queries: Tensor<4>, keys: Tensor<4>) -> Tensor<4> {
     queries.matmul(keys.transpose()).reshape([batch, heads, seq, length]).cast(DType::F32)
 }
 
-/// `softmax(scores + bias) v`, heads merged.
+/// `softmax(scores + bias) v` with the heads merged.
 ///
 /// # Shapes
 /// - scores: `[batch, n_heads, seq, keys]`

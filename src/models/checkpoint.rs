@@ -84,7 +84,7 @@ impl Checkpoint {
         self.tensors.get(&format!("{prefix}{name}")).or_else(|| self.tensors.get(name))
     }
 
-    /// What is wrong with the stored tensor of a request; `None` if nothing is.
+    /// The problem of a request, in words: a tensor that is missing or of the wrong dtype or shape.
     pub(super) fn problem(&self, prefix: &str, request: &TensorRequest) -> Option<String> {
         let name = request.name;
         let Some(stored) = self.find(prefix, name) else {

@@ -1,6 +1,5 @@
 //! The table of the supported families of language models.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::gemma::Gemma;
@@ -41,17 +40,16 @@ impl Family {
         Self { model_type, architecture, load: load::<T> }
     }
 
-    /// The row of a `model_type`; an error names the known ones. `config` is the file that names it.
-    pub fn find(model_type: &str, architectures: &[String], config: &Path) -> Result<&'static Self, Error> {
-        FAMILIES.iter().find(|family| family.model_type == model_type).ok_or_else(|| {
-            let known = FAMILIES.each_ref().map(|family| family.model_type);
-            let hint = closest(model_type, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-            let problem = format!(
-                "the architecture `{}` (model_type `{model_type}`) is not supported; supported are: {}{hint}",
-                architectures.join(", "),
-                known.join(", ")
-            );
-            Error::content(config, problem)
+    /// The row of a `model_type`; `Err` is a description of what is wrong, with the known ones.
+    pub fn find(model_type: Option<&str>, architectures: &[String]) -> Result<&'static Self, String> {
+        let known = FAMILIES.each_ref().map(|family| family.model_type);
+        let Some(name) = model_type else {
+            return Err(format!("has no model_type; supported are: {}", known.join(", ")));
+        };
+        FAMILIES.iter().find(|family| family.model_type == name).ok_or_else(|| {
+            let (architectures, list) = (architectures.join(", "), known.join(", "));
+            let hint = closest(name, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            format!("the model_type `{name}` ({architectures}) is not supported; supported are: {list}{hint}")
         })
     }
 }

@@ -10,39 +10,38 @@ use super::model::LanguageModel;
 use crate::error::Error;
 use crate::tap::{Rows, Tap};
 
-/// How the next token is chosen.
+/// The rule that chooses the next token.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Sampling {
-    /// The likeliest.
+    /// The most likely token.
     #[default]
     Greedy,
-    /// Drawn from the distribution.
+    /// A random token, drawn from the predicted distribution.
     Random {
-        /// Divides the logits: below 1 sharper, above 1 flatter.
+        /// Divides the logits: a value below 1 sharpens the distribution, a value above 1 flattens it.
         temperature: f64,
-        /// Only the likeliest tokens whose probabilities sum up to this (1 for all).
+        /// Only the most likely tokens whose probabilities sum up to this are drawn (1 for all tokens).
         top_p: f64,
         /// The same seed draws the same tokens, on every device and in every batch.
         seed: u64,
     },
 }
 
-/// When a generation ends and how it chooses.
+/// The length of a generation and the choice of its tokens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenerateOptions {
-    /// At most this many tokens after the prompt.
+    /// The largest number of tokens after the prompt.
     pub max_new_tokens: usize,
-    /// How the next token is chosen.
+    /// The rule that chooses the next token.
     pub sampling: Sampling,
-    /// An example that produced one of these has ended (the token is part of its output).
+    /// The tokens that end an example; the token itself is part of the output.
     pub stop: Vec<u32>,
 }
 
-/// A batch of generations under way; keys and values are kept, so that every step after the first runs one token.
+/// A batch of generations in progress. Keys and values are stored, so every step after the first runs one token.
 ///
-/// Prompts of different lengths are padded on the right, so positions count from the left in each. Every step may go
-/// past another tap: the first step sees the prompt, `[batch, longest prompt, width]`, each later one the token just
-/// generated, `[batch, 1, width]`.
+/// Prompts of different lengths are padded on the right. Each step may have its own tap: the tap of the first step visits
+/// the prompt, `[batch, longest prompt, width]`, that of a later step the last generated token, `[batch, 1, width]`.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -62,9 +61,9 @@ pub struct Generation<'a> {
     model: &'a dyn LanguageModel,
     options: GenerateOptions,
     context: Context,
-    /// What the next step runs.
+    /// The input of the next step.
     tokens: Tensor<2, Int>,
-    /// Where each example's last token lies in `tokens`.
+    /// The index of each example's last token in `tokens`.
     last: Vec<usize>,
     lengths: Vec<usize>,
     outputs: Vec<Vec<u32>>,
@@ -74,7 +73,7 @@ pub struct Generation<'a> {
 }
 
 impl<'a> Generation<'a> {
-    /// Begins with the given prompts; nothing is run yet.
+    /// A generation from the given prompts; nothing is run yet.
     pub fn new(
         model: &'a dyn LanguageModel,
         prompts: &[Vec<u32>],
@@ -109,26 +108,26 @@ impl<'a> Generation<'a> {
         &self.lengths
     }
 
-    /// Where the model runs.
+    /// The device of the inputs.
     #[must_use]
     pub const fn device(&self) -> &Device {
         &self.device
     }
 
-    /// How many tokens have been generated; 0 says that the next step runs the prompt.
+    /// The number of tokens generated so far; 0 if the next step runs the prompt.
     #[must_use]
     pub fn generated(&self) -> usize {
         self.outputs.iter().map(Vec::len).max().unwrap_or(0)
     }
 
-    /// The tokens after each prompt so far.
+    /// The tokens generated so far after each prompt.
     #[must_use]
     pub fn outputs(&self) -> &[Vec<u32>] {
         &self.outputs
     }
 
-    /// Runs the prompt, or the token just generated, past the tap and chooses the next token of each example: `None`
-    /// for an example that has ended. `None` for all when every example has ended or has its tokens.
+    /// Runs the prompt or the last generated token past the tap and chooses the next token of each example: `None` for an
+    /// example that has ended. Returns `None` once every example has ended or `max_new_tokens` are generated.
     pub fn step(&mut self, tap: &mut dyn Tap) -> Result<Option<Vec<Option<u32>>>, Error> {
         let step = self.generated();
         if step == self.options.max_new_tokens || self.ended.iter().all(|ended| *ended) {
@@ -161,17 +160,17 @@ impl<'a> Generation<'a> {
         Ok(Some(chosen))
     }
 
-    /// Every remaining step past the same tap; the tokens after each prompt.
+    /// Runs all remaining steps past the same tap; returns the tokens after each prompt.
     pub fn finish(mut self, tap: &mut dyn Tap) -> Result<Vec<Vec<u32>>, Error> {
         while self.step(tap)?.is_some() {}
         Ok(self.outputs)
     }
 }
 
-/// Refuses empty prompts, tokens that the vocabulary lacks, and more positions than the model has.
+/// An error for an empty prompt, a token outside the vocabulary, or more positions than the model has.
 pub(crate) fn check_tokens(model: &dyn LanguageModel, prompts: &[Vec<u32>], new: usize) -> Result<(), Error> {
     if prompts.is_empty() || prompts.iter().any(Vec::is_empty) {
-        return Err(Error::Invalid("an empty prompt: at least one token is needed to go on from".to_owned()));
+        return Err(Error::Invalid("an empty prompt: at least one token is needed".to_owned()));
     }
     let vocabulary = model.vocab_size();
     if let Some(token) = prompts.iter().flatten().find(|token| **token as usize >= vocabulary) {
@@ -180,7 +179,7 @@ pub(crate) fn check_tokens(model: &dyn LanguageModel, prompts: &[Vec<u32>], new:
     let longest = prompts.iter().map(Vec::len).max().unwrap_or(0) + new;
     if let Some(most) = model.max_positions().filter(|most| longest > *most) {
         return Err(Error::Invalid(format!(
-            "{longest} tokens are more than the model's {most} positions: take a shorter prompt or fewer new tokens"
+            "{longest} tokens are more than the model's {most} positions: use a shorter prompt or fewer new tokens"
         )));
     }
     Ok(())
@@ -204,7 +203,7 @@ fn check(model: &dyn LanguageModel, prompts: &[Vec<u32>], options: &GenerateOpti
         && !(temperature > 0.0 && top_p > 0.0 && top_p <= 1.0)
     {
         return Err(Error::Invalid(format!(
-            "temperature {temperature} and top_p {top_p}: the temperature must be over 0, top_p over 0 and at most 1"
+            "temperature {temperature} and top_p {top_p}: the temperature must be positive, top_p positive and at most 1"
         )));
     }
     Ok(())
@@ -212,28 +211,28 @@ fn check(model: &dyn LanguageModel, prompts: &[Vec<u32>], options: &GenerateOpti
 
 fn choose(logits: &[f32], sampling: Sampling, random: &mut ChaCha8Rng) -> Result<u32, Error> {
     if logits.iter().any(|logit| logit.is_nan()) {
-        return Err(Error::Invalid("a logit is not a number: an intervention put NaN into the model".to_owned()));
+        return Err(Error::Invalid("a logit is NaN: an intervention produced NaN".to_owned()));
     }
-    // Of equal logits the first counts, as in PyTorch.
+    // The first of equal logits is chosen, as in PyTorch.
     let best = (0..logits.len()).reduce(|best, i| if logits[i] > logits[best] { i } else { best }).unwrap_or(0);
     let Sampling::Random { temperature, top_p, .. } = sampling else {
         return Ok(best as u32);
     };
     let weight = |i: usize| (f64::from(logits[i] - logits[best]) / temperature).exp();
-    let mut likeliest: Vec<(usize, f64)> = (0..logits.len()).map(|i| (i, weight(i))).collect();
-    likeliest.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let total: f64 = likeliest.iter().map(|(_, weight)| weight).sum();
+    let mut candidates: Vec<(usize, f64)> = (0..logits.len()).map(|i| (i, weight(i))).collect();
+    candidates.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let total: f64 = candidates.iter().map(|(_, weight)| weight).sum();
     let mut sum = 0.0;
-    let enough = likeliest.iter().position(|(_, weight)| {
+    let enough = candidates.iter().position(|(_, weight)| {
         sum += weight;
         sum >= top_p * total
     });
-    likeliest.truncate(enough.map_or(likeliest.len(), |last| last + 1));
+    candidates.truncate(enough.map_or(candidates.len(), |last| last + 1));
 
-    let mut left = random.random::<f64>() * likeliest.iter().map(|(_, weight)| weight).sum::<f64>();
-    for (token, weight) in &likeliest {
-        left -= weight;
-        if left < 0.0 {
+    let mut remaining = random.random::<f64>() * candidates.iter().map(|(_, weight)| weight).sum::<f64>();
+    for (token, weight) in &candidates {
+        remaining -= weight;
+        if remaining < 0.0 {
             return Ok(*token as u32);
         }
     }

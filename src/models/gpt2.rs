@@ -151,3 +151,37 @@ impl Transformer for Gpt2 {
         module::embedding(self.common.tokens.clone(), tokens) + module::embedding(self.positions.clone(), positions)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::dtype::Dtype;
+    use super::super::untrained::Untrained;
+    use super::super::weights::WeightSource;
+    use super::*;
+
+    #[test]
+    fn initial_residual_projections_are_smaller_and_the_head_stays_tied() {
+        let path = std::path::PathBuf::from("tests/fixtures/pyvene/gpt2/config.json");
+        let source = WeightSource::Untrained(Untrained::new(&path, 5).unwrap());
+        let loader = Loader { path, source, dtype: Dtype::F32, device: burn::tensor::Device::flex() };
+        let model = Gpt2::load(&loader).unwrap();
+        let deviation = |linear: &Linear| linear.weight.clone().powi_scalar(2).mean().sqrt().into_scalar::<f32>();
+        assert_eq!(model.blocks.len(), 2);
+        for block in &model.blocks {
+            // 0.25 by the configuration, and that over √(2 · 2 layers).
+            for (linear, expected) in [
+                (&block.query, 0.25),
+                (&block.key, 0.25),
+                (&block.value, 0.25),
+                (&block.attention_out, 0.125),
+                (&block.up, 0.25),
+                (&block.down, 0.125),
+            ] {
+                let ratio = deviation(linear) / expected;
+                assert!((0.9..1.1).contains(&ratio), "{ratio} of {expected}");
+            }
+        }
+        let [tokens, head] = [&model.common.tokens, &model.common.head.weight].map(|table| table.clone().into_data());
+        assert_eq!(tokens, head);
+    }
+}

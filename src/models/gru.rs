@@ -38,21 +38,21 @@ struct Config {
 /// h'     = update ⊙ h + (1 - update) ⊙ new
 /// ```
 ///
-/// What an intervention does at one step is felt at the next. So a recurrent site is visited once per step, each time
-/// with the whole sequence, `[batch, seq, width]`: the steps so far as the network computed them, zeros where it has
-/// not come yet; of what the tap gives back, the step's own row is used. A tap that maps rows to rows, as a patch does,
-/// so acts once on each row; its last visit is the one that has seen the whole sequence.
+/// An intervention at one step changes the later steps. A recurrent site is therefore visited once per step, each time
+/// with the whole sequence, `[batch, seq, width]`: the values of the steps so far as the network computed them, and zeros
+/// for later steps. Only the step's own row of the tap's output is used. A tap that maps rows to rows, as a patch does,
+/// acts once on each row; its last visit has the values of the whole sequence.
 #[derive(Clone, Debug)]
 pub struct Gru {
     /// The layers.
     pub cells: Vec<GruCell>,
-    /// `[vocabulary, h_dim]`, where the network reads tokens.
+    /// The token embedding, `[vocabulary, h_dim]`; `None` for a network whose inputs are features.
     pub tokens: Option<Tensor<2>>,
     /// The readout.
     pub head: Linear,
 }
 
-/// One layer: reset, update and new gate, one after the other, in each of the two weights.
+/// One layer. The rows of both weights are those of the reset gate, the update gate and the new gate, in this order.
 #[derive(Clone, Debug)]
 pub struct GruCell {
     /// From the input, `[3 h_dim, h_dim]`.
@@ -91,14 +91,16 @@ impl Gru {
         self.head.weight.dims()[1]
     }
 
-    /// From tokens to what enters layer 0, for a network that reads tokens; others take features of that shape.
+    /// The states that enter layer 0, for a network whose inputs are tokens; otherwise features of that shape enter it.
     ///
     /// # Shapes
     /// - tokens: `[batch, seq]`
     /// - output: `[batch, seq, h_dim]`
     pub fn embed(&self, tokens: Tensor<2, Int>) -> Result<Tensor<3>, Error> {
         let table = self.tokens.clone().ok_or_else(|| {
-            Error::Invalid("this network has no token embedding: give it features, [batch, steps, width]".to_owned())
+            Error::Invalid(
+                "this network has no token embedding: its inputs are features, [batch, steps, width]".to_owned(),
+            )
         })?;
         Ok(module::embedding(table, tokens))
     }
@@ -145,7 +147,7 @@ impl Gru {
     }
 }
 
-/// A recurrent site's values, step by step.
+/// The values of a recurrent site at the steps so far.
 struct Steps {
     site: Site,
     seq: usize,
@@ -153,7 +155,10 @@ struct Steps {
 }
 
 impl Steps {
-    /// `[batch, 1, width]` to the same, past the tap.
+    /// Passes the next step's value to the tap.
+    ///
+    /// # Shapes
+    /// - value, output: `[batch, 1, width]`
     fn visit(&mut self, value: Tensor<3>, tap: &mut dyn Tap) -> Tensor<3> {
         let [batch, _, width] = value.dims();
         let step = self.raw.len();

@@ -12,10 +12,10 @@ use crate::error::Error;
 use crate::tap::{Component, Tap};
 use crate::tensors::Tensors;
 
-/// ReLU layers and a linear classifier, under pyvene's names of its sites.
+/// ReLU layers and a linear classifier, with pyvene's names for the sites.
 ///
-/// Layer `l` maps `block_input` to `relu(x W + b)`, which is both its `mlp_activation` and its `block_output`. Features
-/// are read as sequences of length one.
+/// A layer maps `block_input` to `relu(x W + b)`, which is both its `mlp_activation` and its `block_output`. The features
+/// are a sequence of length one.
 #[derive(Clone, Debug)]
 pub struct Mlp {
     /// Weight `[in, out]` and bias `[out]` of each layer.
@@ -25,7 +25,7 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// From features to what enters layer 0.
+    /// The states that enter layer 0.
     ///
     /// # Shapes
     /// - features: `[batch, d]`
@@ -100,7 +100,7 @@ impl Mlp {
         Ok(Self { layers, score: linear("score", width)? })
     }
 
-    /// Writes what [`Mlp::load`] reads.
+    /// Writes the weights in the format of [`Mlp::load`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let mut file = Tensors::default();
         let named = self.layers.iter().enumerate().map(|(layer, linear)| (format!("mlp.h.{layer}.ff1"), linear));

@@ -56,7 +56,7 @@ pub(super) trait Transformer: Sized {
         module::embedding(self.common().tokens.clone(), tokens)
     }
 
-    /// What the family does to the logits after the head.
+    /// The function of the head's output that gives the logits; the identity in most families.
     ///
     /// # Shapes
     /// - logits, output: `[batch, seq, classes]`

@@ -1,4 +1,4 @@
-//! What a language model is built from: its configuration, and its layers by the names of their tensors.
+//! Builds a language model from its configuration and, by the names of their tensors, its layers.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use super::room::MemoryNeeds;
 use super::untrained::Untrained;
 use crate::error::Error;
 
-/// Where weights come from.
+/// The source of a model's weights.
 pub(super) enum WeightSource {
     /// The tensors of a checkpoint.
     Checkpoint(Checkpoint),
@@ -24,7 +24,7 @@ pub(super) enum WeightSource {
     Untrained(Untrained),
 }
 
-/// What a language model is built from.
+/// The inputs that a language model is built from.
 pub(super) struct Loader {
     /// The model's `config.json`.
     pub path: PathBuf,
@@ -219,6 +219,73 @@ impl WeightSource {
                 _ => DType::F16,
             },
             Self::Untrained(untrained) => untrained.dtype,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The weights of an untrained model whose configuration is `config`.
+    fn untrained<T>(config: &str, seed: u64, build: impl Fn(&mut Weights) -> T) -> T {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        std::fs::write(&path, config).unwrap();
+        let source = WeightSource::Untrained(Untrained::new(&path, seed).unwrap());
+        Loader { path, source, dtype: Dtype::Keep, device: Device::flex() }.build("", build).unwrap()
+    }
+
+    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+        tensor.into_data().iter::<f64>().collect()
+    }
+
+    #[track_caller]
+    fn assert_normal(values: &[f64], deviation: f64) {
+        let moment = |power: i32| values.iter().map(|x| (x / deviation).powi(power)).sum::<f64>() / values.len() as f64;
+        // The standard errors of the moments are 1, √2, √15 and √96 over √n.
+        let error = (values.len() as f64).sqrt().recip();
+        for (power, expected, size) in [(1, 0.0, 1.0), (2, 1.0, 1.42), (3, 0.0, 3.88), (4, 3.0, 9.8)] {
+            let moment = moment(power);
+            assert!((moment - expected).abs() < 5.0 * size * error, "moment {power} is {moment}");
+        }
+    }
+
+    #[test]
+    fn initial_matrices_are_normal_biases_zero_and_norms_one() {
+        let (first, second, half) = untrained(r#"{"initializer_range": 0.25}"#, 3, |weights| {
+            let linear = |weights: &mut Weights| weights.linear("proj", 500, 400, true);
+            (linear(weights), linear(weights), weights.conv1d("c_proj", 500, 400, 0..400, 0.5))
+        });
+        let [first, second] = [first, second].map(|linear| (values(linear.weight), values(linear.bias.unwrap())));
+        assert_normal(&first.0, 0.25);
+        assert_normal(&second.0, 0.25);
+        assert_normal(&values(half.weight), 0.125);
+        assert!(first.1.iter().all(|x| *x == 0.0) && first.1.len() == 400);
+        let product: Vec<f64> = first.0.iter().zip(&second.0).map(|(a, b)| a * b).collect();
+        let correlation = product.iter().sum::<f64>() / product.len() as f64 / 0.0625;
+        assert!(correlation.abs() < 5.0 / (product.len() as f64).sqrt(), "two tensors correlate by {correlation}");
+
+        let (layer, rms, gemma) = untrained("{}", 3, |weights| {
+            let rms = |weights: &mut Weights, offset| weights.rms_norm("norm", 7, 1e-6, offset).weight;
+            (weights.layer_norm("norm", 7, 1e-5), rms(weights, 0.0), rms(weights, 1.0))
+        });
+        assert_eq!((values(layer.weight), values(layer.bias)), (vec![1.0; 7], vec![0.0; 7]));
+        assert_eq!((values(rms), values(gemma)), (vec![1.0; 7], vec![1.0; 7]));
+    }
+
+    #[test]
+    fn the_padding_token_has_a_zero_embedding_and_the_default_deviation_is_that_of_transformers() {
+        for (token, row) in [("3", 3), ("-1", 99), ("null", 100), ("100", 100)] {
+            let config = format!("{{\"pad_token_id\": {token}, \"torch_dtype\": \"bfloat16\"}}");
+            let table = untrained(&config, 0, |weights| weights.padded_embedding("embed_tokens", 100, 1000));
+            assert_eq!(table.dtype(), DType::BF16);
+            let mut table = values(table);
+            let zeros: Vec<usize> =
+                (0..100).filter(|row| table[row * 1000..][..1000].iter().all(|x| *x == 0.0)).collect();
+            assert_eq!(zeros, (0..100).filter(|at| *at == row).collect::<Vec<_>>());
+            table.retain(|x| *x != 0.0);
+            assert_normal(&table, 0.02);
         }
     }
 }
