@@ -43,9 +43,11 @@
 
 pub mod alignment;
 pub mod bench;
+pub mod cli;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod experiment;
 pub mod files;
 pub mod hub;
 pub mod intervenable;
@@ -58,7 +60,7 @@ pub mod pyvene;
 pub mod recipe;
 pub mod recipes;
 pub mod report;
-pub mod run;
+pub mod saved;
 pub mod tap;
 pub mod tasks;
 pub mod tensors;

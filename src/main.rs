@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use intervene::bench::{Method, RotationWorkload, Workload};
+use intervene::cli::Console;
+use intervene::experiment::{self, EvaluateOptions};
 use intervene::recipe::{Override, Recipe};
+use intervene::report::Observer;
 use intervene::tap::Component;
-use intervene::{Error, bench, recipes, run, tools};
+use intervene::{Error, bench, recipes, tools};
 
 /// A training step asks for fresh memory some hundred times; the system's allocator gives it back and faults it in anew.
 #[global_allocator]
@@ -69,7 +72,7 @@ enum Command {
         out: Option<PathBuf>,
     },
     /// Publishes a run folder on the Hugging Face Hub, with a model card, as one commit.
-    Push(run::PushOptions),
+    Push(experiment::PushOptions),
     /// Fetches an intervention of the Hub into a folder.
     Pull {
         /// ORG/NAME[@REVISION]
@@ -141,11 +144,15 @@ struct Run {
 }
 
 impl Run {
-    fn opened(self) -> Result<(Recipe, run::Options), Error> {
-        let mut set = self.set;
-        set.extend(self.device.map(|device| Override::new("device", device)));
+    fn recipe(&self) -> Result<Recipe, Error> {
+        let mut set = self.set.clone();
+        set.extend(self.device.clone().map(|device| Override::new("device", device)));
         set.extend(self.seed.map(|seed| Override::new("seed", seed)));
-        Ok((recipes::open(&self.recipe, &set)?, run::Options { out: self.out, quiet: self.quiet }))
+        recipes::open(&self.recipe, &set)
+    }
+
+    fn observer(&self) -> Box<dyn Observer> {
+        if self.quiet { Box::new(()) } else { Box::new(Console::default()) }
     }
 }
 
@@ -234,22 +241,24 @@ fn main() -> ExitCode {
 
 fn carry_out(command: Command) -> Result<(), Error> {
     match command {
-        Command::Train(given) => {
-            let (recipe, options) = given.opened()?;
-            println!("{}", run::train(&recipe, &options)?.display());
+        Command::Train(run) => {
+            let folder = experiment::train(&run.recipe()?, run.out.as_deref(), run.observer().as_mut())?;
+            println!("{}", folder.display());
         }
-        Command::Sweep { run: given, devices } => {
-            let (recipe, options) = given.opened()?;
-            println!("{}", run::sweep_on(&devices, &recipe, &options)?.display());
+        Command::Sweep { run, devices } => {
+            let (recipe, out) = (run.recipe()?, run.out.as_deref());
+            let folder = experiment::sweep_on(&devices, &recipe, out, run.observer().as_mut())?;
+            println!("{}", folder.display());
         }
         Command::Evaluate { dir, recipe, model, device, json } => {
             let set = model.as_ref().map(|model| Override::new("model.source", model.clone()));
             let set: Vec<Override> = set.into_iter().collect();
             let recipe = recipe.map(|recipe| recipes::open(&recipe, &set)).transpose()?;
-            let evaluated = run::evaluate(&dir, recipe, model.as_deref(), device.as_deref())?;
+            let options = EvaluateOptions { recipe, model, device };
+            let evaluated = experiment::evaluate(&dir, &options, &mut ())?;
             println!("{}", if json { evaluated.json() } else { evaluated.table() });
         }
-        Command::Report { dirs, out } => println!("{}", run::report(&dirs, out.as_deref())?.display()),
+        Command::Report { dirs, out } => println!("{}", experiment::report(&dirs, out.as_deref())?.display()),
         Command::Bench { what: Bench::Step { work, device, json } } => {
             let timed = bench::step(&work.into(), &intervene::device::find(&device)?)?;
             println!("{}", if json { timed.json() } else { timed.text() });
@@ -275,8 +284,8 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Sites(options) => print!("{}", tools::sites(&options)?),
         Command::Patch(options) => print!("{}", tools::patch(&options)?.text()),
         Command::Trace(options) => print!("{}", tools::trace(&options)?.text()),
-        Command::Push(options) => println!("{}", run::push(&options)?),
-        Command::Pull { id, dir } => println!("{}", run::pull(&id, dir.as_deref())?.display()),
+        Command::Push(options) => println!("{}", experiment::push(&options)?),
+        Command::Pull { id, dir } => println!("{}", experiment::pull(&id, dir.as_deref())?.display()),
         Command::Import(options) => println!("{}", tools::import(&options)?),
         Command::Export(options) => println!("{}", tools::export(&options)?),
         Command::Apply(options) => println!("{}", tools::apply(&options)?),

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alignment::loss::Loss;
 use crate::data::Position;
 
 /// One run.
@@ -86,6 +87,10 @@ pub struct Recipe {
     /// What wrote this recipe; only there in run folders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn auto() -> String {
@@ -272,6 +277,9 @@ pub struct Training {
     pub warmup: f64,
     /// Batches whose gradients make one step.
     pub accumulate: usize,
+    /// The loss over the answers: `cross_entropy`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub loss: Loss,
     /// The weight of the intervention's penalty in the loss.
     pub penalty: f64,
     /// The weight in the loss of pairs that must not change their answer (RAVEL's multi-task DAS). Over 0, half of the
@@ -305,6 +313,7 @@ impl Default for Training {
             mask_learning_rate: None,
             warmup: 0.0,
             accumulate: 1,
+            loss: Loss::default(),
             penalty: 0.0,
             isolation: 0.0,
             answers: Answers::default(),

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::Partition;
-use super::step::Batch;
+use super::interchange::Batch;
 use crate::interventions::{AnyIntervention, Intervention, RotatedSpace, Subspace};
 
 /// Interventions, one for each place, and which columns of their rotations carry which variable.

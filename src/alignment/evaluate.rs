@@ -1,53 +1,16 @@
-//! How well an intervention does: interchange intervention accuracy (IIA), and the controls beside it.
+//! How well interventions do on held-out pairs: interchange intervention accuracy (IIA), and the controls beside it.
 
 use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::cache::Cache;
-use super::network::{count_hits, hits};
-use super::step::{self, Batch};
-use super::{Alignment, Candidate, HeldOut, Validated, loss};
-use crate::data::Pair;
+use super::hits::hits;
+use super::interchange::{Batch, interchange};
+use super::loss::{self, Loss};
+use super::{Candidate, PairSet, Problem, Score, Scores, Validated};
 use crate::error::Error;
-
-/// Hits out of trials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Score {
-    /// How often the network said what the causal model says.
-    pub hits: usize,
-    /// How often it was asked.
-    pub trials: usize,
-}
-
-impl Score {
-    /// The share of hits.
-    #[must_use]
-    pub fn mean(self) -> f64 {
-        self.hits as f64 / self.trials as f64
-    }
-}
-
-/// The scores of one intervention, swap by swap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scores(pub Vec<(String, Score)>);
-
-impl Scores {
-    /// The mean over the swaps, each counting alike.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        self.0.iter().map(|(_, score)| score.mean()).sum::<f64>() / self.0.len() as f64
-    }
-
-    /// All swaps together.
-    #[must_use]
-    pub fn overall(&self) -> Score {
-        self.0.iter().fold(Score::default(), |sum, (_, score)| Score {
-            hits: sum.hits + score.hits,
-            trials: sum.trials + score.trials,
-        })
-    }
-}
+use crate::models::FrozenModel;
+use crate::tasks::Split;
 
 /// What is done to the base's rows.
 #[derive(Clone, Copy)]
@@ -57,131 +20,117 @@ pub enum Edit<'a> {
     /// They are swapped whole, from the first source.
     Full,
     /// What the candidate does.
-    Found(&'a Candidate),
+    Candidate(&'a Candidate),
 }
 
 impl Edit<'_> {
-    /// What becomes of the base's rows at a place, `[batch, units, width]`, for a range of a batch's examples.
+    /// The new rows at a place, from the base's rows `[batch, units, width]`, for a range of a batch's examples.
     fn rewrite(self, place: usize, base: &Tensor<3>, batch: &Batch, range: Range<usize>) -> Tensor<3> {
         let cut = |rows: &Tensor<3>| rows.clone().narrow(0, range.start, range.len());
         match (self, batch.parts[place].sources.first()) {
-            (Self::Found(candidate), _) => candidate.rewrite(place, base, batch, range),
+            (Self::Candidate(candidate), _) => candidate.rewrite(place, base, batch, range),
             (Self::Full, Some(source)) => cut(source),
             (Self::Full, None) | (Self::Nothing, _) => cut(base),
         }
     }
 }
 
-impl Alignment<'_> {
-    /// Interchange intervention accuracy of what was found: the share of pairs where argmax is the causal model's label.
-    pub fn iia(&self, held_out: &HeldOut, found: &Candidate) -> Result<Scores, Error> {
-        self.score(held_out, Edit::Found(found))
-    }
-
-    /// How often the network gives the causal model's label after an edit.
-    pub fn score(&self, held_out: &HeldOut, edit: Edit<'_>) -> Result<Scores, Error> {
-        let mut scores = Vec::new();
-        for (name, batches) in &held_out.batches {
-            let mut score = Score::default();
-            for batch in batches {
-                let rewrite = |place: usize, base| edit.rewrite(place, &base, batch, 0..batch.len());
-                let logits = step::interchange(self.model, batch, &rewrite)?;
-                score.hits += count_hits(logits, &batch.labels, None);
-                score.trials += batch.len();
-            }
-            scores.push((name.clone(), score));
-        }
-        Ok(Scores(scores))
-    }
+/// The result of one pair under one edit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Whether the model gives the label.
+    pub hit: bool,
+    /// The label's loss, where it was asked for.
+    pub loss: f64,
 }
 
-/// Tokens that are evaluated at once, and the most pairs: of a pair that is short, most of the time goes to its logits.
-const TOKENS: usize = 1024;
-const PAIRS: usize = 128;
-
-/// What the network makes of one pair.
-#[derive(Clone, Copy, Default)]
-struct Said {
-    /// Does it give the label?
-    hit: bool,
-    /// The label's cross-entropy, where it was asked for.
-    loss: f64,
+/// The pairs of a split of a problem, to be evaluated under edits.
+pub struct Evaluation<'a> {
+    model: &'a dyn FrozenModel,
+    variables: &'a [String],
+    pairs: &'a dyn PairSet,
 }
 
-impl Cache<'_> {
-    /// Interchange intervention accuracy of what was found on the cached pairs, by the variables that they swap.
-    pub fn iia(&self, names: &[String], found: &Candidate) -> Result<Scores, Error> {
-        Ok(self.score(names, &[Edit::Found(found)])?.remove(0))
-    }
-
-    /// How often the network gives the causal model's label after each of the edits, by the variables that the pairs swap.
-    pub fn score(&self, names: &[String], edits: &[Edit<'_>]) -> Result<Vec<Scores>, Error> {
-        Ok(self.hits(edits)?.iter().map(|hits| self.scores(names, hits, |_| true)).collect())
-    }
-
-    /// Does the network give the causal model's label, after each of the edits for each pair?
-    pub fn hits(&self, edits: &[Edit<'_>]) -> Result<Vec<Vec<bool>>, Error> {
-        let said = self.said(edits, false)?;
-        Ok(said.into_iter().map(|said| said.iter().map(|said| said.hit).collect()).collect())
-    }
-
-    /// The hits of those pairs that are meant, by the variables that they swap.
+impl<'a> Evaluation<'a> {
+    /// `None` where the problem has no pairs for the split.
     #[must_use]
-    pub fn scores(&self, names: &[String], hits: &[bool], meant: impl Fn(&Pair) -> bool) -> Scores {
+    pub fn new(problem: &'a dyn Problem, split: Split) -> Option<Self> {
+        let pairs = problem.held_out(split)?;
+        Some(Self { model: problem.model(), variables: problem.variables(), pairs })
+    }
+
+    /// The number of pairs.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// The interchange intervention accuracy of a candidate, by the variables that the pairs swap.
+    pub fn iia(&self, candidate: &Candidate) -> Result<Scores, Error> {
+        let outcomes = self.outcomes(&[Edit::Candidate(candidate)], None)?;
+        Ok(self.scores(&outcomes[0], |_| true))
+    }
+
+    /// The IIA and the mean loss of candidates over all pairs.
+    pub fn validate(&self, candidates: &[&Candidate], loss: Loss) -> Result<Vec<Validated>, Error> {
+        let edits: Vec<Edit<'_>> = candidates.iter().map(|candidate| Edit::Candidate(candidate)).collect();
+        let pairs = self.pairs.len() as f64;
+        let mean = |outcomes: Vec<Outcome>| Validated {
+            iia: outcomes.iter().filter(|outcome| outcome.hit).count() as f64 / pairs,
+            loss: outcomes.iter().map(|outcome| outcome.loss).sum::<f64>() / pairs,
+        };
+        Ok(self.outcomes(&edits, Some(loss))?.into_iter().map(mean).collect())
+    }
+
+    /// The scores of outcomes by the variables that the pairs swap (`WX`, or `WX+YZ` for several at once), over the pairs
+    /// whose number `counts`.
+    #[must_use]
+    pub fn scores(&self, outcomes: &[Outcome], counts: impl Fn(usize) -> bool) -> Scores {
         let mut scores: Vec<(String, Score)> = Vec::new();
-        for (pair, hit) in self.pairs().iter().zip(hits).filter(|(pair, _)| meant(pair)) {
-            let name = pair.sources.iter().map(|(variable, _)| names[*variable].as_str());
-            let name = name.collect::<Vec<_>>().join("+");
-            let name = if name.is_empty() { names[0].clone() } else { name };
+        for (pair, outcome) in outcomes.iter().enumerate().filter(|(pair, _)| counts(*pair)) {
+            let swapped = self.pairs.swapped(pair);
+            let names: Vec<&str> = swapped.iter().map(|variable| self.variables[*variable].as_str()).collect();
+            let name = if names.is_empty() { self.variables[0].clone() } else { names.join("+") };
             let at = scores.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
                 scores.push((name, Score::default()));
                 scores.len() - 1
             });
-            scores[at].1.hits += usize::from(*hit);
+            scores[at].1.hits += usize::from(outcome.hit);
             scores[at].1.trials += 1;
         }
         Scores(scores)
     }
 
-    /// How the candidates do on the cached pairs, all together.
-    pub fn validate(&self, candidates: &[&Candidate]) -> Result<Vec<Validated>, Error> {
-        self.validated(&candidates.iter().map(|candidate| Edit::Found(candidate)).collect::<Vec<_>>())
+    /// The scores of outcomes on the pairs whose answer an interchange has to change (`false`), or must not (`true`).
+    #[must_use]
+    pub fn scores_keeping(&self, outcomes: &[Outcome], keeps_answer: bool) -> Scores {
+        self.scores(outcomes, |pair| self.pairs.keeps_answer(pair) == keeps_answer)
     }
 
-    /// How the network does on the cached pairs after each of the edits, all together.
-    pub fn validated(&self, edits: &[Edit<'_>]) -> Result<Vec<Validated>, Error> {
-        let pairs = self.len() as f64;
-        let mean = |said: Vec<Said>| Validated {
-            iia: said.iter().filter(|said| said.hit).count() as f64 / pairs,
-            loss: said.iter().map(|said| said.loss).sum::<f64>() / pairs,
-        };
-        Ok(self.said(edits, true)?.into_iter().map(mean).collect())
-    }
-
-    /// What the network makes of each pair after each of the edits. All edits go through it together, and pairs that are
-    /// alike go through once.
-    fn said(&self, edits: &[Edit<'_>], losses: bool) -> Result<Vec<Vec<Said>>, Error> {
-        let alike = edits.iter().map(|edit| self.alike(matches!(edit, Edit::Nothing))).collect::<Vec<_>>();
-        let first = |(at, alike): (usize, &Vec<usize>)| {
+    /// The outcome of each pair under each of the edits. All edits run together, and pairs that are alike run once.
+    pub fn outcomes(&self, edits: &[Edit<'_>], loss: Option<Loss>) -> Result<Vec<Vec<Outcome>>, Error> {
+        let alike = |edit: &Edit<'_>| self.pairs.first_alike(matches!(edit, Edit::Nothing));
+        let alike: Vec<Vec<usize>> = edits.iter().map(alike).collect();
+        let first = |(edit, alike): (usize, &Vec<usize>)| {
             let own = alike.iter().enumerate().filter(|(pair, first)| pair == *first);
-            own.map(|(pair, _)| (at, pair)).collect::<Vec<_>>()
+            own.map(|(pair, _)| (edit, pair)).collect::<Vec<_>>()
         };
         let all: Vec<(usize, usize)> = alike.iter().enumerate().flat_map(first).collect();
-        let mut said = vec![vec![Said::default(); self.len()]; edits.len()];
-        for some in all.chunks((TOKENS / self.longest()).clamp(1, PAIRS)) {
-            for ((edit, pair), one) in some.iter().zip(self.run(edits, some, losses)?) {
-                said[*edit][*pair] = one;
+        let mut outcomes = vec![vec![Outcome::default(); self.pairs.len()]; edits.len()];
+        for some in all.chunks(self.pairs.at_once()) {
+            for ((edit, pair), outcome) in some.iter().zip(self.run(edits, some, loss)?) {
+                outcomes[*edit][*pair] = outcome;
             }
         }
-        for (said, alike) in said.iter_mut().zip(&alike) {
-            alike.iter().enumerate().for_each(|(pair, first)| said[pair] = said[*first]);
+        for (outcomes, alike) in outcomes.iter_mut().zip(&alike) {
+            alike.iter().enumerate().for_each(|(pair, first)| outcomes[pair] = outcomes[*first]);
         }
-        Ok(said)
+        Ok(outcomes)
     }
 
     /// One pass. `some` lists numbers of edits and of pairs; those of one edit are neighbours.
-    fn run(&self, edits: &[Edit<'_>], some: &[(usize, usize)], losses: bool) -> Result<Vec<Said>, Error> {
-        let batch = self.batch(&some.iter().map(|(_, pair)| *pair).collect::<Vec<_>>())?;
+    fn run(&self, edits: &[Edit<'_>], some: &[(usize, usize)], loss: Option<Loss>) -> Result<Vec<Outcome>, Error> {
+        let batch = self.pairs.batch(&some.iter().map(|(_, pair)| *pair).collect::<Vec<_>>())?;
         let rewrite = |place: usize, base: Tensor<3>| {
             let mut from = 0;
             let rows = some.chunk_by(|one, next| one.0 == next.0).map(|run| {
@@ -190,13 +139,13 @@ impl Cache<'_> {
             });
             Tensor::cat(rows.collect(), 0)
         };
-        let logits = step::interchange(self.model, &batch, &rewrite)?;
+        let logits = interchange(self.model, &batch, &rewrite)?;
         let hits = hits(logits.clone(), &batch.labels, batch.weights.as_ref()).into_data();
-        let mut said: Vec<Said> = hits.iter::<i64>().map(|hit| Said { hit: hit == 1, loss: 0.0 }).collect();
-        if losses {
-            let losses = loss::of_examples(logits, &batch).into_data();
-            said.iter_mut().zip(losses.iter::<f32>()).for_each(|(said, loss)| said.loss = f64::from(loss));
+        let mut outcomes: Vec<Outcome> = hits.iter::<i64>().map(|hit| Outcome { hit: hit == 1, loss: 0.0 }).collect();
+        if let Some(loss) = loss {
+            let losses = loss::by_example(loss, logits, &batch).into_data();
+            outcomes.iter_mut().zip(losses.iter::<f32>()).for_each(|(own, loss)| own.loss = f64::from(loss));
         }
-        Ok(said)
+        Ok(outcomes)
     }
 }

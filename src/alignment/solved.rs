@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::states::padded;
+use super::padded;
 use crate::data::{Pair, Prompt};
 use crate::error::Error;
 use crate::models::LanguageModel;

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 use serde::Serialize;
 
 use super::Workload;
-use crate::alignment::step::first_layer;
+use crate::alignment::interchange::first_layer;
 use crate::error::Error;
 use crate::models::{Dtype, LanguageModel, Pretrained};
 
@@ -49,12 +49,12 @@ pub struct Limit {
 /// longer of its operations' and its bytes' time; norms, activations, the loss and the optimiser's moments count nothing.
 pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
     let model = Pretrained::load(&work.model, Dtype::F32, device)?;
-    let target = work.target();
-    target.check(&model)?;
+    let location = work.location();
+    location.check(&model)?;
     let sizes = *model.dimensions();
     let (queries, keys) = (sizes.n_heads * sizes.head_dim, sizes.n_kv_heads * sizes.head_dim);
     let layer = (sizes.d_model * 2 * (queries + keys) + sizes.mlp_matrices * sizes.d_model * sizes.d_mlp) as f64;
-    let layers = (sizes.n_layers - first_layer(target.site)) as f64;
+    let layers = (sizes.n_layers - first_layer(location.site)) as f64;
     let tail = (work.length - work.position) as f64;
     let (batch, length) = (work.batch as f64, work.length as f64);
     // Rows that pass through a layer, summed over the layers.
@@ -63,7 +63,7 @@ pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
     let attention = 4.0 * rows * (length - (tail - 1.0) / 2.0) * queries as f64;
     let memory = layers * batch * length * 2.0 * keys as f64;
     let head = (sizes.vocab_size * sizes.d_model) as f64;
-    let width = target.width(&model);
+    let width = location.width(&model);
     let (rank, columns) = work.columns(width);
     let (width, rank) = (width as f64, rank as f64);
 

@@ -10,8 +10,8 @@ use safetensors::tensor::{Dtype as Stored, TensorView};
 use serde::Serialize;
 
 use super::{Method, Workload};
-use crate::alignment::loss::loss;
-use crate::alignment::{Cache, Candidate, Level, Partition, Place, Storage};
+use crate::alignment::loss::{Objective, loss};
+use crate::alignment::{Cache, Candidate, Level, PairSet, Partition, Place, Storage};
 use crate::error::Error;
 use crate::files;
 use crate::interventions::{AnyIntervention, Kind};
@@ -67,7 +67,7 @@ impl Computed {
         let work = Workload { model, method, component, layer, position: 3, batch: 4, length: 6, warmup: 0, steps: 1 };
         let model = Pretrained::load(folder, Dtype::F32, device)?;
         let pairs = work.pairs(model.vocab_size());
-        let place = Place::new(work.target(), &pairs);
+        let place = Place::new(work.location(), &pairs);
         let cache = Cache::fill(&model, &[place], &Storage::at(Level::Memory), device, &mut |_, _| {})?;
         let (rank, columns) = work.columns(WIDTH);
         let (mut rng, tracked) = (ChaCha8Rng::seed_from_u64(2), device.clone().autodiff());
@@ -75,7 +75,7 @@ impl Computed {
         let partition = Partition::new(vec![("label".to_owned(), columns)], rank)?;
         let candidate = Candidate { interventions: vec![rotated], partition };
         let batch = cache.batch(&(0..pairs.len()).collect::<Vec<_>>())?;
-        let forward = loss(&model, &batch, &[&candidate], 0.0)?;
+        let forward = loss(&model, &batch, &[&candidate], &Objective::default())?;
         let gradients = forward.total.backward();
         let Some(Rotation::Manifold(manifold)) = candidate.interventions[0].rotation() else {
             unreachable!("a fresh rotation without a map is on the manifold")

@@ -8,8 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::{Method, Workload};
+use crate::alignment::loss::Objective;
 use crate::alignment::search::Search;
-use crate::alignment::{Cache, Candidate, Partition, Place, Rates, Storage, Trainer};
+use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, Partition, Place, Rates, Storage, Trainer};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, Kind};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
@@ -49,12 +50,12 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     let started = Instant::now();
     let model = Pretrained::load(&work.model, Dtype::F32, device)?;
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
-    let target = work.target();
-    target.check(&model)?;
-    let (rank, columns) = work.columns(target.width(&model));
+    let location = work.location();
+    location.check(&model)?;
+    let (rank, columns) = work.columns(location.width(&model));
     let started = Instant::now();
     let pairs = work.pairs(model.vocab_size());
-    let place = Place::new(target.clone(), &pairs);
+    let place = Place::new(location.clone(), &pairs);
     let cache = Cache::fill(&model, &[place], &Storage::default(), device, &mut |_, _| {})?;
     let fill_ms = started.elapsed().as_secs_f64() * 1e3;
 
@@ -64,17 +65,22 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     };
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let tracked = device.clone().autodiff();
-    let start = AnyIntervention::fresh(kind, target.width(&model), Some(rank), None, &mut rng, &tracked)?;
+    let start = AnyIntervention::fresh(kind, location.width(&model), Some(rank), None, &mut rng, &tracked)?;
     let rates = Rates { rotation: 1e-3, boundary: 1e-2, mask: 1e-3 };
-    let config = Search { rates, penalty: 1.0, ..Search::plain(work.warmup + work.steps, 1e-3) };
+    let config =
+        Search { rates, objective: Objective::with_subspace(1.0), ..Search::plain(work.warmup + work.steps, 1e-3) };
     let partition = Partition::new(vec![("label".to_owned(), columns)], rank)?;
     let start = Candidate { interventions: vec![start], partition };
-    let mut trainer = Trainer::new(&model, vec![start], config);
-    let all: Vec<usize> = (0..pairs.len()).collect();
+    let steps = config.steps;
+    let mut trainer = Trainer::new(vec![start], config);
+    let cache_bytes = cache.bytes();
+    // Every batch holds all pairs in their order.
+    let orders = vec![Batches::new(pairs.len(), pairs.len(), None)];
+    let mut problem = LanguageProblem::new(&model, &["label".to_owned()]).with_training(cache, orders);
     let (mut walls, mut cpus, mut losses) = (Vec::new(), Vec::new(), Vec::new());
-    for step in 0..config.steps {
+    for step in 0..steps {
         let (wall, cpu) = (Instant::now(), cpu_seconds());
-        let stepped = trainer.step(&mut |_| cache.batch(&all))?;
+        let stepped = trainer.step(&mut problem)?;
         // Reading the loss back waits for the device, as the peer's loss.item() does.
         losses.push(f64::from(stepped.losses.into_scalar::<f32>()));
         if step >= work.warmup {
@@ -100,7 +106,7 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
         losses,
         peak_rss_mb: peak_rss_bytes() >> 20,
         fill_ms,
-        cache_bytes: cache.bytes(),
+        cache_bytes,
         load_ms,
     })
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::alignment::Target;
+use crate::alignment::Location;
 use crate::data::{Pair, Prompt};
 use crate::error::Error;
 use crate::tap::Component;
@@ -77,8 +77,8 @@ pub struct Workload {
 impl Workload {
     /// Where it acts.
     #[must_use]
-    pub fn target(&self) -> Target {
-        Target { site: self.component.at(self.layer), heads: Vec::new() }
+    pub fn location(&self) -> Location {
+        self.component.at(self.layer).into()
     }
 
     /// The rank of the rotation, and the columns that are exchanged, for rows of a width.

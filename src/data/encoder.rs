@@ -1,14 +1,12 @@
 //! From rows of text to pairs of tokens.
 
-use std::ops::Range;
-
 use rand::Rng;
 
-use super::position::{Position, Take};
+use super::encoded_row::{EncodedRow, RowTokens};
+use super::position::Position;
 use super::row::{Row, Text};
-use super::tokenizer::Encoded;
-use super::{Pair, Prompt, Tokenizer};
-use crate::error::{Error, nearest};
+use super::{Pair, Tokenizer};
+use crate::error::Error;
 use crate::tasks::{PromptTask, Split, TextPair};
 
 /// How prompts and answers become tokens.
@@ -24,13 +22,11 @@ pub struct Encoder<'a> {
     pub first_token: bool,
 }
 
-/// Pairs that a task drew.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Rows that a task drew.
+#[derive(Clone, Debug)]
 pub struct Drawn {
-    /// The pairs.
-    pub pairs: Vec<Pair>,
-    /// The pairs as text, one for one.
-    pub rows: Vec<Row>,
+    /// The rows as text and as tokens.
+    pub rows: Vec<EncodedRow>,
     /// How many more were drawn and left out, for their label's token is also the base's own answer's, while the answers
     /// differ: first tokens alone cannot tell them apart.
     pub ambiguous: usize,
@@ -43,14 +39,17 @@ impl<'a> Encoder<'a> {
         Self { tokenizer, position, special_tokens: false, first_token: false }
     }
 
-    /// The row's tokens.
+    /// The row's tokens, with the tokens at the encoder's position.
     pub fn pair(&self, row: &Row) -> Result<Pair, Error> {
-        self.encode(row).map_err(|problem| Error::Data { place: row.place.clone(), problem })
+        self.encode(row.clone())?.pair(&self.position)
     }
 
-    /// The rows' tokens.
-    pub fn pairs(&self, rows: &[Row]) -> Result<Vec<Pair>, Error> {
-        rows.iter().map(|row| self.pair(row)).collect()
+    /// Tokenises a row: once for all positions.
+    pub fn encode(&self, row: Row) -> Result<EncodedRow, Error> {
+        match self.tokens(&row) {
+            Ok(tokens) => Ok(EncodedRow::new(row, tokens)),
+            Err(problem) => Err(Error::Data { place: row.place, problem }),
+        }
     }
 
     /// Draws `count` interchanges of the named variables. The first tokens of answers stand for them.
@@ -84,107 +83,41 @@ impl<'a> Encoder<'a> {
         sample: &mut dyn FnMut() -> Result<TextPair, Error>,
     ) -> Result<Drawn, Error> {
         let encoder = Self { first_token: true, ..self.clone() };
-        let mut drawn = Drawn { pairs: Vec::with_capacity(count), rows: Vec::with_capacity(count), ambiguous: 0 };
-        while drawn.pairs.len() < count {
-            let row = Row::of_task(sample()?, name);
-            let pair = encoder.pair(&row)?;
-            if pair.keeps_answer() && row.base_answer.as_ref() != Some(&row.label) {
+        let mut drawn = Drawn { rows: Vec::with_capacity(count), ambiguous: 0 };
+        while drawn.rows.len() < count {
+            let row = encoder.encode(Row::of_task(sample()?, name))?;
+            if row.keeps_answer() && row.row().base_answer.as_ref() != Some(&row.row().label) {
                 drawn.ambiguous += 1;
                 if drawn.ambiguous > 100 * (count + 100) {
                     let problem = "the first tokens of its answers are nearly all the same with this tokenizer";
                     return Err(Error::Data { place: name.to_owned(), problem: problem.to_owned() });
                 }
             } else {
-                drawn.pairs.push(pair);
                 drawn.rows.push(row);
             }
         }
         Ok(drawn)
     }
 
-    fn encode(&self, row: &Row) -> Result<Pair, String> {
+    fn tokens(&self, row: &Row) -> Result<RowTokens, String> {
+        let prompt =
+            |text: &Text| self.tokenizer.encoded(&text.text, self.special_tokens).map_err(|error| error.to_string());
+        let base = prompt(&row.base)?;
         if row.sources.is_empty() {
-            return self.completion(row);
+            let labels = self.answer_tokens(&row.base.text, &row.label, "completion")?;
+            // The tokens of the completion but the last follow the prompt's own, and all of them are asked for.
+            let whole = base.tokens.iter().chain(&labels[..labels.len() - 1]).copied().collect();
+            return Ok(RowTokens { base, whole, sources: vec![], labels, base_answer: None, source_answers: vec![] });
         }
-        let base = self.prompt(&row.base, "base")?;
-        let sources = row.sources.iter().map(|(variable, source)| Ok((*variable, self.prompt(source, "source")?)));
-        let sources = sources.collect::<Result<Vec<_>, String>>()?;
-        for (_, source) in &sources {
-            let [here, there] = [&base, source].map(|prompt| prompt.positions.len());
-            if here != there {
-                return Err(format!(
-                    "position `{}` is {here} tokens of the base and {there} of the source: as many are needed",
-                    self.position
-                ));
-            }
-        }
+        let sources = row.sources.iter().map(|(_, source)| prompt(source)).collect::<Result<Vec<_>, String>>()?;
+        let labels = vec![self.answer(&row.base.text, &row.label, "label")?];
+        let base_answer = row.base_answer.as_ref();
+        let base_answer = base_answer.map(|answer| self.answer(&row.base.text, answer, "base_answer")).transpose()?;
         let answers = row.sources.iter().zip(&row.source_answers).map(|((_, source), answer)| {
             answer.as_ref().map(|answer| self.answer(&source.text, answer, "source_answer")).transpose()
         });
-        let base_answer = row.base_answer.as_ref();
-        Ok(Pair {
-            labels: vec![self.answer(&row.base.text, &row.label, "label")?],
-            base_answer: base_answer.map(|answer| self.answer(&row.base.text, answer, "base_answer")).transpose()?,
-            source_answers: answers.collect::<Result<_, String>>()?,
-            base,
-            sources,
-        })
-    }
-
-    /// A prompt that is gone on with: the answer's tokens but the last follow the prompt's own, and all are asked for.
-    fn completion(&self, row: &Row) -> Result<Pair, String> {
-        let mut base = self.prompt(&row.base, "prompt")?;
-        let labels = self.answer_tokens(&row.base.text, &row.label, "completion")?;
-        base.tokens.extend(&labels[..labels.len() - 1]);
-        Ok(Pair { base, sources: vec![], labels, base_answer: None, source_answers: vec![] })
-    }
-
-    fn prompt(&self, text: &Text, which: &str) -> Result<Prompt, String> {
-        let encoded = self.tokenizer.encoded(&text.text, self.special_tokens).map_err(|error| error.to_string())?;
-        let positions = self.positions(text, &encoded, which)?;
-        Ok(Prompt { tokens: encoded.tokens, positions })
-    }
-
-    fn positions(&self, text: &Text, encoded: &Encoded, which: &str) -> Result<Vec<usize>, String> {
-        let from_index = |index: i64| {
-            let count = encoded.tokens.len();
-            let position = if index < 0 { index + count as i64 } else { index };
-            usize::try_from(position).ok().filter(|position| *position < count).ok_or_else(|| {
-                format!(
-                    "position {index} is not there: the {which} \"{}\" has {count} tokens, counted from 0",
-                    text.text
-                )
-            })
-        };
-        let (slot, take) = match &self.position {
-            Position::Index(index) => return Ok(vec![from_index(*index)?]),
-            Position::Ends { first, last } => {
-                let count = encoded.tokens.len();
-                if first + last > count {
-                    let (position, text) = (&self.position, &text.text);
-                    return Err(format!("position `{position}`: the {which} \"{text}\" has only {count} tokens"));
-                }
-                return Ok((0..*first).chain(count - last..count).collect());
-            }
-            Position::Slot(slot, take) => (slot, take),
-        };
-        if let (Some(given), "span") = (&text.positions, slot.as_str()) {
-            return given.iter().map(|index| from_index(*index)).collect();
-        }
-        let span = text.spans.iter().find(|(name, _)| name == slot).map(|(_, span)| span.clone());
-        let span: Range<usize> = span.ok_or_else(|| {
-            if slot == "span" {
-                return format!("no `{which}_span` and no `{which}_position` says which tokens are meant");
-            }
-            format!("there is no position `{slot}`{}", nearest(slot, text.spans.iter().map(|(name, _)| name.as_str())))
-        })?;
-        let tokens =
-            encoded.touching(&span).ok_or_else(|| format!("no token holds \"{}\"", &text.text[span.clone()]))?;
-        Ok(match take {
-            Take::First => vec![tokens.start],
-            Take::Last => vec![tokens.end - 1],
-            Take::All => tokens.collect(),
-        })
+        let source_answers = answers.collect::<Result<_, String>>()?;
+        Ok(RowTokens { whole: base.tokens.clone(), base, sources, labels, base_answer, source_answers })
     }
 
     /// The token with which the answer goes on after the prompt.

@@ -2,6 +2,7 @@
 //!
 //! Tasks and files give [`Row`]s of text with named parts; an [`Encoder`] makes [`Pair`]s of tokens of them.
 
+mod encoded_row;
 mod encoder;
 mod inputs;
 pub mod jsonl;
@@ -15,6 +16,7 @@ mod token_stream;
 mod tokenised;
 mod tokenizer;
 
+pub use encoded_row::EncodedRow;
 pub use encoder::{Drawn, Encoder};
 pub use inputs::{Given, Input, Inputs};
 pub use pair::{Pair, Prompt};

@@ -1,10 +1,12 @@
 //! Interchanges of prompts, as tokens.
 
+use std::sync::Arc;
+
 /// A prompt's tokens, and which of its positions are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// The tokens, without padding.
-    pub tokens: Vec<u32>,
+    /// The tokens, without padding; shared by the pairs that are the same but for their positions.
+    pub tokens: Arc<[u32]>,
     /// The positions that an intervention reads or writes, counted from 0.
     pub positions: Vec<usize>,
 }

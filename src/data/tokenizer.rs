@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Tokenised;
 use crate::error::Error;
@@ -10,7 +11,7 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Encoded {
     /// The tokens, the special ones that begin the text included.
-    pub tokens: Vec<u32>,
+    pub tokens: Arc<[u32]>,
     /// The number of special tokens that begin it.
     start: usize,
     /// The bytes of each token after those.
@@ -125,7 +126,7 @@ impl Tokenizer {
         }
         let start = tokens.len();
         tokens.extend_from_slice(plain.get_ids());
-        Ok(Encoded { tokens, start, offsets: plain.get_offsets().to_vec() })
+        Ok(Encoded { tokens: tokens.into(), start, offsets: plain.get_offsets().to_vec() })
     }
 
     fn encoding(&self, text: &str, special: bool) -> Result<tokenizers::Encoding, Error> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Intervention, Recipe};
+use crate::alignment::loss::{Objective, Penalty};
 use crate::alignment::search::Search;
 use crate::alignment::{Partition, Rates};
 use crate::error::{Error, nearest};
@@ -73,6 +74,16 @@ impl Recipe {
         self.training.seed.unwrap_or(self.seed)
     }
 
+    /// What the search minimises.
+    fn objective(&self) -> Objective {
+        let training = &self.training;
+        let mut penalties = vec![(Penalty::Subspace, training.penalty)];
+        if training.isolation > 0.0 {
+            penalties.push((Penalty::Isolation, training.isolation));
+        }
+        Objective { loss: training.loss, penalties }
+    }
+
     /// How the intervention is trained.
     #[must_use]
     pub fn search(&self) -> Search {
@@ -87,7 +98,7 @@ impl Recipe {
             },
             warmup: (training.warmup * training.steps as f64) as usize,
             accumulate: training.accumulate,
-            penalty: training.penalty,
+            objective: self.objective(),
             log_every: training.log_every,
             evaluate_every: training.evaluate_every,
             patience: training.patience,

@@ -8,7 +8,7 @@ use crate::data::Position;
 use crate::error::Error;
 use crate::hub;
 use crate::interventions::{Kind, Needs};
-use crate::run::Config;
+use crate::saved::RunConfig;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
@@ -36,7 +36,7 @@ impl Spec {
                 let Some(weights) = &spec.interventions[number].weights else { continue };
                 let Some(folder) = spec.path(weights).parent().map(Path::to_owned) else { continue };
                 if folder != *path && folder.join("config.json").is_file() {
-                    spec.made_for.push((number, folder.join("config.json"), Config::read(&folder)?));
+                    spec.made_for.push((number, folder.join("config.json"), RunConfig::read(&folder)?));
                 }
             }
             return Ok(spec);
@@ -46,7 +46,7 @@ impl Spec {
             let problem = format!("is no intervention's folder: it has neither {SEVERAL} nor config.json");
             return Err(Error::content(path, problem));
         }
-        let found = Config::read_all(path)?;
+        let found = RunConfig::read_all(path)?;
         let text = found.iter().map(|(part, found)| {
             let within = part.strip_prefix(path).unwrap_or(part).join(TENSORS);
             specification(found, &within.display().to_string())
@@ -81,8 +81,8 @@ impl Spec {
 }
 
 /// What a run trained, as a specification.
-fn specification(found: &Config, weights: &str) -> String {
-    let Config { component, layer, heads, position, kind, partition, .. } = found;
+fn specification(found: &RunConfig, weights: &str) -> String {
+    let RunConfig { component, layer, heads, position, kind, partition, .. } = found;
     let mut text =
         format!("[[interventions]]\nsite = \"{layer}.{component}\"\nkind = \"{kind}\"\nweights = \"{weights}\"\n");
     if kind.parse::<Kind>().is_ok_and(|kind| kind.needs() == Needs::Source) {

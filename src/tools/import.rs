@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::interventions::{AnyIntervention, Kind};
 use crate::models::{Dtype, SiteShape};
 use crate::pyvene::{self, Saved};
-use crate::run::{CONVENTION, Config, ModelIdentity};
+use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
 use crate::tensors::Tensors;
 use crate::{files, hub};
 
@@ -112,9 +112,9 @@ impl<'a> Part<'a> {
         self.tensors().write(&folder.join(TENSORS))?;
         let (Some(opened), Some(width)) = (opened, self.made.width()) else { return Ok(()) };
         let site = self.saved.site;
-        let config = Config {
+        let config = RunConfig {
             library: format!("intervene {}, from pyvene's folder", env!("CARGO_PKG_VERSION")),
-            model: ModelIdentity::of(&opened.model),
+            model: ModelIdentity::new(&opened.model),
             component: site.component.to_string(),
             layer: site.layer,
             heads: Vec::new(),

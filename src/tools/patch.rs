@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use burn::tensor::{DType, Tensor};
 
-use super::kept::{self, Kept, Start};
+use super::tails;
 use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use crate::alignment::{RecordedRun, Start};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
@@ -84,7 +85,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     let run = |prompt: &Tokenised, component: Component| {
         let embeddings = model.embed(opened.tokens(&[prompt.tokens()]), &Context::full(1, prompt.len()));
         let mut rows = Vec::new();
-        let (kept, hidden) = Kept::run(model, embeddings, &mut kept::recorder(component, &mut rows));
+        let (kept, hidden) = RecordedRun::new(model, embeddings, &mut tails::recorder(component, &mut rows));
         let last = hidden.narrow(1, prompt.len() - 1, 1);
         (kept, rows, logits(model.unembed(last).squeeze_dim(1)))
     };
@@ -106,7 +107,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     let mut values = vec![vec![None; tokens]; layers];
     let mut done = 0;
     for (layer, rows) in rows.iter().enumerate() {
-        for positions in kept::batches((0..tokens).collect(), tokens, |position| *position) {
+        for positions in tails::batches((0..tokens).collect(), tokens, |position| *position) {
             let starts: Vec<Start> =
                 positions.iter().map(|position| Start { example: 0, position: *position }).collect();
             // The output of one block is the input of the next: one layer less to run.

@@ -16,7 +16,7 @@ use crate::files;
 use crate::intervenable::{Intervenable, Layout, Order, Placement, Representation, Units};
 use crate::interventions::{AnyIntervention, Intervention, Kind, Needs, Noise, Partition, Subspace, constant_source};
 use crate::models::SiteShape;
-use crate::run::ModelIdentity;
+use crate::saved::ModelIdentity;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
@@ -58,7 +58,7 @@ impl Prepared {
         let mut this = Self { spec, representations: vec![], operations: vec![], shapes: vec![], heads: vec![] };
         let mut links: BTreeMap<String, usize> = BTreeMap::new();
         let mut random = ChaCha8Rng::seed_from_u64(this.spec.seed);
-        let identity = ModelIdentity::of(&opened.model);
+        let identity = ModelIdentity::new(&opened.model);
         for (number, one) in this.spec.interventions.iter().enumerate() {
             let at = |key: &'static str| {
                 let spec = &this.spec;

@@ -9,7 +9,7 @@ use crate::data::Positions;
 use crate::error::Error;
 use crate::intervenable::{During, Layout, Order};
 use crate::interventions::Kind;
-use crate::run::Config;
+use crate::saved::RunConfig;
 use crate::{files, places};
 
 /// What is done to a model, in a file of its own.
@@ -51,7 +51,7 @@ pub struct Spec {
     pub everywhere: bool,
     /// Interventions that were made for a model: their number, the config that says so, and what it says.
     #[serde(skip)]
-    pub(super) made_for: Vec<(usize, PathBuf, Config)>,
+    pub(super) made_for: Vec<(usize, PathBuf, RunConfig)>,
     #[serde(skip)]
     file: PathBuf,
     #[serde(skip)]

@@ -11,7 +11,7 @@ use crate::files;
 use crate::interventions::AnyIntervention;
 use crate::models;
 use crate::pyvene::mib::{self, Place};
-use crate::run::ModelIdentity;
+use crate::saved::ModelIdentity;
 use crate::tap::{Component, Site};
 
 /// Writes every intervention of the specification, each at the same token position, into one submission.
@@ -22,7 +22,7 @@ pub(super) fn submission(options: &ExportOptions, spec: &Spec, opened: Option<&O
     let (task, variable) = (needed(&options.task, "task")?, needed(&options.variable, "variable")?);
     let token = needed(&options.token, "token")?;
     let identity = match (opened, spec.made_for.first()) {
-        (Some(opened), _) => ModelIdentity::of(&opened.model),
+        (Some(opened), _) => ModelIdentity::new(&opened.model),
         (None, Some((_, _, config))) => config.model.clone(),
         (None, None) => return Err(Error::Invalid("which model it is for is told by --model".to_owned())),
     };

@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::kept::{self, Kept, Start};
+use super::tails;
 use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use crate::alignment::{RecordedRun, Start};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
@@ -142,14 +143,14 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
         }
         activation
     };
-    let (_, hidden) = Kept::run(model, embeddings.clone(), &mut record);
+    let (_, hidden) = RecordedRun::new(model, embeddings.clone(), &mut record);
     let after = probabilities(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1));
     let answer = given.unwrap_or_else(|| likeliest(&after));
     let p_clean = f64::from(after[answer as usize]);
 
     let noise = options.noise * deviation(&opened);
     let corrupted = corrupt(embeddings, subject.clone(), noise, options)?;
-    let (kept, hidden) = Kept::run(model, corrupted, &mut ());
+    let (kept, hidden) = RecordedRun::new(model, corrupted, &mut ());
     let of_draws = of_answer(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
     let p_corrupted = of_draws.iter().sum::<f64>() / of_draws.len() as f64;
 
@@ -188,7 +189,7 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
 /// The corrupted runs, one for each draw of the noise.
 struct Corrupted<'a> {
     opened: &'a Opened,
-    kept: Kept,
+    kept: RecordedRun,
     subject: Range<usize>,
     answer: u32,
     /// The mean probability of the answer.
@@ -218,7 +219,7 @@ impl Corrupted<'_> {
             let mut sums = vec![0.0; tokens];
             let starts = (self.subject.start..tokens)
                 .flat_map(|position| (0..samples).map(move |example| Start { example, position }));
-            for starts in kept::batches(starts.collect(), tokens, |start| start.position) {
+            for starts in tails::batches(starts.collect(), tokens, |start| start.position) {
                 let positions: Vec<usize> = starts.iter().map(|start| start.position).collect();
                 let restore = |layer: usize| restoring(&clean[layer], component.at(layer), &positions);
                 let mut patches = restored.clone().map(restore).collect::<Result<Vec<Patch<'_>>, Error>>()?;

@@ -1,0 +1,17 @@
+//! What the frozen language model computes of the pairs, computed once: states, keys and values, and sources' rows.
+
+mod pairs;
+mod place;
+mod plan;
+mod recorded_run;
+mod run_states;
+mod shelf;
+mod states;
+mod storage;
+mod stored;
+
+pub use pairs::Cache;
+pub use place::Place;
+pub use recorded_run::{RecordedRun, Start};
+pub use states::States;
+pub use storage::{Level, Storage};

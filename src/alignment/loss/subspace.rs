@@ -1,0 +1,13 @@
+//! The interventions' own penalties: how much of its space each exchanges.
+
+use burn::tensor::Tensor;
+
+use crate::alignment::Candidate;
+use crate::interventions::Intervention;
+
+/// The share of the columns, or of the mask, that a candidate's interventions exchange, summed over its locations; `[1]`.
+/// `None` where no intervention has a penalty.
+#[must_use]
+pub fn taken(candidate: &Candidate) -> Option<Tensor<1>> {
+    candidate.interventions.iter().filter_map(Intervention::penalty).reduce(|sum, taken| sum + taken)
+}

@@ -1,0 +1,5 @@
+//! The command line.
+
+mod console;
+
+pub use console::Console;

@@ -1,0 +1,25 @@
+//! The folders that runs and sweeps leave.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::files;
+use crate::recipe::Recipe;
+
+/// `runs/<recipe>-<time>`, in UTC.
+pub fn default(name: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    Path::new("runs").join(format!("{name}-{now}"))
+}
+
+/// Writes the recipe with every default and override in it, and the versions that ran it: it runs again as it is.
+pub fn write_recipe(recipe: &Recipe, folder: &Path) -> Result<(), Error> {
+    let mut resolved = recipe.clone();
+    resolved.versions = [("intervene", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .into();
+    let path = folder.join("recipe.toml");
+    let text =
+        toml::to_string(&resolved).map_err(|error| Error::content(&path, format!("cannot be written: {error}")))?;
+    files::write(&path, text.as_bytes())
+}

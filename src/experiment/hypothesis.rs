@@ -1,0 +1,120 @@
+//! What a recipe searches for, and where.
+
+use burn::tensor::Device;
+use rand_chacha::ChaCha8Rng;
+
+use crate::alignment::{Candidate, Location, Partition};
+use crate::error::Error;
+use crate::interventions::{AnyIntervention, Kind, RotatedSpace, Temperature};
+use crate::models::FrozenModel;
+use crate::orthogonal::{self, Map, Rotation};
+use crate::recipe::{Intervention, Recipe};
+use crate::tap::Component;
+
+/// The kind of intervention, the locations that it acts at, and the columns that are to carry each variable.
+#[derive(Clone)]
+pub struct Hypothesis {
+    pub kind: Kind,
+    /// `[intervention]`, then every `[[also]]`.
+    pub locations: Vec<Location>,
+    /// The width of the rows at each location, and the rank of the intervention there.
+    pub sizes: Vec<[usize; 2]>,
+    pub partition: Partition,
+    map: Option<Map>,
+    temperature: Option<[f64; 2]>,
+}
+
+impl Hypothesis {
+    /// Checks that the recipe's locations are in the model; `variables` are the names of what its pairs swap.
+    pub fn new(recipe: &Recipe, model: &dyn FrozenModel, variables: &[String]) -> Result<Self, Error> {
+        let key = |at: usize| if at == 0 { "intervention".to_owned() } else { format!("also, number {at}") };
+        let places = recipe.places();
+        let mut locations = Vec::new();
+        let mut sizes = Vec::new();
+        for (at, place) in places.iter().enumerate() {
+            let (location, size) =
+                locate(recipe, place, model).map_err(|error| Error::Invalid(format!("{}: {error}", key(at))))?;
+            locations.push(location);
+            sizes.push(size);
+        }
+        let (parts, kind) = (&recipe.intervention.partition, recipe.intervention.kind.parse::<Kind>()?);
+        let names: Vec<&str> = variables.iter().map(String::as_str).collect();
+        // Columns are numbered alike at every location, so a partition has those that all of them have.
+        let least = sizes.iter().map(|[_, rank]| *rank).min().unwrap_or(0);
+        let partition = recipe.partition(parts, least, &names)?;
+        if partition.parts().len() > 1 && !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
+            let problem = format!("intervention.partition: a {kind} has no columns to share: name one variable");
+            return Err(Error::Invalid(problem));
+        }
+        let (map, temperature) = (recipe.orthogonal()?, recipe.training.temperature);
+        Ok(Self { kind, locations, sizes, partition, map, temperature })
+    }
+
+    /// Fresh interventions; trainable on an autodiff device.
+    pub fn start(&self, rng: &mut ChaCha8Rng, device: &Device) -> Result<Candidate, Error> {
+        let fresh = |[width, rank]: &[usize; 2]| {
+            let mut start = AnyIntervention::fresh(self.kind, *width, Some(*rank), self.map, rng, device)?;
+            if let (Some(temperature), Some([from, to])) = (start.temperature_mut(), self.temperature) {
+                *temperature = Temperature::new(from, to);
+            }
+            Ok(start)
+        };
+        let interventions = self.sizes.iter().map(fresh).collect::<Result<_, Error>>()?;
+        Ok(Candidate { interventions, partition: self.partition.clone() })
+    }
+
+    /// The candidate with hard masks in place of soft ones, and the number of columns that they exchange, over all
+    /// locations; `None` where its kind has no soft mask to harden.
+    pub fn hardened(&self, candidate: &Candidate, device: &Device) -> Option<(Candidate, usize)> {
+        let hard = |one: &AnyIntervention| match one {
+            AnyIntervention::BoundlessRotatedSpace(boundless) => {
+                Some((boundless.harden(device), boundless.hard_rank()))
+            }
+            _ => None,
+        };
+        let (spaces, ranks): (Vec<RotatedSpace>, Vec<usize>) =
+            candidate.interventions.iter().map(hard).collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        Some((self.spaces(spaces), ranks.iter().sum()))
+    }
+
+    /// Random rotations that exchange as many columns as the candidate; fresh interventions of its kind where that has no
+    /// rotation to exchange by.
+    pub fn random(
+        &self,
+        candidate: &Candidate,
+        rotations: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Result<Candidate, Error> {
+        if matches!(self.kind, Kind::SigmoidMask | Kind::Loreft) {
+            return Ok(self.start(rotations, device)?.valid());
+        }
+        let space = |([width, rank], one): (&[usize; 2], &AnyIntervention)| {
+            let rank = match one {
+                AnyIntervention::BoundlessRotatedSpace(boundless) => boundless.hard_rank(),
+                _ => *rank,
+            };
+            RotatedSpace::new(Rotation::manifold(orthogonal::random(*width, rank, rotations, device), device))
+        };
+        Ok(self.spaces(self.sizes.iter().zip(&candidate.interventions).map(space).collect()))
+    }
+
+    fn spaces(&self, spaces: Vec<RotatedSpace>) -> Candidate {
+        let interventions = spaces.into_iter().map(AnyIntervention::RotatedSpace).collect();
+        Candidate { interventions, partition: self.partition.clone() }
+    }
+}
+
+/// One of the recipe's locations, and its rows' width and the intervention's rank.
+fn locate(recipe: &Recipe, place: &Intervention, model: &dyn FrozenModel) -> Result<(Location, [usize; 2]), Error> {
+    // Only a language model reads tokens.
+    let position = recipe.model.source.as_ref().map(|_| place.position.clone());
+    let site = place.component.parse::<Component>()?.at(place.layer);
+    let location = Location { site, heads: place.heads.clone(), position };
+    location.check(model)?;
+    let width = location.width(model);
+    let rank = place.rank.unwrap_or(width);
+    if rank > width {
+        return Err(Error::Invalid(format!("rank: {rank} columns are more than the site is wide, {width}")));
+    }
+    Ok((location, [width, rank]))
+}

@@ -1,0 +1,37 @@
+//! What every step of a run needs.
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+
+use super::{Hypothesis, Stream, rng};
+use crate::alignment::{Candidate, Storage};
+use crate::error::Error;
+use crate::recipe::Recipe;
+use crate::report::{Log, Observer};
+
+/// A recipe that is carried out on a device.
+pub struct Session<'a> {
+    pub recipe: &'a Recipe,
+    pub device: &'a Device,
+    pub observer: &'a mut dyn Observer,
+    /// The log of a training run.
+    pub log: Option<Log>,
+    /// Where files go: the run folder of a training run, else a folder for temporary files.
+    pub folder: PathBuf,
+    /// The run folder whose networks are read instead of being trained.
+    pub trained: Option<PathBuf>,
+}
+
+impl Session<'_> {
+    /// Where results of the frozen model are stored.
+    pub fn storage(&self) -> Result<Storage, Error> {
+        self.recipe.cache.storage(&self.folder)
+    }
+
+    /// The interventions that a search begins with.
+    pub fn start(&self, hypothesis: &Hypothesis) -> Result<Candidate, Error> {
+        let tracked = self.device.clone().autodiff();
+        hypothesis.start(&mut rng(self.recipe.search_seed(), Stream::Rotation), &tracked)
+    }
+}

@@ -1,0 +1,173 @@
+//! `train`: carries a recipe out and leaves a run folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::judge::{judge, untrained_control};
+use super::network::{self, Opened};
+use super::{LOWER, Session, folder};
+use crate::alignment::search::{Logged, Rates, search};
+use crate::alignment::{Problem, SearchResult};
+use crate::error::Error;
+use crate::measure::median;
+use crate::recipe::Recipe;
+use crate::report::{Column, Log, Observer, Series, curve};
+use crate::saved::{Measured, Metrics, RunConfig, Seconds, interval};
+use crate::{device, files, measure};
+
+/// Carries the recipe out and returns the run folder: `out`, or `runs/<recipe>-<time>` where none is named.
+///
+/// `metrics.json` is written last: a folder with it holds a complete run.
+///
+/// ```no_run
+/// use intervene::{experiment, recipes};
+///
+/// let recipe = recipes::open("hierarchical_equality_das_mlp", &["training.steps=200".parse()?])?;
+/// let folder = experiment::train(&recipe, None, &mut ())?;
+/// println!("IIA {:.3}", experiment::evaluate(&folder, &Default::default(), &mut ())?.iia);
+/// println!("{}", experiment::report(&[folder], None)?.display());
+/// # Ok::<(), intervene::Error>(())
+/// ```
+pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -> Result<PathBuf, Error> {
+    let device = device::find(&recipe.device)?;
+    let folder = out.map_or_else(|| folder::default(&recipe.name), Path::to_owned);
+    files::create_new_dir(&folder)?;
+    folder::write_recipe(recipe, &folder)?;
+    let log = Log::create(&folder)?;
+    if !device::is_cpu(&device) {
+        observer.note(&format!("device: {}", device::describe(&device)));
+    }
+    let mut session =
+        Session { recipe, device: &device, observer, log: Some(log), folder: folder.clone(), trained: None };
+    let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
+    let mut networks = Vec::new();
+    network::each(&mut session, |session, opened| {
+        networks.push(run(session, opened)?);
+        Ok(())
+    })?;
+    metrics.measured = networks[0].measured.clone();
+    metrics.contrast = networks.get(1).map(|network| network.measured.clone());
+    let title = format!("{} (seed {})", recipe.name, recipe.seed);
+    let curves: Vec<Curve> = networks.iter().flat_map(Trained::curves).collect();
+    let series: Vec<Series<'_>> = curves.iter().map(|(name, loss, iia)| Series { name, loss, iia }).collect();
+    curve(&folder.join("curve.png"), &title, &series)?;
+    if let Some(mut log) = session.log.take() {
+        log.events().text("recipe", &files::read_text(&folder.join("recipe.toml"))?, 0)?;
+        log.finish()?;
+    }
+    metrics.peak_rss_bytes = measure::peak_rss_bytes();
+    files::write_json(&folder.join("metrics.json"), &metrics)?;
+    let columns: Vec<Column> = networks.iter().map(|network| network.measured.column(&network.title)).collect();
+    session.observer.trained(&columns);
+    Ok(folder)
+}
+
+/// The results on one network.
+struct Trained {
+    title: String,
+    measured: Measured,
+    lines: Vec<Logged>,
+}
+
+/// A name, and loss and IIA over the steps.
+type Curve = (String, Vec<(usize, f64)>, Vec<(usize, f64)>);
+
+impl Trained {
+    /// The search's curve, and the validation's where there was more than one.
+    fn curves(&self) -> Vec<Curve> {
+        let points = |value: fn(&Logged) -> Option<f64>| {
+            self.lines.iter().filter_map(|line| Some((line.step, value(line)?))).collect::<Vec<_>>()
+        };
+        let mut curves = vec![(self.title.clone(), points(|line| Some(line.loss)), points(|line| Some(line.iia)))];
+        let validation = points(|line| line.validated.map(|validated| validated.iia));
+        if validation.len() > 1 {
+            let loss = points(|line| line.validated.map(|validated| validated.loss));
+            curves.push(("validation".to_owned(), loss, validation));
+        }
+        curves
+    }
+}
+
+/// Searches one network, judges the result, and saves it.
+fn run(session: &mut Session<'_>, opened: Opened<'_>) -> Result<Trained, Error> {
+    let Opened { network, folder, started } = opened;
+    let task_accuracy = network.task_accuracy()?;
+    let mut problem = network.problem(&session.storage()?, session.observer)?;
+    let prepare = started.elapsed().as_secs_f64();
+
+    let started = Instant::now();
+    let doing = format!("searching, {} pairs a step", session.recipe.training.batch);
+    let (result, lines) = device::attempt(session.device, &doing, LOWER, || find(session, opened, problem.as_mut()))?;
+    let seconds = started.elapsed().as_secs_f64();
+
+    let started = Instant::now();
+    let work = || judge(session, network, problem.as_ref(), &result.candidate);
+    let mut measured = device::attempt(session.device, "evaluating on the test pairs", LOWER, work)?;
+    let folder = session.folder.join(folder);
+    if !folder.is_dir() {
+        files::create_new_dir(&folder)?;
+    }
+    network.save(&folder, problem.as_ref(), &result.candidate)?;
+    RunConfig::save_all(&network.configs(&result.candidate), &folder, &result.candidate.interventions)?;
+    drop(problem);
+    if session.recipe.evaluation.untrained_model {
+        let doing = "searching an untrained model";
+        let score = device::attempt(session.device, doing, LOWER, || untrained_control(session, network))?;
+        measured.controls.untrained_model = Some(score.mean());
+        measured.controls_interval.insert("untrained_model".to_owned(), interval(score));
+    }
+    measured.task_accuracy = task_accuracy;
+    measured.iia_train = lines.last().map_or(0.0, |line| line.iia);
+    measured.iia_validation = result.validated.map(|validated| validated.iia);
+    (measured.steps, measured.kept_at, measured.stopped_early) = (result.steps, result.at, result.stopped_early);
+    measured.step_ms = median(lines.iter().map(|line| line.step_ms).collect());
+    measured.seconds = Seconds { prepare, train: seconds, evaluate: started.elapsed().as_secs_f64() };
+    Ok(Trained { title: network.title(), measured, lines })
+}
+
+fn find(
+    session: &mut Session<'_>,
+    Opened { network, .. }: Opened<'_>,
+    problem: &mut dyn Problem,
+) -> Result<(SearchResult, Vec<Logged>), Error> {
+    let (start, config) = (session.start(network.hypothesis())?, session.recipe.search());
+    let [search_phase, validation_phase] = ["search", "validation"].map(|name| network.phase(name));
+    session.observer.begin(&network.phase("searching"), config.steps);
+    let mut lines = Vec::new();
+    let result = search(problem, start, &config, &mut |line| {
+        session.observer.step(line.step, line.loss, Some(line.iia));
+        if let Some(validated) = line.validated {
+            session.observer.validated(validated.iia);
+        }
+        lines.push(*line);
+        let Some(log) = &mut session.log else { return Ok(()) };
+        if let Some(validated) = line.validated {
+            log.step(&validation_phase, line.step, &[("iia", validated.iia), ("loss", validated.loss)])?;
+        }
+        log.step(&search_phase, line.step, &values(line, network.hypothesis().kind, &config.rates))
+    })?;
+    session.observer.end();
+    Ok((result, lines))
+}
+
+/// What a line of the log says.
+fn values(line: &Logged, kind: crate::interventions::Kind, rates: &Rates) -> Vec<(&'static str, f64)> {
+    use crate::interventions::Kind;
+    let mut values = vec![
+        ("loss", line.loss),
+        ("iia", line.iia),
+        ("learning_rate", line.learning_rate),
+        ("orthogonality_error", line.orthogonality_error),
+    ];
+    // All rates rise and fall together.
+    let now = |rate: f64| rate * line.learning_rate / rates.rotation;
+    let (rate, share) = match kind {
+        Kind::BoundlessRotatedSpace => (Some(("boundary_learning_rate", now(rates.boundary))), "boundary"),
+        Kind::SigmoidMask | Kind::SigmoidMaskRotatedSpace => (Some(("mask_learning_rate", now(rates.mask))), "taken"),
+        _ => (None, "taken"),
+    };
+    values.extend(rate);
+    values.extend(line.temperature.map(|value| ("temperature", value)));
+    values.extend(line.taken.map(|value| (share, value)));
+    values
+}
