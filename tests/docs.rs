@@ -4,8 +4,6 @@
 //! made short by a wrapper round the binary, nothing else is changed. What cannot be run here has to be run elsewhere, and
 //! where is in a table below. A document's `text` blocks of usage name commands and options that have to be there.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
+
+use crate::common::needs;
 
 /// Commands that are not run by this test: how they begin, and which file runs them, with the words that it must hold.
 const ELSEWHERE: [(&str, &str, &str); 6] = [
@@ -128,7 +128,7 @@ fn script(text: &str, document: &str) -> String {
 
 #[test]
 fn every_command_runs() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let folder = tempfile::tempdir().unwrap();
     let bin = clone(folder.path(), &model.canonicalize().unwrap());
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());

@@ -1,13 +1,13 @@
 //! The GRU computes what PyTorch computes, and an intervention at one time step is felt at the next.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use common::{Numbers, distance};
 use intervene::models::{Context, Dtype, FrozenModel, Gru};
 use intervene::tap::{Component, Patch, Record, Rows, Site, Tap};
+
+use crate::common::numbers::Numbers;
+use crate::common::tensors::distance;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transformers/gru")

@@ -1,28 +1,23 @@
 //! The Hugging Face Hub, played by a server on this machine: models, data sets and interventions by their names, and
 //! interventions published.
 
-mod common;
-#[path = "hub/errors.rs"]
 mod errors;
-#[path = "hub/publish.rs"]
 mod publish;
-#[path = "hub/server.rs"]
 mod server;
-#[path = "hub/store.rs"]
 mod store;
-#[path = "common/tiny.rs"]
-mod tiny;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use self::server::Server;
 use assert_cmd::cargo::cargo_bin;
-use server::Server;
+
+use crate::common::{fixtures, tiny};
 
 /// What a repository of a tiny model holds, what is of no use to us included.
 fn llama() -> Vec<(&'static str, Vec<u8>)> {
-    let fixture = common::fixtures().join("llama");
+    let fixture = fixtures::fixtures().join("llama");
     vec![
         ("config.json", fs::read(fixture.join("config.json")).unwrap()),
         ("model.safetensors", fs::read(fixture.join("model.safetensors")).unwrap()),

@@ -1,9 +1,6 @@
 //! Many interventions at once, where pyvene's fixtures have nothing to say.
 
-mod common;
-
 use burn::tensor::{Device, Tensor};
-use common::{distance, families, load, name, plain};
 use intervene::Error;
 use intervene::intervenable::{
     During, Input, Intervenable, Operation, Order, Own, Placement, Representation, Sourceless, Units,
@@ -14,10 +11,18 @@ use intervene::tap::{Component, Patch, Record, Rows, Site};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::common::families::{families, load, name};
+use crate::common::tensors::distance;
+use crate::common::whole_run::plain;
+
 const BASE: [u32; 5] = [5, 9, 2, 33, 17];
+
 const SOURCES: [[u32; 5]; 2] = [[7, 1, 60, 8, 3], [11, 40, 6, 21, 2]];
+
 const VANILLA: AnyIntervention = AnyIntervention::Vanilla(Vanilla {});
+
 const COLLECT: AnyIntervention = AnyIntervention::Collect(Collect {});
+
 const ADDITION: AnyIntervention = AnyIntervention::Addition(Addition {});
 
 fn input(model: &Pretrained, tokens: &[u32]) -> Input {

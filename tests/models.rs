@@ -1,14 +1,17 @@
 //! Every family computes what transformers computes, and its sites are where pyvene has them.
 
-mod common;
-
 use std::cell::RefCell;
 
 use burn::tensor::{Int, Tensor};
-use common::{Numbers, all, distance, families, load, logits, name, plain};
 use intervene::models::{Context, FrozenModel, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows, Site};
 use serde_json::Value;
+
+use crate::common::families::{families, load, name};
+use crate::common::families_of_transformers::all;
+use crate::common::numbers::Numbers;
+use crate::common::tensors::distance;
+use crate::common::whole_run::{logits, plain};
 
 const WHOLE: [Component; 12] = [
     Component::BlockInput,

@@ -3,22 +3,21 @@
 //!
 //! scripts/pyvene_env.sh makes the environment that scripts/pyvene_files.py needs.
 
-mod common;
-#[path = "pyvene_files/hostile.rs"]
 mod hostile;
-#[path = "pyvene_files/refused.rs"]
 mod refused;
-#[path = "common/tiny.rs"]
-mod tiny;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Numbers, distance, fixtures};
 use serde_json::{Value, json};
-use tiny::printed;
+
+use crate::common::fixtures::fixtures;
+use crate::common::numbers::Numbers;
+use crate::common::program::printed;
+use crate::common::pyvene_environment;
+use crate::common::tensors::distance;
 
 /// Logits may differ by so much.
 const TOLERANCE: f32 = 1e-4;
@@ -78,7 +77,7 @@ fn name_heads(folder: &Path, job: &Value) {
 
 #[test]
 fn folders_go_both_ways_with_the_same_logits() {
-    let Some(python) = common::pyvene() else { return };
+    let Some(python) = pyvene_environment::python() else { return };
     for family in ["llama", "gpt2"] {
         let work = tempfile::tempdir().unwrap();
         let model = fixtures().join(family);

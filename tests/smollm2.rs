@@ -3,16 +3,17 @@
 //! The folder is `INTERVENE_SMOLLM2`, or `target/models/SmolLM2-135M-Instruct`. Without it these tests check nothing:
 //! they say so, and on CI (where `CI` is set) they fail.
 
-mod common;
-
 use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{load, plain, smollm2};
 use intervene::data::Tokenizer;
 use intervene::models::{FrozenModel, GenerateOptions, Generation, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows};
 use serde::Deserialize;
+
+use crate::common::families::load;
+use crate::common::needs::smollm2;
+use crate::common::whole_run::plain;
 
 #[derive(Deserialize)]
 struct Expected {

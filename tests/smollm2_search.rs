@@ -1,17 +1,17 @@
 //! The search on a real language model, from a recipe to a run folder and back.
 
-mod common;
-
 use std::fs;
 use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 
+use crate::common::needs;
+
 /// pyvene's own thirty steps reach a test IIA of 1.00 here.
 #[test]
 fn gender_agreement_is_found_at_the_name_and_reproduced() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let source = format!("model.source={}", model.display());
@@ -48,7 +48,7 @@ fn gender_agreement_is_found_at_the_name_and_reproduced() {
 
 #[test]
 fn what_does_not_fit_the_model_is_refused_before_the_search() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let source = format!("model.source={}", model.display());
     let folder = tempfile::tempdir().unwrap();
     for (at, (set, said)) in [

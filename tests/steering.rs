@@ -1,18 +1,20 @@
 //! Directions: what `collect` computes is their formula, and adding them leads where they point.
 
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{Numbers, distance, load, plain, smollm2};
 use intervene::data::Tokenizer;
 use intervene::models::FrozenModel;
 use intervene::tap::{Component, Patch, Rows};
-use tiny::{file, model, printed, refused};
+
+use crate::common::families::load;
+use crate::common::needs::smollm2;
+use crate::common::numbers::Numbers;
+use crate::common::program::{file, printed, refused};
+use crate::common::tensors::distance;
+use crate::common::tiny::model;
+use crate::common::whole_run::plain;
 
 /// A file of prompts, a line each.
 fn prompts(folder: &Path, name: &str, texts: &[&str]) -> PathBuf {
@@ -34,6 +36,7 @@ fn mean(rows: &[f64], width: usize) -> Vec<f64> {
 }
 
 const POSITIVE: [&str; 3] = ["Ann sat by the sea.", "Ann ran", "To Ann!"];
+
 const NEGATIVE: [&str; 3] = ["Tom sat by the sea.", "Tom ran", "To Tom!"];
 
 #[test]

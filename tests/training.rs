@@ -1,15 +1,13 @@
 //! What `[training]` asks of a search of a language model, from the recipe to the run folder: early stopping, answers to
 //! choose among, pairs that must not change.
 
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
-
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+
+use crate::common::{program, pyvene_environment, tiny};
 
 /// A tiny model, pairs of prompts for it, and a recipe.
 struct Work(tempfile::TempDir);
@@ -54,13 +52,13 @@ impl Work {
     /// The run folder of a recipe with some keys set.
     fn trained(&self, out: &str, set: &[&str]) -> PathBuf {
         let (args, out) = self.args(out, set);
-        tiny::printed(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        program::printed(&args.iter().map(String::as_str).collect::<Vec<_>>());
         out
     }
 
     fn refused(&self, set: &[&str], parts: &[&str]) {
         let (args, out) = self.args("refused", set);
-        tiny::refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), parts);
+        program::refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), parts);
         let _ = fs::remove_dir_all(out);
     }
 
@@ -119,7 +117,7 @@ fn a_validation_split_is_logged_and_stops_a_search() {
 
 #[test]
 fn pandas_reads_the_log_in_one_line() {
-    let Some(python) = common::pyvene() else { return };
+    let Some(python) = pyvene_environment::python() else { return };
     let work = Work::new();
     let run = work.trained("run", &[&work.validation(), "training.evaluate_every=4"]);
     let script = "import pandas, sys; log = pandas.read_json(sys.argv[1], lines=True); \
@@ -141,7 +139,8 @@ fn answers_are_recorded_and_read_again() {
     // Chance is a fourth among four, next to nothing among all.
     let first = |run: &Path| logged(run, "search", "loss")[0].1;
     assert!(first(&task) < first(&listed) && first(&listed) < first(&work.trained("again", &[])), "fewer are easier");
-    let again: Value = serde_json::from_str(&tiny::printed(&["evaluate", task.to_str().unwrap(), "--json"])).unwrap();
+    let again: Value =
+        serde_json::from_str(&program::printed(&["evaluate", task.to_str().unwrap(), "--json"])).unwrap();
     assert_eq!(again["iia"], metrics(&task)["iia"]);
     work.refused(&["training.answers=[\".\", \"!\"]"], &["its label, token 58, is not among the answers"]);
     work.refused(&["training.answers=[\".\", \"xyz\"]"], &["`xyz` is 3 tokens"]);

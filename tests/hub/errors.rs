@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::server::{Server, TOKEN};
-use crate::{command, llama, requests, stdout};
+use super::server::{Server, TOKEN};
+use super::{command, llama, requests, stdout};
 
 /// The command fails with status 2 and says all of `parts`, and never the token.
 fn refused(hub: &str, home: &Path, token: Option<&str>, args: &[&str], parts: &[&str]) {

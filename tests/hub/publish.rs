@@ -7,8 +7,9 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::server::{Server, TOKEN};
-use crate::{command, llama, requests, stdout};
+use super::server::{Server, TOKEN};
+use super::{command, llama, requests, stdout};
+use crate::common::tiny;
 
 /// A model and pairs on the Hub, and a run on them.
 struct World {
@@ -219,7 +220,7 @@ fn a_push_that_fails_leaves_nothing_to_be_seen() {
 
 #[test]
 fn a_path_of_this_machine_is_not_published() {
-    let local = crate::tiny::model("llama");
+    let local = tiny::model("llama");
     let path = local.path().to_str().unwrap();
     let world = World::new(path);
     let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
@@ -246,7 +247,7 @@ fn an_intervention_is_refused_where_it_does_not_fit() {
     twin[3].1.extend(b" with another README");
     world.server.hold("models/tiny/twin", &twin);
     world.server.hold("models/tiny/llama", &twin);
-    let gpt2 = crate::tiny::model("gpt2");
+    let gpt2 = tiny::model("gpt2");
     let first = format!("tiny/llama@{:040x}", 0xc0_0000);
     let generate = |model: &str| {
         let run =

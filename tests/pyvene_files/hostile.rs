@@ -8,8 +8,8 @@ use std::process::Command;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::common::pyvene;
-use crate::tiny::run;
+use crate::common::program::run;
+use crate::common::pyvene_environment::python;
 
 /// `os.system("touch PATH")`, as a pickle has it, by way of the given instructions for the name.
 fn calling(name: &[u8], path: &Path) -> Vec<u8> {
@@ -69,7 +69,7 @@ fn a_pickle_that_would_run_code_is_refused_and_has_not_run() {
 /// What is refused is no paper tiger: Python does run it.
 #[test]
 fn python_would_have_run_it() {
-    let Some(python) = pyvene() else { return };
+    let Some(python) = python() else { return };
     let work = tempfile::tempdir().unwrap();
     let marker = work.path().join("it-ran");
     let from = folder(work.path(), &calling(b"cposix\nsystem\n", &marker));

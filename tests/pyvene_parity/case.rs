@@ -8,8 +8,8 @@ use intervene::tap::Component;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use crate::common::device;
-use crate::common::{Numbers, load};
+use crate::common::families::load;
+use crate::common::numbers::Numbers;
 
 /// A model, its cases and their numbers.
 pub struct Family {

@@ -7,12 +7,13 @@ use intervene::interventions::Kind;
 use intervene::models::{GenerateOptions, Generation};
 use intervene::tap::Component;
 
-use crate::case::{Case, Family, Mode, device, tokens};
-use crate::common::tolerance;
-use crate::locations::locations;
-use crate::operations::Operations;
-use crate::subspaces::subspace;
-use crate::suite::Outcome;
+use super::case::{Case, Family, Mode, tokens};
+use super::locations::locations;
+use super::operations::Operations;
+use super::subspaces::subspace;
+use super::suite::Outcome;
+use crate::common::device::device;
+use crate::common::device::tolerance;
 
 /// A case in our words.
 struct Translated {

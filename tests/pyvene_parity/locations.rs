@@ -3,7 +3,7 @@
 use intervene::intervenable::Units;
 use serde_json::Value;
 
-use crate::case::{Case, Mode};
+use super::case::{Case, Mode};
 
 /// Source's and base's units of one representation; `None` where pyvene has null.
 pub type Pair = (Option<Units>, Option<Units>);

@@ -3,7 +3,7 @@
 use intervene::interventions::{Kind, Partition, Subspace};
 use serde_json::Value;
 
-use crate::case::{Case, Family};
+use super::case::{Case, Family};
 
 /// The subspace of one representation, or what is not understood.
 pub fn subspace(

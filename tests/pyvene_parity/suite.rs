@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::case::{Case, Family};
-use crate::common::name;
-use crate::{compare, train};
+use super::case::{Case, Family};
+use super::{compare, train};
+use crate::common::families::name;
 
 /// What became of a case.
 pub enum Outcome {

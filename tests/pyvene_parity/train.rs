@@ -10,9 +10,10 @@ use intervene::interventions::{AnyIntervention, Intervention, Kind, Subspace, Te
 use intervene::orthogonal::{Map, Rotation};
 use intervene::tap::Component;
 
-use crate::case::{Case, Family, device, tokens};
-use crate::common::tolerance;
-use crate::suite::Outcome;
+use super::case::{Case, Family, tokens};
+use super::suite::Outcome;
+use crate::common::device::device;
+use crate::common::device::tolerance;
 
 /// Relative for losses, absolute for what was learned.
 const TOLERANCE: f64 = 1e-3;

@@ -1,14 +1,12 @@
-//! The commands on a real small model: what is known of it is found.
+//! `patch`, `trace` and `apply` on SmolLM2-135M show what is known about it.
 
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
-
-use common::smollm2;
 use intervene::report::Heatmap;
 use intervene::tap::Component;
 use intervene::tools::{self, PatchOptions, TraceKind, TraceOptions};
-use tiny::{choice, file, printed};
+
+use crate::common::needs::smollm2;
+use crate::common::program::{file, printed};
+use crate::common::tiny::choice;
 
 fn value(map: &Heatmap, layer: usize, position: usize) -> f64 {
     map.values[layer][position].unwrap()

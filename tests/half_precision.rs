@@ -1,25 +1,22 @@
 //! Weights in bf16 and f16 on the processor: what a model says, and what a search on it finds, stay what they are in f32.
 
-mod common;
-#[path = "common/half.rs"]
-mod half;
-#[path = "common/runs.rs"]
-mod runs;
-
 use burn::tensor::Device;
 use intervene::models::Dtype;
 
+use crate::common::half_precision::logits_stay_near;
+use crate::common::{needs, runs};
+
 #[test]
 fn logits_stay_near_those_of_f32() {
-    let Some(folder) = common::smollm2() else { return };
+    let Some(folder) = needs::smollm2() else { return };
     for dtype in [Dtype::BF16, Dtype::F16] {
-        half::logits_stay_near(&folder, dtype, &Device::flex());
+        logits_stay_near(&folder, dtype, &Device::flex());
     }
 }
 
 #[test]
 fn a_search_reaches_the_same_iia() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let found = |dtype: &str| runs::gender(&model, "cpu", &[&format!("model.dtype={dtype}")]).iia;
     let exact = found("f32");
     for dtype in ["bf16", "f16"] {

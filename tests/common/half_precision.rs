@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use intervene::models::{Dtype, FrozenModel, LanguageModel, Pretrained};
 use serde::Deserialize;
 
-use crate::common::plain;
+use crate::common::whole_run::plain;
 
 #[derive(Deserialize)]
 struct Expected {

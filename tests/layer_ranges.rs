@@ -1,11 +1,14 @@
 //! Parts of a run, resumed from what was kept of an earlier one, are the full run.
 
-mod common;
-
 use burn::tensor::{Device, Int, Tensor};
-use common::{Numbers, all, distance, load, logits, name, plain};
 use intervene::models::{Context, FrozenModel, LanguageModel};
 use intervene::tap::{Component, Patch, Rows};
+
+use crate::common::families::{load, name};
+use crate::common::families_of_transformers::all;
+use crate::common::numbers::Numbers;
+use crate::common::tensors::distance;
+use crate::common::whole_run::{logits, plain};
 
 #[test]
 fn prefix_and_suffix_make_the_full_run() {
