@@ -1,4 +1,4 @@
-//! The cache is exact: logits, loss and R's gradient through it are the full run's.
+//! The cache is exact: logits, loss and the gradient of R through it equal those of the full run.
 
 mod equals_the_full_run;
 mod refusals;
@@ -40,7 +40,7 @@ fn tokens(prompt: &Prompt, device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, [1, length]), device)
 }
 
-/// One variable in all columns.
+/// A candidate with one variable in all columns.
 fn one_variable(interventions: Vec<AnyIntervention>, rank: usize) -> Candidate {
     Candidate { interventions, partition: Partition::new(vec![("label".to_owned(), 0..rank)], rank).unwrap() }
 }
@@ -50,7 +50,7 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// The largest difference between two batches' logits under an intervention for each place.
+/// The logits of some pairs through a cache, with one intervention for each place.
 fn logits(model: &Pretrained, cache: &Cache<'_>, pairs: &[usize], found: &[AnyIntervention]) -> Vec<f32> {
     let batch = cache.batch(pairs).unwrap();
     let candidate = one_variable(found.to_vec(), 4);

@@ -1,4 +1,4 @@
-//! What can be wrong with a checkpoint is said in one clear error, before any weight is read.
+//! A malformed checkpoint is one clear error, before any weight is read.
 
 use std::collections::HashMap;
 use std::fs;
@@ -79,7 +79,7 @@ fn an_unsupported_architecture_gets_the_list_of_supported_ones() {
 }
 
 #[test]
-fn what_a_configuration_asks_for_and_is_not_there_is_named() {
+fn an_unsupported_setting_is_named() {
     for (from, to, parts) in [
         ("\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"", ["rope scaling `yarn`", "llama3"]),
         ("\"silu\"", "\"mish\"", ["activation `mish`", "silu"]),
@@ -218,7 +218,7 @@ fn a_checkpoint_without_its_prefix_loads_too() {
 }
 
 #[test]
-fn half_precision_is_kept_or_cast() {
+fn weights_keep_their_dtype_or_are_cast() {
     for family in families::families() {
         let io = Numbers::open(&family.join("io.safetensors"));
         let expected: Tensor<3> = io.floats("logits.0");
@@ -247,7 +247,7 @@ fn half_precision_is_kept_or_cast() {
 }
 
 #[test]
-fn a_grus_checkpoint_loads_or_says_why_not() {
+fn a_gru_checkpoint_loads_or_is_refused() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transformers/gru");
     assert!(Gru::load(&source, Dtype::F32, &Device::flex()).is_ok());
     let folder = tempfile::tempdir().unwrap();

@@ -37,8 +37,8 @@ fn peak(model: &Path, sites: &str, prompts: usize, vocabulary: usize) -> (i64, u
     (kilobytes * 1024, fs::metadata(&out).unwrap().len())
 }
 
-/// One test, so that no other command runs beside: what is read is the highest of all children, so the few prompts come
-/// first, and the tiny model before the real one.
+/// One test, so that no other command runs at the same time. The system reports the highest of all children, so the few
+/// prompts come first, and the tiny model before the real one.
 #[test]
 fn the_peak_does_not_grow_with_the_prompts() {
     let everything = "all.block_input,all.block_output,all.mlp_input,all.mlp_activation,all.mlp_output,\

@@ -1,4 +1,4 @@
-//! Devices by their names: what there is, what is missing, and what does not fit.
+//! Devices are found by their names, and a missing device, feature or amount of memory is explained.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::common::{needs, program, tiny};
 
-/// The command fails with status 2, and without a panic; what it says.
+/// The command fails with status 2 and without a panic; its standard error.
 fn refused(args: &[&str], budget: Option<&str>) -> String {
     let mut command = Command::new(cargo_bin!("intervene"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));

@@ -1,8 +1,8 @@
-//! Every command of the README and of the book is run, in the order in which they stand there.
+//! Every command of the README and of the documents is run, in the order of the text.
 //!
 //! Each document's `sh` blocks are one script, run in a folder that looks like a clone of the repository. Trainings are
-//! made short by a wrapper round the binary, nothing else is changed. What cannot be run here has to be run elsewhere, and
-//! where is in a table below. A document's `text` blocks of usage name commands and options that have to be there.
+//! made short by a wrapper around the program; nothing else is changed. Commands that cannot be run here are listed below
+//! with the file that runs them. A document's `text` blocks of usage name commands and options that have to be there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ const ELSEWHERE: [(&str, &str, &str); 6] = [
     ("cargo test --release", ".ci/run", "cargo test --release"),
     ("cargo doc", ".ci/run", "cargo doc --release"),
     ("python3 scripts/smollm2.py", ".ci/run", "scripts/smollm2.py"),
-    // These need the Hub, which that test plays.
+    // These need the Hub, which that test simulates.
     ("intervene push", "tests/hub/publish.rs", "\"push\""),
     ("intervene pull", "tests/hub/publish.rs", "\"pull\""),
     ("intervene evaluate me/", "tests/hub/publish.rs", "\"evaluate\""),
@@ -148,7 +148,7 @@ fn every_command_runs() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}:\n{said}");
     }
-    assert!(ran >= 25, "only {ran} commands were found: is the test still looking at the documents?");
+    assert!(ran >= 25, "only {ran} commands were found: the documents are not read any more");
 }
 
 /// Usage is `intervene COMMAND …`, in blocks fenced as `text`: each command and each of its options is there, and each

@@ -1,4 +1,4 @@
-//! Generation gives transformers' tokens, alone and in batches, greedy and sampled.
+//! Generation equals that of transformers, alone and in batches; sampling is seeded.
 
 use burn::tensor::Device;
 use intervene::models::{GenerateOptions, Generation, LanguageModel, Sampling};
@@ -9,7 +9,7 @@ use crate::common::fixtures;
 use crate::common::numbers::Numbers;
 
 #[test]
-fn greedy_tokens_are_those_of_transformers() {
+fn greedy_tokens_equal_those_of_transformers() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let prompts = tokens_of(&io.rows("input_ids.0"));
@@ -86,7 +86,7 @@ fn a_generation_ends_at_a_stop_token_and_at_the_models_last_position() {
     assert!(error.contains("more than the model's 32 positions"), "{error}");
 }
 
-/// Tokens, from whole numbers.
+/// Rows of whole numbers as tokens.
 fn tokens_of(rows: &[Vec<i64>]) -> Vec<Vec<u32>> {
     rows.iter().map(|row| row.iter().map(|token| *token as u32).collect()).collect()
 }

@@ -1,7 +1,8 @@
-//! What holds on the processor holds on a GPU: on the device that `INTERVENE_TEST_DEVICE` names (`wgpu:cpu`, a software driver,
-//! in CI).
+//! A GPU gives the results of the processor. The device is the one that `INTERVENE_TEST_DEVICE` names (`wgpu:cpu`, a
+//! software driver, in CI).
 //!
-//! Without that variable these tests run nothing, and say so. With it they fail where that device is not the one they ran on.
+//! Without that variable these tests check nothing, and the run says so at its end. With it they fail where another device
+//! ran.
 
 mod common {
     pub mod device;
@@ -52,7 +53,7 @@ fn device_under_test() -> Option<(Device, String)> {
 }
 
 #[test]
-fn every_case_of_a_family_is_pyvenes() {
+fn every_case_of_a_family_equals_pyvene() {
     let Some(_) = device_under_test() else { return };
     let family = |folder: &std::path::PathBuf| families::name(folder) == FAMILY;
     suite::every_case_is_equal(&families::families().into_iter().filter(family).collect::<Vec<_>>());
@@ -73,13 +74,13 @@ fn the_self_test_passes() {
 }
 
 #[test]
-fn the_equality_search_ends_alike() {
+fn the_equality_search_ends_as_on_the_processor() {
     let Some((_, name)) = device_under_test() else { return };
     alike(&runs::equality("cpu"), &runs::equality(&name), &name);
 }
 
 #[test]
-fn the_gender_search_ends_alike() {
+fn the_gender_search_ends_as_on_the_processor() {
     let Some((_, name)) = device_under_test() else { return };
     let Some(model) = needs::smollm2() else { return };
     alike(&runs::gender(&model, "cpu", &[]), &runs::gender(&model, &name, &[]), &name);
@@ -89,7 +90,7 @@ fn alike(cpu: &runs::Run, gpu: &runs::Run, name: &str) {
     println!("{name}: IIA {} (cpu: {}), losses {:?} (cpu: {:?})", gpu.iia, cpu.iia, gpu.loss, cpu.loss);
     assert_eq!((cpu.device.as_str(), gpu.device.as_str()), ("cpu", name));
     assert!((cpu.iia - gpu.iia).abs() <= 0.02, "IIA {} on {name}, {} on the processor", gpu.iia, cpu.iia);
-    assert!(cpu.iia > 0.8, "a search that finds nothing shows nothing: {}", cpu.iia);
+    assert!(cpu.iia > 0.8, "a search without an alignment shows nothing: {}", cpu.iia);
 }
 
 #[test]
@@ -114,13 +115,13 @@ fn half_precision_stays_near_or_is_refused_by_name() {
 #[test]
 fn a_full_memory_is_an_error_with_what_lowers_it() {
     let Some((device, name)) = device_under_test() else { return };
-    // More than any buffer may have.
+    // More than any buffer can hold.
     let fill = || Ok(Tensor::<2>::ones([1 << 20, 1 << 20], &device).narrow(1, 7, 1).narrow(0, 7, 1).into_data());
     let error = device::attempt(&device, "filling the cache", "cache.level = \"host\"", fill).unwrap_err().to_string();
     println!("{error}");
     assert!(error.starts_with(&format!("{name}: its memory ran out (filling the cache; it has ")), "{error}");
     assert!(error.contains("What needs less: cache.level"), "{error}");
-    // The device goes on.
+    // The device still works.
     let double = || Ok((Tensor::<1>::ones([4], &device) * 2.0).into_data().iter::<f32>().sum::<f32>());
     assert_eq!(device::attempt(&device, "doubling", "", double).unwrap(), 8.0);
 }
@@ -134,7 +135,7 @@ fn a_cache_that_does_not_fit_beside_the_weights_is_refused_or_staged() {
         let out = folder.path().join(level);
         let set = [&["training.steps=1", "training.batch=2", "intervention.layer=2"], set].concat();
         let mut command = runs::gender_command(&model, &name, [2, 2], &set, &out);
-        // The weights take 538.06 MB of it.
+        // The weights take 538.06 MB of this.
         let output = command.env("INTERVENE_DEVICE_MEMORY", "538.1 MB").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         println!("{level}: {said}");

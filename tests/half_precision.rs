@@ -1,4 +1,4 @@
-//! Weights in bf16 and f16 on the processor: what a model says, and what a search on it finds, stay what they are in f32.
+//! With weights in bf16 and f16 on the processor, logits and the IIA of a search stay near those in f32.
 
 use burn::tensor::Device;
 use intervene::models::Dtype;

@@ -1,4 +1,4 @@
-//! Every intervention computes pyvene's formula, and its parameters' gradients are right.
+//! Interventions: their formulas, gradients, training and tensors.
 
 mod columns;
 mod formulas;

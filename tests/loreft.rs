@@ -57,7 +57,7 @@ fn completions_are_learned_at_several_places() {
     let metrics = json(&run.join("metrics.json"));
     let of = |key: &str| metrics["completions"][key].as_f64().unwrap();
     assert!(of("loss") < 0.5 * of("without"), "{}", metrics["completions"]);
-    assert_eq!(metrics["iia"], 1.0, "every completion is said whole");
+    assert_eq!(metrics["iia"], 1.0, "every completion is generated whole");
     assert_eq!(metrics["controls"]["no_intervention"], 0.0);
     assert!(metrics["orthogonality_error"].as_f64().unwrap() < 1e-5);
 
@@ -69,7 +69,7 @@ fn completions_are_learned_at_several_places() {
         serde_json::from_str(&program::printed(&["evaluate", run.to_str().unwrap(), "--json"])).unwrap();
     assert_eq!(evaluated["iia"], 1.0);
 
-    // Token by token the model says so itself, with the prompt alone edited, at both places.
+    // Generation gives the completions too, with the prompt edited at both places.
     let model = work.path("");
     let said = |with: &[&str], prompt: &str| {
         let args = ["generate", "--model", &model, "--max-new-tokens", "6", "--prompt", prompt];
@@ -80,7 +80,7 @@ fn completions_are_learned_at_several_places() {
     assert!(said(&with, "Tom hid").starts_with('?'), "{}", said(&with, "Tom hid"));
     assert!(!said(&[], "Ann sat").starts_with("!."));
     fs::remove_dir_all(run.join("1")).unwrap();
-    assert!(!said(&with, "Ann sat").starts_with("!."), "half of the edit is not the edit");
+    assert!(!said(&with, "Ann sat").starts_with("!."), "half of the edit has the effect of the whole");
     let problem = ["holds 1 interventions", "the recipe names 2 places"];
     program::refused(&["evaluate", run.to_str().unwrap()], &problem);
 
@@ -101,7 +101,7 @@ fn several_places_share_an_interchange() {
     work.recipe("recipe.toml", &swaps.replace("rank = 8\n", "").replace("rank = 6\n", "").replace("f1+l2", "last"));
     let run = work.trained("run", &["training.steps=6", "training.log_every=2"]);
     let metrics = json(&run.join("metrics.json"));
-    // A boundary begins at half of the width, so one place alone has some sixteen.
+    // A boundary starts at half of the width, so the hard rank of one place alone is about sixteen.
     assert_eq!(json(&run.join("config.json"))["width"], 32);
     let hard = metrics["hard_rank"].as_u64().unwrap();
     assert!((28..=36).contains(&hard), "the hard ranks of both places: {hard}");

@@ -1,4 +1,4 @@
-//! Every family computes what transformers computes, and its sites are where pyvene has them.
+//! Every family equals transformers, and its sites are those of pyvene.
 
 use std::cell::RefCell;
 
@@ -29,7 +29,7 @@ const WHOLE: [Component; 12] = [
 ];
 
 #[test]
-fn logits_and_hidden_states_are_those_of_transformers() {
+fn logits_and_hidden_states_equal_those_of_transformers() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         for input in 0.. {
@@ -61,7 +61,7 @@ fn logits_and_hidden_states_are_those_of_transformers() {
 }
 
 #[test]
-fn left_padded_batches_are_those_of_transformers() {
+fn left_padded_batches_equal_those_of_transformers() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let mask: Vec<Vec<bool>> =
@@ -86,7 +86,7 @@ fn left_padded_batches_are_those_of_transformers() {
 }
 
 #[test]
-fn vanilla_interchanges_are_those_of_pyvene() {
+fn vanilla_interchanges_equal_those_of_pyvene() {
     for folder in families() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let cases = Numbers::open(&folder.join("cases.safetensors"));

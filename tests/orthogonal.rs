@@ -30,7 +30,7 @@ fn distance<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
     values(a).iter().zip(values(b)).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max)
 }
 
-/// One step of the optimiser, at a given learning rate, on whatever gradients.
+/// The matrix after `count` steps of the optimiser at the learning rate `lr`, on gradients computed from the matrix.
 fn steps<const D: usize>(
     mut r: Tensor<D>,
     lr: f64,

@@ -1,5 +1,5 @@
-//! pyvene's folders, with pyvene itself on the other side: what it saved gives its logits here, and what is written here
-//! gives ours there. Nothing in a pickle is run.
+//! Folders are exchanged with pyvene itself: those that it saved give its logits here, and those that are written here give
+//! the same logits there. No code in a pickle is run.
 //!
 //! scripts/pyvene_env.sh makes the environment that scripts/pyvene_files.py needs.
 
@@ -19,7 +19,7 @@ use crate::common::program::printed;
 use crate::common::pyvene_environment;
 use crate::common::tensors::distance;
 
-/// Logits may differ by so much.
+/// The tolerance of logits.
 const TOLERANCE: f32 = 1e-4;
 
 /// Runs scripts/pyvene_files.py.
@@ -66,7 +66,7 @@ fn off(found: &Numbers, expected: &Numbers, name: &str) -> f32 {
     distance(&found.floats::<2>("logits"), &expected.reshape([batch * length, classes]))
 }
 
-/// Says in an imported folder which heads are meant: a folder of pyvene's does not.
+/// Adds the heads to an imported folder: those of pyvene do not name them.
 fn name_heads(folder: &Path, job: &Value) {
     if !job["heads"].is_null() {
         let path = folder.join("interventions.toml");
@@ -90,7 +90,7 @@ fn folders_go_both_ways_with_the_same_logits() {
         let mut ours = BTreeMap::new();
         for (name, job) in &cases {
             let place = |what: &str| work.path().join(format!("{name}.{what}"));
-            // With the model named and without; the model tells widths, and is noted.
+            // With and without --model, which supplies widths and is recorded.
             let (with, without) = (place("with"), place("without"));
             let from = work.path().join(name);
             printed(&["import", text(&from), "--out", text(&without)]);

@@ -1,7 +1,7 @@
-//! Every case of the fixtures: what pyvene computes, we compute.
+//! Every case of the fixtures equals pyvene.
 //!
 //! `INTERVENE_FIXTURES` names another folder of the same format. A case that pyvene refused has no expected value: it is
-//! run, and has either to give finite numbers or to be refused with a reason.
+//! run, and must give finite numbers or be refused with a reason.
 
 mod case;
 mod compare;
@@ -14,6 +14,6 @@ mod train;
 use crate::common::families::families;
 
 #[test]
-fn every_case_of_pyvene_is_equal() {
+fn every_case_equals_pyvene() {
     suite::every_case_is_equal(&families());
 }

@@ -31,8 +31,8 @@ fn equality(folder: &Path, name: &str, seed: &str) -> PathBuf {
     out
 }
 
-/// Opens a page at two widths in both colour schemes: nothing is complained of, nothing asked for, nothing wider than the
-/// window, no text too faint. Pictures of all four are left in the target folder.
+/// Opens a page at two widths in both colour schemes: there are no errors and no requests, nothing is wider than the
+/// window, and every text has enough contrast. Pictures of all four are left in the target folder.
 fn looks_right(browser: &mut Browser, page: &Path, name: &str) {
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
     fs::create_dir_all(&pictures).unwrap();
@@ -44,13 +44,13 @@ fn looks_right(browser: &mut Browser, page: &Path, name: &str) {
             let wide = browser.evaluate("document.documentElement.scrollWidth");
             assert!(wide.as_u64().unwrap() <= u64::from(width), "{name}: {wide} pixels wide in a window of {width}");
             let faint = browser.evaluate(FAINT);
-            assert_eq!(faint, Value::Array(vec![]), "{name}, {scheme}: text that can hardly be read");
-            assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
+            assert_eq!(faint, Value::Array(vec![]), "{name}, {scheme}: text with too little contrast");
+            assert_eq!(browser.problems(), Vec::<String>::new(), "{name}");
         }
     }
 }
 
-/// Every text whose contrast with its ground is under 4.5 to 1 (WCAG's AA).
+/// Every text whose contrast with its background is under 4.5 to 1 (WCAG's AA).
 const FAINT: &str = r#"(() => {
   const numbers = (colour) => colour.match(/[\d.]+/g).map(Number);
   const linear = (c) => { c /= 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
@@ -80,7 +80,7 @@ const FAINT: &str = r#"(() => {
   return faint;
 })()"#;
 
-/// The lines of the box at the mouse; none while it is hidden.
+/// The lines of the tooltip; none while it is hidden.
 const TIP: &str = "(() => { const tip = document.getElementById('tip'); \
                    return tip.hidden ? [] : [...tip.children].map((line) => [...line.childNodes].map((part) => part.textContent).join(': ')); })()";
 

@@ -1,4 +1,4 @@
-//! The run folder: what it holds, that it is reproduced to the bit, and that a killed run leaves nothing half written.
+//! A run folder holds the documented files, is reproduced to the bit, and has no partial file after the run was killed.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ fn json(path: &Path) -> Value {
 }
 
 #[test]
-fn a_seed_means_the_same_bits() {
+fn a_seed_determines_every_bit() {
     let folder = tempfile::tempdir().unwrap();
     let [a, b, c] = ["a", "b", "c"].map(|name| folder.path().join(name));
     for (out, seed) in [(&a, "3"), (&b, "3"), (&c, "4")] {

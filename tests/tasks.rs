@@ -1,4 +1,4 @@
-//! The language tasks: labels by a second reading of the rendered text, named positions, splits.
+//! The language tasks. Their labels are derived a second time, from the rendered text.
 
 mod countries;
 mod gender_agreement;

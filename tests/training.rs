@@ -1,5 +1,5 @@
-//! What `[training]` asks of a search of a language model, from the recipe to the run folder: early stopping, answers to
-//! choose among, pairs that must not change.
+//! The options of `[training]` for a search on a language model, from the recipe to the run folder: early stopping, a
+//! choice of answers, pairs that must not change.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::common::{program, pyvene_environment, tiny};
 struct Work(tempfile::TempDir);
 
 impl Work {
-    /// Every third pair keeps what the base's answer is said to be.
+    /// In every third pair the label is the stated answer of the base.
     fn new() -> Self {
         let work = Self(tiny::model("gpt2"));
         for (name, count, from) in [("train", 24, 0), ("validation", 12, 5), ("test", 12, 9)] {
@@ -95,7 +95,7 @@ fn a_validation_split_is_logged_and_stops_a_search() {
     );
     assert_eq!(of_plain["iia_validation"].as_f64(), of.last().map(|(_, iia)| *iia));
 
-    // At so high a rate it does not get better for long.
+    // At this high a rate the search soon stops improving.
     let rate = "training.learning_rate=0.9";
     let patient = work.trained(
         "patient",
@@ -108,7 +108,7 @@ fn a_validation_split_is_logged_and_stops_a_search() {
     let best = seen.iter().map(|(_, iia)| *iia).fold(0.0, f64::max);
     assert_eq!((of_patient["iia_validation"].as_f64(), seen[kept as usize - 1].1), (Some(best), best));
 
-    // Without a split there is nothing to say; and a patience has nothing to wait for.
+    // Without a validation split there is no such metric, and patience is refused.
     assert!(metrics(&work.trained("none", &[])).get("iia_validation").is_none());
     work.refused(&["training.evaluate_every=2", "training.patience=2"], &["training.patience", "no validation pairs"]);
     work.refused(&[&validation, "training.patience=2"], &["training.patience", "evaluate_every"]);
@@ -136,7 +136,7 @@ fn answers_are_recorded_and_read_again() {
     assert_eq!(metrics(&task)["answers"], json!([".", ",", "!", "?"]));
     let listed = work.trained("listed", &["training.answers=[\"!\", \".\", \",\", \"?\", \"a\"]"]);
     assert_eq!(metrics(&listed)["answers"], json!(["!", ".", ",", "?", "a"]));
-    // Chance is a fourth among four, next to nothing among all.
+    // Chance is a fourth among four answers, and almost nothing among all tokens.
     let first = |run: &Path| logged(run, "search", "loss")[0].1;
     assert!(first(&task) < first(&listed) && first(&listed) < first(&work.trained("again", &[])), "fewer are easier");
     let again: Value =
@@ -149,7 +149,7 @@ fn answers_are_recorded_and_read_again() {
 }
 
 #[test]
-fn what_must_not_change_is_weighed_and_scored_by_itself() {
+fn pairs_that_must_not_change_are_weighted_and_scored_separately() {
     let work = Work::new();
     assert!(metrics(&work.trained("plain", &[])).get("disentangled").is_none());
     let run = metrics(&work.trained("both", &["training.isolation=0.5", "training.answers=task"]));

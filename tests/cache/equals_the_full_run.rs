@@ -70,7 +70,7 @@ fn gradient(loss: &Tensor<1>, found: &AnyIntervention) -> Vec<f32> {
 }
 
 #[test]
-fn logits_and_gradients_through_the_cache_are_the_full_runs() {
+fn logits_and_gradients_through_the_cache_equal_those_of_the_full_run() {
     let device = Device::flex();
     let (mut cases, mut moved) = (0, 0);
     for folder in families::families() {
@@ -111,7 +111,7 @@ fn logits_and_gradients_through_the_cache_are_the_full_runs() {
                 let case = format!("{family} {} position {position}", target.site);
                 assert!(apart(&cached, &full_logits) < 1e-5 * scale, "{case}: logits");
                 let (a, b) = (gradient(&cached_loss, &found), gradient(&full_loss, &found));
-                // In the last layer a token before the answer moves nothing, unless attention reads it.
+                // In the last layer a token before the answer has an effect only where attention reads it.
                 moved += usize::from(b.iter().any(|entry| entry.abs() > 1e-6));
                 assert!(apart(&a, &b) < 1e-5, "{case}: gradient apart by {}", apart(&a, &b));
                 cases += 1;
@@ -124,7 +124,7 @@ fn logits_and_gradients_through_the_cache_are_the_full_runs() {
 }
 
 #[test]
-fn several_places_at_once_are_the_full_run_with_several_patches() {
+fn several_places_at_once_equal_the_full_run_with_several_patches() {
     let device = Device::flex();
     for folder in families::families() {
         let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
@@ -171,7 +171,7 @@ fn several_places_at_once_are_the_full_run_with_several_patches() {
 }
 
 #[test]
-fn an_answer_of_several_tokens_is_read_where_each_is_said() {
+fn each_token_of_an_answer_is_read_at_its_own_position() {
     let device = Device::flex();
     let model = Pretrained::load(&families::families().remove(0), Dtype::F32, &device).unwrap();
     let width = model.dimensions().d_model;

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{one_variable, pairs};
 use crate::common::families;
 
-/// A batch that nothing is cached for: all layers run on all tokens, sources included.
+/// A batch without any cached state: all layers run on all tokens, sources included.
 fn uncached(model: &Pretrained, target: &Target, pairs: &[Pair], device: &Device) -> Batch {
     let padded = |prompts: Vec<&Prompt>| {
         let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap();

@@ -51,7 +51,7 @@ impl Numbers {
         TensorData::new(values.iter().map(|value| *value as f32).collect::<Vec<_>>(), shape.clone())
     }
 
-    /// All of a name's beginning, by the rest of the name.
+    /// All tensors whose names begin with `prefix`, by the rest of their names.
     pub fn under(&self, prefix: &str) -> Vec<(String, TensorData)> {
         let rest = self.0.keys().filter_map(|name| name.strip_prefix(prefix).map(|rest| (rest, name)));
         rest.map(|(rest, name)| (rest.to_owned(), self.data(name))).collect()

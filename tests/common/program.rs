@@ -17,7 +17,7 @@ pub fn run(args: &[&str]) -> Output {
     cargo_bin_cmd!("intervene").args(args).output().unwrap()
 }
 
-/// What a command that succeeds prints.
+/// The standard output of a command that succeeds.
 pub fn printed(args: &[&str]) -> String {
     let output = run(args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -27,12 +27,12 @@ pub fn printed(args: &[&str]) -> String {
 /// The command fails with status 2, and its message holds every one of `parts`; no panic.
 pub fn refused(args: &[&str], parts: &[&str]) {
     let output = run(args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-    assert!(said.starts_with("error: "), "{args:?}: {said}");
-    assert!(!said.contains("panicked") && !said.contains("backtrace"), "{args:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+    assert!(stderr.starts_with("error: "), "{args:?}: {stderr}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("backtrace"), "{args:?}: {stderr}");
     assert!(output.stdout.is_empty(), "{args:?}");
     for part in parts {
-        assert!(said.contains(part), "{args:?}: `{part}` is not in: {said}");
+        assert!(stderr.contains(part), "{args:?}: `{part}` is not in: {stderr}");
     }
 }

@@ -8,20 +8,20 @@ use std::process::Command;
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 
-/// What a run's metrics say.
+/// The metrics of a run.
 pub struct Run {
     pub iia: f64,
     pub device: String,
     pub loss: Vec<f64>,
 }
 
-/// A gender-agreement search on SmolLM2, on few pairs and at a late layer: a driver that plays a GPU does some 10⁹ operations
-/// a second.
+/// A gender-agreement search on SmolLM2, on few pairs and at a late layer: a software driver does some 10⁹ operations a
+/// second.
 pub fn gender(model: &Path, device: &str, set: &[&str]) -> Run {
     run(|out| gender_command(model, device, [8, 10], set, out))
 }
 
-/// The command of that, on so many pairs for training and tests, which leaves its folder at `out`, and its pairs beside it.
+/// The command of that search with these numbers of training and test pairs; its folder is `out`, with the pairs beside it.
 pub fn gender_command(model: &Path, device: &str, pairs: [usize; 2], set: &[&str], out: &Path) -> Command {
     let [train_pairs, test_pairs] = pairs;
     let pairs = |split: &str, count: usize| {
@@ -38,7 +38,7 @@ pub fn gender_command(model: &Path, device: &str, pairs: [usize; 2], set: &[&str
     train("pairs_das_smollm2", device, &[&own[..], &place, &short, set].concat(), out)
 }
 
-/// The search of the equality network that is given, of fewer and smaller steps.
+/// The search on the fixed equality network, with fewer and smaller steps.
 pub fn equality(device: &str) -> Run {
     let steps = ["training.steps=120", "training.batch=512", "training.learning_rate=2e-2"];
     let short = [&steps[..], &["evaluation.pairs=1000", "evaluation.random_rotations=1"]].concat();

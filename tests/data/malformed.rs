@@ -57,7 +57,7 @@ fn malformed_rows_say_where_and_what_would_be_right() {
 }
 
 #[test]
-fn rows_that_cannot_become_tokens_say_so() {
+fn rows_that_cannot_become_tokens_are_refused() {
     let tokenizer = tokenizer();
     let cases: [(&str, &str, Position, &[&str]); 8] = [
         (

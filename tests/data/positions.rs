@@ -5,9 +5,9 @@ use intervene::data::{Encoder, Position, Take};
 use super::{GOOD, line, slot, tokenizer};
 
 #[test]
-fn positions_are_what_their_names_say() {
+fn named_positions_are_the_named_tokens() {
     let tokenizer = tokenizer();
-    // Bob is three letters to it, after a space of its own.
+    // `Bob` is a space and three letters in this tokenizer.
     let row = line(GOOD).unwrap();
     let at = |position: &str| {
         let pair = Encoder::new(&tokenizer, position.parse().unwrap()).pair(&row).unwrap();
@@ -85,7 +85,7 @@ fn several_sources_are_several_variables() {
 }
 
 #[test]
-fn an_answer_goes_on_after_the_prompt() {
+fn an_answer_is_tokenised_after_its_prompt() {
     let tokenizer = tokenizer();
     let label = |base: &str, label: &str| {
         let row = line(&serde_json::json!({"base": base, "source": base, "label": label, "base_position": 0, "source_position": 0}).to_string());
@@ -93,7 +93,7 @@ fn an_answer_goes_on_after_the_prompt() {
     };
     assert_eq!(label("Kate left because", " she").unwrap(), " she");
     assert_eq!(label("Kate left:\n", "b").unwrap(), "b");
-    // With the answer the space would be the answer's, but the model has read it as a token of its own.
+    // The space belongs to the prompt: the model has read it as a separate token.
     assert_eq!(label("Kate left because ", "b").unwrap(), "b");
     assert!(label("Kate left becaus", "e").is_err());
 }

@@ -1,4 +1,4 @@
-//! Pairs are shown with their intervened tokens marked, and drawn pairs differ in their tokens.
+//! Pairs are shown with their intervened tokens marked, and drawn pairs are unambiguous.
 
 use intervene::data::{self, Encoder, Marks, Position, Take};
 use intervene::tasks::{Split, prompt_task};
@@ -25,7 +25,7 @@ fn examples_show_what_is_intervened_on() {
 }
 
 #[test]
-fn drawn_pairs_can_be_told_apart_by_their_tokens() {
+fn the_label_of_a_drawn_pair_differs_from_the_answer_of_its_base() {
     let tokenizer = tokenizer();
     let task = prompt_task("country_capital", 0).unwrap();
     let encoder = Encoder::new(&tokenizer, "country".parse().unwrap());

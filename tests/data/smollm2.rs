@@ -44,7 +44,7 @@ fn smollm2_reads_the_tasks() {
         for split in [Split::Train, Split::Test] {
             let drawn = encoder.draw(task.as_ref(), split, &[variable], 100, &mut rng).unwrap();
             if aligned {
-                // Every answer is one token, so nothing is ambiguous, and asking for whole answers changes nothing.
+                // Every answer is one token, so no pair is ambiguous.
                 assert_eq!(drawn.ambiguous, 0, "{name}");
                 let row = Row::of_task(task.sample(split, &[variable], &mut rng).unwrap(), name);
                 encoder.pair(&row).unwrap();

@@ -1,8 +1,8 @@
-//! A Hub of one's own: a server on this machine that speaks as much of the Hugging Face Hub's protocol as its clients use.
+//! A simulated Hugging Face Hub: a server on this machine that implements the part of the protocol that clients use.
 //!
-//! Repositories are made, files listed and fetched (in pieces too), and commits taken: `preupload` says which files are
-//! large, those go through the LFS batch into a content store (xorbs of chunks, and a shard that says which chunks make a
-//! file), and the commit itself puts all files in place at once or none.
+//! It creates repositories, lists and serves files (ranges too), and accepts commits: `preupload` says which files are
+//! large; those go through the LFS batch into a content store (xorbs of chunks, and a shard that lists the chunks of each
+//! file); the commit puts all files in place, or none.
 
 mod endpoints;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use self::endpoints::{cas, route};
 use super::store::Store;
 
-/// The token that this server takes.
+/// The token that this server accepts.
 pub const TOKEN: &str = "hf_aVerySecretToken4711";
 
 /// A repository: the files of each of its commits, the last of which is `main`.
@@ -27,7 +27,7 @@ pub struct Repository {
     pub private: bool,
 }
 
-/// What the server knows, and what it was asked.
+/// The state of the server, and the requests that it received.
 #[derive(Default)]
 pub struct State {
     /// By `models/ORG/NAME` or `datasets/ORG/NAME`.
@@ -42,7 +42,7 @@ pub struct State {
     address: String,
 }
 
-/// The server; it runs until the test ends.
+/// The server; it runs until the process ends.
 #[derive(Clone)]
 pub struct Server(Arc<Mutex<State>>);
 
@@ -107,7 +107,7 @@ impl Server {
         self.state().address.clone()
     }
 
-    /// Puts a repository there, with one commit.
+    /// Adds a commit with these files to a repository.
     pub fn hold(&self, name: &str, files: &[(&str, Vec<u8>)]) {
         let files = files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
         self.state().repositories.entry(name.to_owned()).or_default().commits.push(files);
@@ -126,7 +126,7 @@ impl Server {
         }
         let body =
             if request.method == "HEAD" { &[][..] } else { &answer.body[..answer.cut.unwrap_or(answer.body.len())] };
-        // A client that has gone away is its own business.
+        // The client may have closed the connection.
         let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(body));
     }
 
@@ -137,7 +137,7 @@ impl Server {
         state.requests.push(line.clone());
         let token = request.headers.get("authorization").map(|value| value.trim_start_matches("Bearer ").to_owned());
         if let Some((what, status)) = state.refuse.filter(|(what, _)| line.contains(what)) {
-            // A server may say anything, the token too.
+            // The message of a server may hold the token.
             let said = format!("{what} does not work today; you sent Bearer {}", token.unwrap_or_default());
             return Answer::refusal(status, "", &said);
         }

@@ -8,7 +8,7 @@ use super::reference::{check, pyvene, tensors};
 use super::{BATCH, WIDTH, rows};
 
 #[test]
-fn every_intervention_is_pyvenes() {
+fn every_intervention_equals_the_formula_of_pyvene() {
     let device = Device::flex();
     let (base, source) = (rows(1), rows(2));
     for kind in Kind::ALL {
@@ -29,7 +29,7 @@ fn subspaces_may_differ_from_example_to_example() {
     let (base, source) = (rows(4), rows(5));
     let lists = vec![vec![3], vec![], vec![4, 0, 1]];
     let subspace = Subspace::PerExample(lists.clone());
-    // pyvene's soft masks know no subspaces.
+    // pyvene's soft masks do not support subspaces.
     let soft = [Kind::BoundlessRotatedSpace, Kind::SigmoidMask, Kind::SigmoidMaskRotatedSpace];
     for kind in Kind::ALL.into_iter().filter(|kind| !soft.contains(kind)) {
         let tensors = tensors(kind, 6);
@@ -39,7 +39,7 @@ fn subspaces_may_differ_from_example_to_example() {
         check(kind.name(), &output, &base, &source, |example, unit, b, s| {
             pyvene(kind, &tensors, unit, b, s, Some(&lists[example]))
         });
-        // All of the columns is what a mask of ones is.
+        // A subspace of all columns equals no subspace.
         let all = Subspace::Same((0..one.space(WIDTH)).collect());
         let output = one.edit(base.clone(), source.clone(), Some(all.mask(one.space(WIDTH), 1, &device).unwrap()));
         check(kind.name(), &output, &base, &source, |_, unit, b, s| {
@@ -48,7 +48,7 @@ fn subspaces_may_differ_from_example_to_example() {
     }
 }
 
-/// With a soft mask, the subspace's columns have the soft mask and the others are the base's.
+/// The soft mask applies to the columns of the subspace, and the others stay those of the base.
 #[test]
 fn a_subspace_of_a_soft_mask_keeps_the_rest() {
     let device = Device::flex();

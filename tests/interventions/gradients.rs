@@ -7,7 +7,7 @@ use intervene::orthogonal::Rotation;
 use super::reference::{pyvene, tensors, vector};
 use super::{BATCH, UNITS, WIDTH, rows, values};
 
-/// The parameters other than R against central differences of pyvene's formula.
+/// The gradients of parameters other than R equal central differences of pyvene's formula.
 #[test]
 fn masks_and_boundaries_have_the_right_gradients() {
     let tracked = Device::flex().autodiff();

@@ -45,7 +45,7 @@ pub fn swapped(base: &[f64], source: &[f64], columns: &[usize]) -> Vec<f64> {
     swapped
 }
 
-/// The output against a function of (example, unit, base row, source row).
+/// Compares the output with a function of (example, unit, base row, source row).
 pub fn check(
     name: &str,
     output: &Tensor<3>,
@@ -133,7 +133,7 @@ pub fn tensors(kind: Kind, seed: u64) -> Tensors {
     tensors
 }
 
-/// pyvene's formula (of LoReFT pyreft's) for one row, `columns` being the example's subspace.
+/// pyvene's formula (pyreft's for LoReFT) for one row; `columns` is the subspace of the example.
 pub fn pyvene(
     kind: Kind,
     t: &Tensors,

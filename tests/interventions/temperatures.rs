@@ -22,7 +22,7 @@ fn the_boundary_is_clamped_and_hardens() {
         let AnyIntervention::BoundlessRotatedSpace(mut one) = one else { panic!("boundless") };
         assert_eq!(one.hard_rank(), hard_rank, "{boundary}");
         assert_eq!(one.harden(&device).rotation.dims(), [WIDTH, hard_rank]);
-        // Cold, the soft mask is the hard one, but for the half of the very first column and an edge on a column.
+        // At a low temperature the soft mask equals the hard one, except for one half at the first column and at an edge.
         one.temperature.set(1e-3);
         let mask = values(&one.mask());
         for (i, m) in mask.iter().enumerate().skip(1) {
@@ -36,7 +36,7 @@ fn the_boundary_is_clamped_and_hardens() {
 }
 
 #[test]
-fn the_mask_stays_finite_when_cold() {
+fn gradients_stay_finite_at_a_low_temperature() {
     let tracked = Device::flex().autodiff();
     let mut one =
         AnyIntervention::fresh(Kind::BoundlessRotatedSpace, WIDTH, None, None, &mut rng(24), &tracked).unwrap();

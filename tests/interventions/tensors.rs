@@ -11,9 +11,9 @@ use safetensors::SafeTensors;
 use super::reference::{tensors, vector};
 use super::{BATCH, WIDTH, rng, values};
 
-/// Tensors go in and come out with the same bits, and pyvene's `state_dict` gives the same R.
+/// Tensors are read and written with the same bits, and pyvene's `state_dict` gives the same R.
 #[test]
-fn tensors_go_both_ways() {
+fn tensors_are_read_and_written_with_the_same_bits() {
     let device = Device::flex();
     for kind in Kind::ALL {
         let tensors = tensors(kind, 30);
@@ -84,7 +84,6 @@ fn pyvenes_weights_load() {
     assert!(!seen.is_empty(), "no weights found");
 }
 
-/// What is wrong is said in words.
 #[test]
 fn bad_tensors_are_refused() {
     let device = Device::flex();

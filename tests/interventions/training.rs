@@ -9,7 +9,7 @@ use intervene::orthogonal::{self, Map, Rotation, StiefelAdam};
 use super::reference::{tensors, vector};
 use super::{WIDTH, rng, rows};
 
-/// A search goes down, every parameter moves, R stays orthonormal: groups find their parameters in the closed set.
+/// The loss falls, every parameter changes, and R stays orthonormal: parameter groups match their parameters in the enum.
 #[test]
 fn every_trainable_intervention_trains() {
     let plain = Device::flex();
@@ -27,14 +27,14 @@ fn every_trainable_intervention_trains() {
             let mut rng = rng(18);
             let mut one = AnyIntervention::fresh(kind, WIDTH, rank, map, &mut rng, &tracked).unwrap();
             if kind == Kind::SigmoidMaskRotatedSpace {
-                // Under pyvene's even mask every R does the same: start where it has begun to differ.
+                // Under pyvene's initial, uniform mask every R has the same effect, so the start has another mask.
                 one = AnyIntervention::from_tensors(kind, &tensors(kind, 35), map, &tracked).unwrap();
             }
             if let Some(temperature) = one.temperature_mut() {
                 *temperature = Temperature::new(2.0, 1.0);
             }
             let (base, source) = (rows(19), rows(20));
-            // What an exchange of three hidden directions makes of the base; a mask over coordinates finds coordinates.
+            // The target exchanges three hidden directions; for a mask over coordinates these are coordinates.
             let hidden = match kind {
                 Kind::SigmoidMask => Tensor::eye(WIDTH, &plain).slice([0..WIDTH, 0..3]),
                 _ => orthogonal::random(WIDTH, 3, &mut rng, &plain),
@@ -59,7 +59,7 @@ fn every_trainable_intervention_trains() {
             }
             assert!(losses[59] < 0.8 * losses[0], "{kind} {map:?}: {} -> {}", losses[0], losses[59]);
             for (name, after) in one.to_tensors() {
-                assert_ne!(vector(&after), vector(&before[&name]), "{kind} {map:?}: {name} stayed");
+                assert_ne!(vector(&after), vector(&before[&name]), "{kind} {map:?}: {name} did not change");
             }
             if let Some(rotation) = one.rotation() {
                 let error = orthogonal::error(&rotation.matrix());

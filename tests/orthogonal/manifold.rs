@@ -5,7 +5,7 @@ use intervene::orthogonal::{self, Rotation};
 
 use super::{distance, rng, steps, uniform};
 
-/// Few rows go term by term, many meet R whole: either way the value is R's and the gradient is the Euclidean one,
+/// Few rows are multiplied term by term, many by the whole of R. Both ways give the value of R, and the Euclidean gradient
 /// projected onto the tangent space.
 #[test]
 fn gradients_on_the_manifold_lie_in_the_tangent_space() {
@@ -63,16 +63,16 @@ fn ten_thousand_steps_on_the_manifold_stay_on_it() {
     assert!(worst < 1e-5, "{worst}");
 }
 
-/// What the gradients of a step look like.
+/// The kinds of gradients that are tried.
 #[derive(Clone, Copy, Debug)]
 enum Gradients {
-    /// Of full rank.
+    /// Random, with full rank.
     Full,
-    /// Of rank one, whose first directions have the largest singular values there can be.
+    /// Rank one: the first Adam directions have the largest possible singular values.
     RankOne,
-    /// Always the same: the search converges, and what is left is rounding, blown up by Adam.
+    /// Constant: the search converges, and Adam amplifies the remaining rounding errors.
     Constant,
-    /// None.
+    /// All zero.
     Zero,
 }
 
@@ -109,7 +109,7 @@ fn any_learning_rate_stays_on_the_manifold() {
 
 /// A batch of rotations takes the steps that its members would take alone.
 #[test]
-fn a_batch_of_rotations_moves_as_its_members() {
+fn a_batch_of_rotations_takes_the_steps_of_its_members() {
     let device = Device::flex();
     let mut rng = rng(17);
     let members: Vec<Tensor<2>> = (0..3).map(|_| orthogonal::random(20, 5, &mut rng, &device)).collect();

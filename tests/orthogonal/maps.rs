@@ -5,7 +5,7 @@ use intervene::orthogonal::{self, Map, Rotation};
 
 use super::{rng, uniform, values};
 
-/// R as an independent computation in f64 has it.
+/// R, computed independently in f64.
 fn expected(map: Map, x: &[f64], width: usize, rank: usize, base: &[f64]) -> Vec<f64> {
     let at = |i: usize, j: usize| x[i * rank + j];
     let multiply = |a: &[f64], b: &[f64]| {
@@ -29,7 +29,7 @@ fn expected(map: Map, x: &[f64], width: usize, rank: usize, base: &[f64]) -> Vec
     }
     let square = match map {
         Map::MatrixExp => {
-            // Taylor's series, as it stands: the test's matrices are small.
+            // The plain Taylor series suffices: the matrices of the test are small.
             let (mut term, mut sum) = (identity.clone(), identity.clone());
             for k in 1..80 {
                 term = multiply(&term, &skew).iter().map(|t| t / f64::from(k)).collect();
@@ -38,7 +38,7 @@ fn expected(map: Map, x: &[f64], width: usize, rank: usize, base: &[f64]) -> Vec
             sum
         }
         Map::Cayley => {
-            // Gauss and Jordan on (I − A/2 | I + A/2).
+            // Gauss-Jordan elimination on (I − A/2 | I + A/2).
             let mut left: Vec<f64> = identity.iter().zip(&skew).map(|(i, a)| i - a / 2.0).collect();
             let mut right: Vec<f64> = identity.iter().zip(&skew).map(|(i, a)| i + a / 2.0).collect();
             for p in 0..width {

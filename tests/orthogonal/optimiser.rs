@@ -1,4 +1,4 @@
-//! A rotation is optimised beside other parameters, and survives being saved and loaded.
+//! A rotation is optimised beside other parameters, and is saved and loaded without loss.
 
 use burn::module::{Module, Param, ParamGroup};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
@@ -22,7 +22,7 @@ fn procrustes(pair: &Pair, rows: &Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
 
 /// Finds a hidden rotation and a scale from rows and their images, on the manifold and by every map.
 #[test]
-fn procrustes_is_solved_in_every_way() {
+fn every_map_solves_a_procrustes_problem() {
     let plain = Device::flex();
     let tracked = plain.clone().autodiff();
     for map in [None].into_iter().chain(Map::ALL.map(Some)) {
@@ -30,7 +30,7 @@ fn procrustes_is_solved_in_every_way() {
             let mut rng = rng(19);
             let rows = uniform([64, width], 1.0, &mut rng, &plain);
             let start = orthogonal::random(width, rank, &mut rng, &plain);
-            // Near enough that no map has to leave its component.
+            // The hidden rotation is near the start, in the same connected component.
             let hidden = steps(start.clone(), 0.05, 10, |_| uniform([width, rank], 1.0, &mut rng, &plain));
             let target = rows.clone().matmul(hidden).mul_scalar(2.0);
             let mut pair = Pair {
@@ -57,7 +57,7 @@ fn procrustes_is_solved_in_every_way() {
     }
 }
 
-/// The optimiser's state goes through bytes, and training goes on as if nothing had happened.
+/// Training continues identically after the state of the optimiser was written to bytes and read.
 #[test]
 fn the_optimisers_state_is_saved_and_loaded() {
     let plain = Device::flex();
@@ -87,11 +87,11 @@ fn the_optimisers_state_is_saved_and_loaded() {
     let mut loaded = fresh().from_bytes(optimiser.into_bytes().unwrap()).unwrap();
     let kept = step(&mut optimiser, pair.clone()).rotation.matrix().inner();
     assert_eq!(values(&kept), values(&step(&mut loaded, pair.clone()).rotation.matrix().inner()));
-    // Without its state it would have gone elsewhere.
+    // Without its state the step differs.
     assert!(distance(&kept, &step(&mut fresh(), pair).rotation.matrix().inner()) > 1e-4);
 }
 
-/// R is what is saved: the same bits come back, on the manifold and through every map.
+/// A saved and loaded R has the same bits, on the manifold and through every map.
 #[test]
 fn saved_and_loaded_bits_are_the_same() {
     let plain = Device::flex();

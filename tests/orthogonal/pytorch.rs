@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use super::distance;
 use crate::common::fixtures::fixtures;
 
-/// PyTorch's own matrices, of all families that are there.
+/// The matrices that PyTorch computed for every family of the fixtures.
 #[test]
 fn square_and_tall_parametrisations_equal_pytorch() {
     let device = Device::flex();

@@ -6,7 +6,7 @@ use intervene::orthogonal;
 use super::{rng, values};
 
 #[test]
-fn random_columns_are_orthonormal_and_a_seed_means_the_same() {
+fn random_columns_are_orthonormal_and_determined_by_their_seed() {
     let device = Device::flex();
     for (width, rank) in [(1, 1), (16, 16), (50, 7), (200, 200)] {
         let r = orthogonal::random(width, rank, &mut rng(3), &device);
@@ -18,7 +18,7 @@ fn random_columns_are_orthonormal_and_a_seed_means_the_same() {
     assert_ne!(first, values(&orthogonal::random(16, 4, &mut rng(2), &device)));
 }
 
-/// Haar's measure looks alike from everywhere: no entry has a preferred sign or size.
+/// Under the Haar measure every entry has the same mean and variance.
 #[test]
 fn random_columns_are_uniform() {
     let device = Device::flex();

@@ -25,7 +25,7 @@ fn several_runs_are_compared() {
 }
 
 #[test]
-fn what_is_no_run_is_refused() {
+fn folders_that_are_no_runs_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     refused(&["report", path], &["no metrics.json", path]);

@@ -18,10 +18,10 @@ fn a_run_of_two_networks() {
     looks_right(&mut browser, &page, "equality");
 
     browser.open(&page, 1280, false);
-    // The causal model: every variable, every arrow, the two that are looked for.
+    // The causal model: every variable, every arrow, and the two aligned variables.
     let drawn = "['.node', '.arrow', '.node.aligned'].map((of) => document.querySelectorAll('.graph ' + of).length)";
     assert_eq!(browser.evaluate(drawn), serde_json::json!([7, 6, 2]));
-    // The table of shares holds what metrics.json says, of both networks.
+    // The table of scores equals metrics.json for both networks.
     let metrics = json(&run.join("metrics.json"));
     let shares = browser.evaluate(
         "[...document.querySelectorAll('.scores .score')].map((row) => [...row.cells].map((cell) => cell.textContent.trim()))",
@@ -33,7 +33,7 @@ fn a_run_of_two_networks() {
     let interval: Vec<f64> = serde_json::from_value(metrics["iia_interval"].clone()).unwrap();
     assert_eq!(shares[0][3], format!("{:.3} to {:.3}", interval[0], interval[1]));
 
-    // The curve under the mouse, and by the keys, says what the table and the log say.
+    // The tooltips of the curve, by mouse and by keyboard, equal the table and the log.
     let (x, y) = browser.middle(".plot .field");
     browser.hover(x, y);
     let tip: Vec<String> = serde_json::from_value(browser.evaluate(TIP)).unwrap();
@@ -57,9 +57,9 @@ fn a_run_of_two_networks() {
         browser.call("Input.dispatchKeyEvent", serde_json::json!({"type": "keyDown", "key": key}));
     }
     assert_eq!(browser.evaluate(TIP)[0], "step 55");
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.problems(), Vec::<String>::new());
 
-    // What is folded away is there on paper.
+    // Collapsed sections are printed.
     let paper = browser.call("Page.printToPDF", serde_json::json!({}));
     assert!(paper["data"].as_str().unwrap().len() > 10_000);
     let recipe = browser.evaluate("[...document.querySelectorAll('pre')].at(-1).textContent");

@@ -9,11 +9,11 @@ use super::{json, looks_right};
 use crate::common::program::{file, printed};
 use crate::common::tiny;
 
-/// A name that would be a script in a page that forgets to escape it.
+/// A name that would run as a script in a page that does not escape it.
 const HOSTILE: &str =
     "<img src=x onerror=\"document.title='taken'\"> & </script><script>document.title='taken'</script>";
 
-/// A search in a tiny language model whose name is markup.
+/// A search in a tiny language model; the name of the recipe is markup.
 fn pairs(folder: &Path, model: &Path) -> PathBuf {
     let line = |base: &str, source: &str, label: &str| {
         format!(
@@ -36,7 +36,7 @@ fn pairs(folder: &Path, model: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_run_on_prompts_with_names_that_nobody_should_trust() {
+fn a_run_on_prompts_with_hostile_names() {
     let Some(mut browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let model = tiny::model("gpt2");

@@ -66,8 +66,8 @@ fn a_sweep_has_its_heatmap() {
     let title = ["layer", "position", "rank", "seed"].map(|key| format!("{key} {}", part(key))).join(", ");
     assert_eq!(of, serde_json::json!([title]));
 
-    // Under the mouse a cell says its number; a click leads to its search.
-    // The last column's: at the others base and source begin alike, so there is nothing to search.
+    // A tooltip shows the number of a cell, and a click opens its search. The cell is in the last column: in the others
+    // base and source begin with the same tokens, so nothing is searched.
     let (x, y) = browser.middle(".heatmap tbody td:last-child a");
     browser.hover(x, y);
     let tip: Vec<String> = serde_json::from_value(browser.evaluate(TIP)).unwrap();
@@ -83,7 +83,7 @@ fn a_sweep_has_its_heatmap() {
     assert_eq!(browser.evaluate(visible), serde_json::json!([name]));
     let steps = "[...document.querySelectorAll('.panel:target .plot tbody tr')].map((row) => row.cells[0].textContent)";
     assert_eq!(browser.evaluate(steps), serde_json::json!(["2", "4", "6", "8"]));
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.problems(), Vec::<String>::new());
     let panel = browser.evaluate("document.querySelector('.panel:target').innerText");
     assert!(panel.as_str().unwrap().contains(&value(row)), "{panel}");
 

@@ -13,7 +13,7 @@ use super::{apart, cache, model, pairs, start};
 use crate::common::families;
 
 #[test]
-fn answers_are_asked_among_some_tokens() {
+fn logits_are_restricted_to_the_answers() {
     for folder in families::families() {
         let model = Pretrained::load(&folder, Dtype::F32, &Device::flex()).unwrap();
         let width = model.dimensions().d_model;
@@ -25,7 +25,7 @@ fn answers_are_asked_among_some_tokens() {
         let pairs = pairs(model.vocab_size());
         let place = [Place::new(Target { site: Component::BlockOutput.at(0), heads: vec![] }, &pairs)];
         let fill = || Cache::fill(&model, &place, &Storage::default(), &Device::flex(), &mut |_, _| {}).unwrap();
-        // Labels are 0 to 10; two more tokens can be said, in any order, and one is named twice.
+        // Labels are 0 to 10. Two further tokens are among the answers, in any order, and one is named twice.
         let among = fill().among(&[20, 3, 0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 15, 3]).unwrap();
         let asked: Vec<usize> = (0..=10).chain([15, 20]).collect();
         let order = [4, 1, 11, 0];
@@ -48,7 +48,7 @@ fn answers_are_asked_among_some_tokens() {
 }
 
 #[test]
-fn pairs_that_keep_their_answer_weigh_what_they_are_told_to() {
+fn pairs_that_keep_their_answer_have_the_weight_of_isolation() {
     let model = model();
     let mut pairs = pairs(model.vocab_size());
     pairs.iter_mut().step_by(2).for_each(|pair| pair.base_answer = Some(pair.labels[0]));
@@ -63,7 +63,7 @@ fn pairs_that_keep_their_answer_weigh_what_they_are_told_to() {
     let expected = (3.0 * changes + 0.25 * 2.0 * keeps) / (3.0 + 0.25 * 2.0);
     assert!((of(&weighed, &[1, 2, 3, 4, 5]) - expected).abs() < 1e-5);
     assert!((of(&plain, &[1, 2, 3, 4, 5]) - (3.0 * changes + 2.0 * keeps) / 5.0).abs() < 1e-5);
-    // Whether a pair is right does not depend on what it weighs.
+    // The weight of a pair does not change whether it is a hit.
     let names = ["first".to_owned(), "second".to_owned()];
     assert_eq!(weighed.iia(&names, &candidate).unwrap(), plain.iia(&names, &candidate).unwrap());
 }

@@ -60,7 +60,7 @@ fn three_searches_at_once_take_the_steps_that_each_takes_alone() {
 }
 
 #[test]
-fn one_that_diverges_does_not_stop_the_others() {
+fn a_diverging_search_does_not_stop_the_others() {
     let model = model();
     let cache = cache(&model, &pairs(model.vocab_size()));
     let mut starts: Vec<Candidate> = STARTS.iter().map(|(kind, rank, seed)| start(*kind, *rank, *seed)).collect();
@@ -91,8 +91,8 @@ fn all_edits_at_once_score_what_each_scores_alone() {
     let model = model();
     let names = ["first".to_owned(), "second".to_owned()];
     let all = pairs(model.vocab_size());
-    // The labels are what the model says under one edit or another, so that scores lie between 0 and 1; and every pair
-    // comes twice.
+    // The labels are the model's answers under one edit or the other, so that scores lie between 0 and 1. Every pair occurs
+    // twice.
     let (one, other) = (start(Kind::RotatedSpace, 4, 1).valid(), start(Kind::RotatedSpace, 10, 3).valid());
     let unlabelled = cache(&model, &all);
     let said = |pair: usize, candidate: &Candidate| {
@@ -115,7 +115,7 @@ fn all_edits_at_once_score_what_each_scores_alone() {
         assert_eq!(*scores, cache.score(&names, &[*edit]).unwrap()[0]);
         let swaps: Vec<(&str, usize)> = scores.0.iter().map(|(name, score)| (name.as_str(), score.trials)).collect();
         assert_eq!(swaps, [("first", 8), ("second", 8), ("first+second", 8)]);
-        assert_eq!(scores.overall().hits % 2, 0, "the pair that comes again says the same");
+        assert_eq!(scores.overall().hits % 2, 0, "a repeated pair has the same result");
     }
     for (at, candidate) in [(0, &one), (3, &other)] {
         let hits =

@@ -19,7 +19,7 @@ fn a_folder_with_another_recipe_is_refused() {
     refused("sweep.layers=[0]", &["sweep.layers = \"all\"", "says [0]"]);
     refused("intervention.rank=2", &["intervention.rank = 1", "says 2"]);
     refused("sweep.steps=5", &["sweep.steps = nothing", "says 5"]);
-    // What changes nothing in the table may differ.
+    // Keys that do not change the table may differ.
     work.swept("out", &["--quiet", "--set", "name=other", "--device", "cpu"]);
 
     fs::create_dir(work.path("other")).unwrap();
@@ -34,7 +34,7 @@ fn a_folder_with_another_recipe_is_refused() {
 }
 
 #[test]
-fn mistakes_in_the_section_have_their_line() {
+fn mistakes_in_the_section_are_refused_with_their_line() {
     let work = Work::new();
     let mut text = String::new();
     let cases: [(&str, &[&str]); 14] = [
@@ -68,7 +68,7 @@ fn mistakes_in_the_section_have_their_line() {
     fs::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
     program::refused(&["check", path.to_str().unwrap()], &["bad.toml:23: sweep: there are no validation pairs"]);
 
-    // What only the model and the pairs can tell, before any cell is searched.
+    // Mistakes that show only with the model and the pairs are refused before any cell is searched.
     for (line, part) in [
         ("layers = \"0..9\"", "layer 2 is not there: the model has 2"),
         ("ranks = [1, 4000]", "4000 columns are more than the site is wide"),

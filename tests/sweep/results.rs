@@ -8,7 +8,7 @@ use super::{CELLS, Work, json, searched, stderr};
 use crate::common::program;
 
 #[test]
-fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
+fn a_sweep_leaves_a_table_heatmaps_and_the_run_of_the_best_cell() {
     let work = Work::new();
     let output = work.swept("out", &[]);
     let table = work.table("out");
@@ -36,7 +36,7 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
         assert_eq!(line[11], if line[1] == "0" { "0" } else { "60" });
     }
 
-    // The best has the highest IIA, and of those the lowest loss.
+    // The best cell has the highest IIA, and the lowest loss among equals.
     let number = |line: &[&str], at: usize| line[at].parse::<f64>().unwrap();
     let better = |a: &&Vec<&str>, b: &&Vec<&str>| {
         number(a, 5).total_cmp(&number(b, 5)).then(number(b, 8).total_cmp(&number(a, 8)))
@@ -58,7 +58,7 @@ fn a_sweep_leaves_a_table_heatmaps_and_the_best_cells_run() {
     assert_eq!(again["iia"], json(&best.join("metrics.json"))["iia"]);
     program::refused(&["evaluate", work.path("out").to_str().unwrap()], &["this is a sweep's folder", "best/"]);
 
-    // Once more: nothing is left to do, and the heatmaps are shown again.
+    // Run again, the sweep has nothing left to do and prints the heatmaps.
     let cell = work.path("out/cells/0000.json");
     let before = fs::metadata(&cell).unwrap().modified().unwrap();
     let again = work.swept("out", &[]);

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{SPLITS, all, task};
 
 #[test]
-fn the_capital_is_the_source_countrys() {
+fn the_label_is_the_capital_of_the_source() {
     let known = [("France", "Paris"), ("Japan", "Tokyo"), ("Egypt", "Cairo"), ("Peru", "Lima"), ("Poland", "Warsaw")];
     let mut found = BTreeSet::new();
     let mut seen = BTreeMap::new();
@@ -27,10 +27,10 @@ fn the_capital_is_the_source_countrys() {
     }
     assert_eq!(found.len(), known.len());
     let capitals: BTreeSet<&String> = seen.values().collect();
-    assert_eq!((seen.len(), capitals.len()), (60, 60), "two countries share a capital, or some were never drawn");
+    assert_eq!((seen.len(), capitals.len()), (60, 60), "two countries share a capital, or some were not drawn");
 }
 
-/// What follows from the country, by hand.
+/// The attributes of some countries, written by hand.
 const ATTRIBUTES: [(&str, [&str; 3]); 5] = [
     ("France", ["Paris", "French", "Europe"]),
     ("Japan", ["Tokyo", "Japanese", "Asia"]),
@@ -39,8 +39,8 @@ const ATTRIBUTES: [(&str, [&str; 3]); 5] = [
     ("Austria", ["Vienna", "German", "Europe"]),
 ];
 
-/// The country, and the number of the attribute that is asked for.
-fn asked(text: &str) -> (&str, usize) {
+/// The country of a prompt, and the number of the attribute in question.
+fn country_and_question(text: &str) -> (&str, usize) {
     let (country, question) = text.strip_prefix("A fact about ").unwrap().split_once(':').unwrap();
     (country, ["capital", "language", "continent"].iter().position(|word| question.contains(word)).unwrap())
 }
@@ -58,7 +58,8 @@ fn attributes_of_a_country_change_with_their_own_variable_alone() {
                         true => task.sample_isolating(split, &[variable], &mut rng).unwrap(),
                     };
                     let source = &pair.sources[0].1;
-                    let [(base, question), (other, _)] = [&pair.base, source].map(|prompt| asked(&prompt.text));
+                    let [(base, question), (other, _)] =
+                        [&pair.base, source].map(|prompt| country_and_question(&prompt.text));
                     assert_eq!((pair.base.part("country"), source.part("country")), (Some(base), Some(other)));
                     assert_eq!(question == at, !isolating, "{pair:?}");
                     assert_eq!(pair.label == pair.base_answer, isolating, "{pair:?}");

@@ -7,7 +7,7 @@ use intervene::data;
 
 use super::all;
 
-/// Who is called what, from a data set that somebody else wrote.
+/// The pronoun of each name, from the published data set.
 fn genders() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/gender_agreement");
     let rows = ["train.jsonl", "test.jsonl"].into_iter().flat_map(|file| data::read(&folder.join(file)).unwrap());

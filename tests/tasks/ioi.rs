@@ -19,8 +19,8 @@ fn indirect(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn ioi_finds_the_name_that_is_not_repeated() {
-    // A swapped token is the answer, whatever the position is.
+fn the_answer_is_the_name_that_is_not_repeated() {
+    // A swapped token is the answer, independently of the position.
     let answer = |text: &str, values: &[String]| {
         let own = indirect(text);
         let at = usize::from(values[0] == "1");

@@ -13,7 +13,7 @@ fn choice(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn mcqa_points_and_names() {
+fn the_pointer_and_the_letter_are_separate_variables() {
     let pairs = all("mcqa", 300);
     let mut at = [0; 5];
     for (swap, pair) in &pairs {

@@ -2,7 +2,7 @@
 
 use super::check;
 
-/// The two comparisons that an Alpaca prompt asks for.
+/// The two comparisons of an Alpaca prompt: at least the lower bound, at most the upper bound.
 fn comparisons(text: &str) -> Vec<bool> {
     let number = |after: &str| -> f64 {
         let rest = &text[text.find(after).unwrap() + after.len()..];

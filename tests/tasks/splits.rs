@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{SPLITS, all, draw, task};
 
-/// Whether two prompts share a word that a split owns.
+/// The slots whose words belong to one split only.
 fn owned(name: &str) -> &'static [&'static str] {
     match name {
         "gender_agreement" => &["name", "verb"],
@@ -16,12 +16,12 @@ fn owned(name: &str) -> &'static [&'static str] {
         "country_capital" | "country_attributes" => &["country"],
         "price_tagging" => &["amount"],
         "mcqa" => &["thing"],
-        _ => panic!("which words does a split of {name} own?"),
+        _ => panic!("no slots are listed for {name}"),
     }
 }
 
 #[test]
-fn splits_do_not_overlap_and_the_seed_makes_them() {
+fn splits_do_not_overlap_and_are_determined_by_the_seed() {
     let words = |task: &dyn PromptTask, split: Split, slots: &[&str]| -> BTreeSet<String> {
         let variable = task.variables()[0].to_owned();
         let pairs = draw(task, split, &[&variable], 400);
@@ -58,7 +58,7 @@ fn every_prompt_has_every_slot() {
 }
 
 #[test]
-fn names_that_are_none_are_refused() {
+fn unknown_names_are_refused() {
     let error = prompt_task("gender_agrement", 0).err().unwrap().to_string();
     assert!(error.contains("did you mean `gender_agreement`?"), "{error}");
     let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -71,7 +71,7 @@ fn names_that_are_none_are_refused() {
 }
 
 #[test]
-fn a_template_says_where_its_slots_are() {
+fn a_template_records_the_spans_of_its_slots() {
     let prompt = TextPrompt::fill("é {a}, {b} and {a}ö", &[("a", "ß"), ("b", "two words")]);
     assert_eq!(prompt.text, "é ß, two words and ßö");
     assert_eq!((prompt.part("a"), prompt.part("b"), prompt.part("last")), (Some("ß"), Some("two words"), Some("ö")));

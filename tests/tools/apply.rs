@@ -35,7 +35,7 @@ subspace = [3, 1]
 "#;
 
 #[test]
-fn apply_saves_what_the_edited_model_says() {
+fn logits_and_collected_rows_equal_those_of_the_edited_run() {
     let folder = model("llama");
     let (model, tokenizer) = (load(folder.path()), Tokenizer::load(folder.path()).unwrap());
     let spec = file(folder.path(), "spec.toml", &[SPEC]);

@@ -12,7 +12,7 @@ use crate::common::tiny::model;
 use crate::common::whole_run::plain;
 
 #[test]
-fn collect_writes_what_a_run_has_there() {
+fn collected_rows_equal_those_of_a_run() {
     let folder = model("llama");
     let (model, tokenizer) = (load(folder.path()), Tokenizer::load(folder.path()).unwrap());
     let lines = [

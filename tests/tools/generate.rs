@@ -11,7 +11,7 @@ use crate::common::program::{file, printed};
 use crate::common::tiny::model;
 
 #[test]
-fn generate_streams_what_the_model_says() {
+fn the_printed_text_is_that_of_the_model() {
     let folder = model("llama");
     let (model, tokenizer) = (load(folder.path()), Tokenizer::load(folder.path()).unwrap());
     let path = folder.path().to_str().unwrap();
@@ -30,7 +30,7 @@ fn generate_streams_what_the_model_says() {
 }
 
 #[test]
-fn generate_goes_on_under_interventions() {
+fn interventions_apply_to_every_generated_token() {
     let folder = model("llama");
     let path = folder.path().to_str().unwrap();
     let constant: Vec<String> = (0..32).map(|i| format!("{}.5", i % 3)).collect();

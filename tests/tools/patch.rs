@@ -14,9 +14,9 @@ use crate::common::program::printed;
 use crate::common::tiny::{choice, model};
 use crate::common::whole_run::plain;
 
-/// Every cell of a patch's heatmap, begun in its layer and at its position, is the full run with that one row replaced.
+/// Every cell of the heatmap, computed from its layer and position on, equals the full run with that one row replaced.
 #[test]
-fn patch_is_a_full_run_for_every_cell() {
+fn every_cell_equals_a_full_run() {
     for family in ["llama", "gpt2", "gemma2", "gpt_neox"] {
         let folder = model(family);
         let (model, tokenizer) = (load(folder.path()), Tokenizer::load(folder.path()).unwrap());

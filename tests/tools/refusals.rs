@@ -7,7 +7,7 @@ use crate::common::program::{file, refused};
 use crate::common::tiny::model;
 
 #[test]
-fn models_that_are_none() {
+fn folders_that_are_no_models() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     refused(&["sites", "no/such/folder"], &["no/such/folder", "is no folder", "config.json, model.safetensors"]);

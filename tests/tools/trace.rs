@@ -26,7 +26,7 @@ fn traced(folder: &Path, prompt: &str, subject: &str, change: impl FnOnce(&mut T
 }
 
 #[test]
-fn trace_restores_what_must_come_back() {
+fn restored_states_bring_back_the_clean_probability() {
     for family in ["llama", "gpt2"] {
         let folder = model(family);
         let out = folder.path().join("out");
@@ -43,7 +43,7 @@ fn trace_restores_what_must_come_back() {
                 assert!(before.iter().all(|value| *value == Some(corrupted)), "{family}: before the subject");
             }
         }
-        // The subject is the last token: with any state of its restored, the rest of the run is the clean one.
+        // The subject is the last token: with any of its states restored, the rest of the run is clean.
         for row in &all.heatmaps[0].values {
             assert!((row[row.len() - 1].unwrap() - clean).abs() < 1e-5, "{family}: {row:?} instead of {clean}");
         }
@@ -51,7 +51,7 @@ fn trace_restores_what_must_come_back() {
         let mlp = all.heatmaps[1].values[0].last().unwrap().unwrap();
         assert!((mlp - clean).abs() > 1e-4, "{family}: {mlp}");
 
-        // The subject is the first token: the last state of the last layer is what the logits are made of.
+        // The subject is the first token: the logits depend on the last state of the last layer only.
         let first = traced(folder.path(), "Ann sat", "Ann", |options| options.kind = TraceKind::States);
         let (clean, corrupted) = first.probabilities;
         let last = first.heatmaps[0].values.last().unwrap();
@@ -61,10 +61,10 @@ fn trace_restores_what_must_come_back() {
 }
 
 #[test]
-fn trace_restores_windows() {
+fn windows_of_layers_are_restored() {
     let folder = model("llama");
     let run = |window: usize| traced(folder.path(), "Ann sat", "Ann", |options| options.window = window);
-    // Of two layers a window of two, centred on layer 1, takes both, and on layer 0 the first alone.
+    // In a model of two layers, a window of two takes both when centred on layer 1, and the first alone on layer 0.
     let (one, two) = (run(1), run(2));
     for kind in [1, 2] {
         assert_eq!(one.heatmaps[kind].values[0], two.heatmaps[kind].values[0]);
@@ -74,7 +74,7 @@ fn trace_restores_windows() {
 }
 
 #[test]
-fn the_noise_is_that_of_its_seed() {
+fn the_noise_is_determined_by_its_seed() {
     let folder = model("gpt2");
     let run = |seed: u64| traced(folder.path(), "Ann sat", "Ann", |options| options.seed = seed).probabilities;
     assert_eq!(run(1), run(1));

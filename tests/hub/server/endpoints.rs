@@ -1,4 +1,4 @@
-//! The endpoints of the played Hub: repositories, files, and commits with their large files.
+//! The endpoints of the simulated Hub: repositories, files, and commits with their large files.
 
 use std::collections::BTreeMap;
 
@@ -111,14 +111,14 @@ fn file_of(state: &State, id: &str, rev: &str, file: &str, request: &Request, kn
     answer.with("ETag", format!("\"{tag}\"")).with("X-Repo-Commit", commit)
 }
 
-/// A tag for content: equal bytes have equal ones.
+/// A tag of content: equal for equal bytes.
 fn tag(bytes: &[u8]) -> String {
     let fnv =
         |basis: u64| bytes.iter().fold(basis, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{:016x}{:016x}", fnv(0xcbf2_9ce4_8422_2325), fnv(bytes.len() as u64))
 }
 
-/// What is no text is large, as on the Hub.
+/// Binary files are large files, as on the Hub.
 fn preupload(body: &[u8]) -> Answer {
     let asked: Value = serde_json::from_slice(body).unwrap();
     let files = asked["files"].as_array().unwrap().iter().map(|file| {
@@ -147,12 +147,12 @@ pub fn cas(state: &mut State, request: &Request) -> Answer {
             state.store.shard(&request.body);
             Answer::json(&json!({"result": 1}))
         }
-        // What the client may do otherwise: it goes on with the above.
+        // Optional requests of the client, which continues without them.
         _ => Answer::new(404, ""),
     }
 }
 
-/// All of it, or nothing.
+/// Commits all files, or none.
 fn commit(state: &mut State, id: &str, body: &[u8]) -> Answer {
     let Some(repository) = state.repositories.get(id) else {
         return Answer::refusal(404, "RepoNotFound", "Repository not found");
