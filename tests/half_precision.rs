@@ -17,10 +17,13 @@ fn logits_stay_near_those_of_f32() {
 #[test]
 fn a_search_reaches_the_same_iia() {
     let Some(model) = needs::smollm2() else { return };
-    let found = |dtype: &str| runs::gender(&model, "cpu", &[&format!("model.dtype={dtype}")]).iia;
-    let exact = found("f32");
+    let iia = |dtype: &str| {
+        let run = runs::gender(&model, "cpu", &[&format!("model.dtype={dtype}")]);
+        runs::metrics(&run)["iia"].as_f64().unwrap()
+    };
+    let exact = iia("f32");
     for dtype in ["bf16", "f16"] {
-        let iia = found(dtype);
+        let iia = iia(dtype);
         println!("IIA {iia} in {dtype}, {exact} in f32");
         assert!((iia - exact).abs() <= 0.02, "{dtype}: {iia}, {exact} in f32");
     }

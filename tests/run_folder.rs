@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 
-use crate::common::waiting;
+use crate::common::waiting::{self, Held};
 
 const RECIPE: &str = "hierarchical_equality_das_mlp";
 
@@ -117,10 +117,9 @@ fn a_killed_run_leaves_nothing_half_written() {
         let out = folder.path().join(name);
         let mut command = train(&out, "0");
         command.args(set.iter().flat_map(|set| ["--set", set]));
-        let mut run = command.stderr(Stdio::null()).spawn().unwrap();
-        waiting::until(name, || happened(&out) || run.try_wait().unwrap().is_some());
-        run.kill().unwrap();
-        run.wait().unwrap();
+        let mut run = Held(command.stderr(Stdio::null()).spawn().unwrap());
+        waiting::until(name, || happened(&out) || run.0.try_wait().unwrap().is_some());
+        drop(run);
         check(&out);
         out
     };

@@ -4,8 +4,8 @@
 //! and the process waits for that place until the test removes the claim.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
@@ -13,7 +13,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::{CELLS, PLACES, Work, searched, stderr};
-use crate::common::waiting;
+use crate::common::waiting::{self, Held};
 
 /// What a waiting process writes about the holder of such a claim.
 const HOLDER: &str = "process 7 on elsewhere";
@@ -38,27 +38,26 @@ impl Work {
         let log = tempfile::NamedTempFile::new_in(self.0.path()).unwrap();
         let mut command = self.command("recipe.toml", out, more);
         let process = command.stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
-        Running { process, log }
+        Running { process: Held(process), log }
     }
 
     /// Kills a process on the sweep once so many places are finished; a claim must keep it from ending before.
     fn kill_after(&self, out: &str, places: usize) {
         let mut running = self.start(out, &["--quiet"]);
         running.until("places are finished", || self.places(out).len() >= places);
-        running.process.kill().unwrap();
-        running.process.wait().unwrap();
+        drop(running);
         assert!(!self.path(out).join("sweep.json").exists(), "the sweep is whole although a place was claimed");
     }
 }
 
 /// Sets the time at which a claim was last written to.
-fn written(claim: &PathBuf, time: SystemTime) {
+fn written(claim: &Path, time: SystemTime) {
     fs::File::options().write(true).open(claim).unwrap().set_modified(time).unwrap();
 }
 
 /// A process on a sweep, with a file for its standard error.
 struct Running {
-    process: Child,
+    process: Held,
     log: tempfile::NamedTempFile,
 }
 
@@ -70,7 +69,7 @@ impl Running {
     /// Waits until something has happened; fails when the process ends before.
     fn until(&mut self, what: &str, mut happened: impl FnMut() -> bool) {
         waiting::until(what, || {
-            let ended = self.process.try_wait().unwrap();
+            let ended = self.process.0.try_wait().unwrap();
             assert!(happened() || ended.is_none(), "{what}: the process ended before: {}", self.stderr());
             happened()
         });
@@ -84,7 +83,7 @@ impl Running {
 
     /// Its standard error, at its end.
     fn end(mut self) -> String {
-        let status = self.process.wait().unwrap();
+        let status = self.process.0.wait().unwrap();
         assert!(status.success(), "{}", self.stderr());
         self.stderr()
     }
@@ -98,7 +97,7 @@ fn several_devices_share_the_cells() {
     let mut first = work.start("two", &["--devices", "cpu,cpu"]);
     first.until_it_waits();
     // The process of the first device is stopped, so what is finished now is finished by that of the second.
-    let pid = Pid::from_raw(i32::try_from(first.process.id()).unwrap());
+    let pid = Pid::from_raw(i32::try_from(first.process.0.id()).unwrap());
     kill(pid, Signal::SIGSTOP).unwrap();
     assert_eq!(waitpid(pid, Some(WaitPidFlag::WUNTRACED)), Ok(WaitStatus::Stopped(pid, Signal::SIGSTOP)));
     claims.iter().for_each(|claim| fs::remove_file(claim).unwrap());
@@ -172,7 +171,7 @@ fn a_dead_claim_is_taken_over_and_a_live_one_waited_for() {
         PLACES - 1,
         "the place of the dead claim is finished, that of the live one not"
     );
-    assert!(running.process.try_wait().unwrap().is_none(), "the process waits for the machine that is still at work");
+    assert!(running.process.0.try_wait().unwrap().is_none(), "the process waits for the machine that is still at work");
     written(&live, SystemTime::now() - LONG);
     running.end();
     assert_eq!(work.table("out").lines().count(), 1 + CELLS);
