@@ -1,17 +1,20 @@
-//! What can be wrong with a checkpoint is said in one clear error, before any weight is read.
-
-mod common;
+//! A malformed checkpoint is one clear error, before any weight is read.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{Numbers, distance, fixtures, plain};
 use intervene::models::{Dtype, Gru, Pretrained};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype as Stored, SafeTensors};
 use tempfile::TempDir;
+
+use crate::common::families;
+use crate::common::fixtures::fixtures;
+use crate::common::numbers::Numbers;
+use crate::common::tensors::distance;
+use crate::common::whole_run::plain;
 
 /// A copy of a family's checkpoint to break.
 fn copy(family: &str) -> TempDir {
@@ -80,7 +83,7 @@ fn an_unsupported_architecture_gets_the_list_of_supported_ones() {
 }
 
 #[test]
-fn what_a_configuration_asks_for_and_is_not_there_is_named() {
+fn an_unsupported_setting_is_named() {
     for (from, to, parts) in [
         ("\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"", ["rope scaling `yarn`", "llama3"]),
         ("\"silu\"", "\"mish\"", ["activation `mish`", "silu"]),
@@ -170,7 +173,7 @@ fn a_truncated_or_hostile_header_is_refused() {
 #[test]
 fn shards_are_one_model_and_may_only_lie_beside_their_index() {
     let folder = copy("llama");
-    let whole = common::load(folder.path());
+    let whole = families::load(folder.path());
     let (mut first, mut second) = (Tensors::new(), Tensors::new());
     for (number, (name, tensor)) in read(folder.path()).into_iter().enumerate() {
         if number % 2 == 0 { &mut first } else { &mut second }.insert(name, tensor);
@@ -187,7 +190,7 @@ fn shards_are_one_model_and_may_only_lie_beside_their_index() {
         fs::write(folder.path().join("model.safetensors.index.json"), map).unwrap();
     };
     index(files[1]);
-    let sharded = common::load(folder.path());
+    let sharded = families::load(folder.path());
     let io = Numbers::open(&fixtures().join("llama/io.safetensors"));
     let run = |model: &Pretrained| plain(model, io.ints("input_ids.0"), &mut ());
     assert_eq!(distance(&run(&whole), &run(&sharded)), 0.0);
@@ -213,18 +216,18 @@ fn a_checkpoint_without_its_prefix_loads_too() {
                 })
                 .collect();
         });
-        let got = plain(&common::load(folder.path()), io.ints("input_ids.0"), &mut ());
+        let got = plain(&families::load(folder.path()), io.ints("input_ids.0"), &mut ());
         assert!(distance(&got, &io.floats("logits.0")) < 1e-4, "{family}");
     }
 }
 
 #[test]
-fn half_precision_is_kept_or_cast() {
-    for family in common::families() {
+fn weights_keep_their_dtype_or_are_cast() {
+    for family in families::families() {
         let io = Numbers::open(&family.join("io.safetensors"));
         let expected: Tensor<3> = io.floats("logits.0");
         let size = expected.clone().abs().max().into_scalar::<f32>();
-        let folder = copy(common::name(&family));
+        let folder = copy(families::name(&family));
         rewrite(folder.path(), |tensors| {
             for (dtype, _, data) in tensors.values_mut() {
                 let floats = data.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
@@ -242,13 +245,13 @@ fn half_precision_is_kept_or_cast() {
             let logits = plain(&model, io.ints("input_ids.0"), &mut ());
             assert_eq!(logits.dtype(), kind);
             let off = distance(&logits.cast(DType::F32), &expected) / size;
-            assert!(off < tolerance, "{}: {dtype} is off by {off} of {size}", common::name(&family));
+            assert!(off < tolerance, "{}: {dtype} is off by {off} of {size}", families::name(&family));
         }
     }
 }
 
 #[test]
-fn a_grus_checkpoint_loads_or_says_why_not() {
+fn a_gru_checkpoint_loads_or_is_refused() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transformers/gru");
     assert!(Gru::load(&source, Dtype::F32, &Device::flex()).is_ok());
     let folder = tempfile::tempdir().unwrap();

@@ -2,14 +2,18 @@
 
 #![cfg(unix)]
 
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
+mod common {
+    pub mod fixtures;
+    pub mod needs;
+}
 
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
 
-use common::{fixtures, smollm2};
+use assert_cmd::cargo::cargo_bin_cmd;
+use common::fixtures::fixtures;
+use common::needs::smollm2;
 use nix::sys::resource::{UsageWho, getrusage};
 
 const MEGABYTE: i64 = 1 << 20;
@@ -23,17 +27,18 @@ fn peak(model: &Path, sites: &str, prompts: usize, vocabulary: usize) -> (i64, u
         let tokens: Vec<usize> = (0..32).map(|j| (7 * i + 13 * j) % vocabulary).collect();
         writeln!(lines, "{{\"base\": {tokens:?}}}").unwrap();
     }
-    let inputs = tiny::file(folder.path(), "inputs.jsonl", &[&lines]);
+    let inputs = folder.path().join("inputs.jsonl");
+    fs::write(&inputs, lines).unwrap();
     let out = folder.path().join("out.safetensors");
-    let model = model.to_str().unwrap();
-    let (inputs, out_name) = (inputs.to_str().unwrap(), out.to_str().unwrap());
-    tiny::printed(&["collect", "--model", model, "--inputs", inputs, "--sites", sites, "--out", out_name, "--quiet"]);
+    let mut collect = cargo_bin_cmd!("intervene");
+    collect.arg("collect").arg("--model").arg(model).arg("--inputs").arg(&inputs).arg("--out").arg(&out);
+    collect.args(["--sites", sites, "--quiet"]).assert().success();
     let kilobytes = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
-    (kilobytes * 1024, std::fs::metadata(&out).unwrap().len())
+    (kilobytes * 1024, fs::metadata(&out).unwrap().len())
 }
 
-/// One test, so that no other command runs beside: what is read is the highest of all children, so the few prompts come
-/// first, and the tiny model before the real one.
+/// One test, so that no other command runs at the same time. The system reports the highest of all children, so the few
+/// prompts come first, and the tiny model before the real one.
 #[test]
 fn the_peak_does_not_grow_with_the_prompts() {
     let everything = "all.block_input,all.block_output,all.mlp_input,all.mlp_activation,all.mlp_output,\

@@ -1,15 +1,13 @@
-//! Devices by their names: what there is, what is missing, and what does not fit.
-
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
+//! Devices are found by their names, and a missing device, feature or amount of memory is explained.
 
 use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 
-/// The command fails with status 2, and without a panic; what it says.
+use crate::common::{needs, program, tiny};
+
+/// The command fails with status 2 and without a panic; its standard error.
 fn refused(args: &[&str], budget: Option<&str>) -> String {
     let mut command = Command::new(cargo_bin!("intervene"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -23,7 +21,7 @@ fn refused(args: &[&str], budget: Option<&str>) -> String {
 
 #[test]
 fn the_processor_is_always_there_and_works() {
-    let all: Value = serde_json::from_str(&tiny::printed(&["devices", "cpu", "--json"])).unwrap();
+    let all: Value = serde_json::from_str(&program::printed(&["devices", "cpu", "--json"])).unwrap();
     let cpu = &all[0];
     assert_eq!((cpu["name"].as_str(), cpu["works"].as_bool()), (Some("cpu"), Some(true)), "{cpu}");
     assert_eq!(cpu["dtypes"], serde_json::json!(["f32", "bf16", "f16"]));
@@ -33,7 +31,7 @@ fn the_processor_is_always_there_and_works() {
 
 #[test]
 fn every_kind_of_device_is_listed_with_what_it_lacks() {
-    let text = tiny::printed(&["devices"]);
+    let text = program::printed(&["devices"]);
     assert!(text.contains("cpu       works") && text.contains("GFLOP/s"), "{text}");
     assert!(text.contains("under 1e-3 each"), "the tolerance is shown: {text}");
     for (feature, built) in
@@ -82,7 +80,7 @@ fn weights_that_do_not_fit_are_refused_before_they_are_read() {
 
 #[test]
 fn a_cache_in_the_machines_memory_says_so() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let source = format!("model.source={}", model.display());

@@ -1,10 +1,8 @@
-//! Every command of the README and of the book is run, in the order in which they stand there.
+//! Every command of the README and of the documents is run, in the order of the text.
 //!
 //! Each document's `sh` blocks are one script, run in a folder that looks like a clone of the repository. Trainings are
-//! made short by a wrapper round the binary, nothing else is changed. What cannot be run here has to be run elsewhere, and
-//! where is in a table below. A document's `text` blocks of usage name commands and options that have to be there.
-
-mod common;
+//! made short by a wrapper around the program; nothing else is changed. Commands that cannot be run here are listed below
+//! with the file that runs them. A document's `text` blocks of usage name commands and options that have to be there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,12 +12,14 @@ use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 
+use crate::common::needs;
+
 /// Commands that are not run by this test: how they begin, and which file runs them, with the words that it must hold.
 const ELSEWHERE: [(&str, &str, &str); 6] = [
     ("cargo test --release", ".ci/run", "cargo test --release"),
     ("cargo doc", ".ci/run", "cargo doc --release"),
     ("python3 scripts/smollm2.py", ".ci/run", "scripts/smollm2.py"),
-    // These need the Hub, which that test plays.
+    // These need the Hub, which that test simulates.
     ("intervene push", "tests/hub/publish.rs", "\"push\""),
     ("intervene pull", "tests/hub/publish.rs", "\"pull\""),
     ("intervene evaluate me/", "tests/hub/publish.rs", "\"evaluate\""),
@@ -128,7 +128,7 @@ fn script(text: &str, document: &str) -> String {
 
 #[test]
 fn every_command_runs() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let folder = tempfile::tempdir().unwrap();
     let bin = clone(folder.path(), &model.canonicalize().unwrap());
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
@@ -148,7 +148,7 @@ fn every_command_runs() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}:\n{said}");
     }
-    assert!(ran >= 25, "only {ran} commands were found: is the test still looking at the documents?");
+    assert!(ran >= 25, "only {ran} commands were found: the documents are not read any more");
 }
 
 /// Usage is `intervene COMMAND …`, in blocks fenced as `text`: each command and each of its options is there, and each

@@ -1,4 +1,4 @@
-//! The main job: what the shipped recipes find on the hierarchical equality task.
+//! The shipped recipes reach their accuracy on the hierarchical equality task.
 
 use std::fs;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn the_sparse_network_implements_the_causal_model_and_the_contrast_does_not() {
 
 /// pyvene's own search reaches 0.968 on these weights.
 #[test]
-fn the_given_network_is_aligned_as_far_as_it_can_be() {
+fn the_fixed_network_is_aligned_to_its_limit() {
     let folder = tempfile::tempdir().unwrap();
     for seed in ["0", "1", "2"] {
         let set = ["--seed", seed, "--set", "model.weights=tests/fixtures/equality_mlp.safetensors"];
@@ -46,7 +46,7 @@ fn the_given_network_is_aligned_as_far_as_it_can_be() {
 
 /// PyTorch's parametrisations find the same alignment, under their own names.
 #[test]
-fn every_orthogonal_map_finds_it() {
+fn every_orthogonal_map_finds_the_alignment() {
     let folder = tempfile::tempdir().unwrap();
     for map in ["manifold", "matrix_exp", "cayley", "householder"] {
         let map_set = format!("intervention.orthogonal={map}");

@@ -1,13 +1,15 @@
-//! Generation gives transformers' tokens, alone and in batches, greedy and sampled.
-
-mod common;
+//! Generation equals that of transformers, alone and in batches; sampling is seeded.
 
 use burn::tensor::Device;
-use common::{Numbers, all, families, load, name, tokens_of};
 use intervene::models::{GenerateOptions, Generation, LanguageModel, Sampling};
 
+use crate::common::families::{families, load, name};
+use crate::common::families_of_transformers::all;
+use crate::common::fixtures;
+use crate::common::numbers::Numbers;
+
 #[test]
-fn greedy_tokens_are_those_of_transformers() {
+fn greedy_tokens_equal_those_of_transformers() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let prompts = tokens_of(&io.rows("input_ids.0"));
@@ -66,7 +68,7 @@ fn sampling_is_seeded_and_bad_requests_are_refused() {
 
 #[test]
 fn a_generation_ends_at_a_stop_token_and_at_the_models_last_position() {
-    let folder = common::fixtures().join("gpt2");
+    let folder = fixtures::fixtures().join("gpt2");
     let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
     let prompts = tokens_of(&io.rows("input_ids.0"));
     let device = Device::flex();
@@ -82,4 +84,9 @@ fn a_generation_ends_at_a_stop_token_and_at_the_models_last_position() {
     assert_eq!(fits[0].len(), 1);
     let error = Generation::new(&model, &[vec![5; most]], options(2), &device).err().unwrap().to_string();
     assert!(error.contains("more than the model's 32 positions"), "{error}");
+}
+
+/// Rows of whole numbers as tokens.
+fn tokens_of(rows: &[Vec<i64>]) -> Vec<Vec<u32>> {
+    rows.iter().map(|row| row.iter().map(|token| *token as u32).collect()).collect()
 }

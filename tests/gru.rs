@@ -1,13 +1,13 @@
-//! The GRU computes what PyTorch computes, and an intervention at one time step is felt at the next.
-
-mod common;
+//! The GRU equals PyTorch's, and an intervention at one time step changes the later ones only.
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use common::{Numbers, distance};
 use intervene::models::{Context, Dtype, FrozenModel, Gru};
 use intervene::tap::{Component, Patch, Record, Rows, Site, Tap};
+
+use crate::common::numbers::Numbers;
+use crate::common::tensors::distance;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transformers/gru")
@@ -59,7 +59,7 @@ fn every_site_is_visited_with_its_shape_and_an_identity_changes_nothing() {
         let mut patch = Patch::new(site, Rows::same(batch, &[1]).unwrap(), |rows| rows * 0.0 + 0.7);
         let changed = run(&gru, x.clone(), &mut patch);
         let at = |logits: &Tensor<3>, step: usize| logits.clone().narrow(1, step, 1);
-        assert_eq!(distance(&at(&changed, 0), &at(&clean, 0)), 0.0, "{site} reaches back in time");
-        assert!(distance(&at(&changed, 3), &at(&clean, 3)) > 1e-4, "{site} is not felt later");
+        assert_eq!(distance(&at(&changed, 0), &at(&clean, 0)), 0.0, "{site} changes earlier steps");
+        assert!(distance(&at(&changed, 3), &at(&clean, 3)) > 1e-4, "{site} does not change later steps");
     }
 }

@@ -1,28 +1,23 @@
-//! The Hugging Face Hub, played by a server on this machine: models, data sets and interventions by their names, and
-//! interventions published.
+//! Models, data sets and interventions are used by their names on the Hugging Face Hub, and interventions are published
+//! there. The Hub is simulated by a server on this machine.
 
-mod common;
-#[path = "hub/errors.rs"]
 mod errors;
-#[path = "hub/publish.rs"]
 mod publish;
-#[path = "hub/server.rs"]
 mod server;
-#[path = "hub/store.rs"]
 mod store;
-#[path = "common/tiny.rs"]
-mod tiny;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use self::server::Server;
 use assert_cmd::cargo::cargo_bin;
-use server::Server;
 
-/// What a repository of a tiny model holds, what is of no use to us included.
+use crate::common::{fixtures, tiny};
+
+/// The files of a repository with a tiny model, unneeded ones included.
 fn llama() -> Vec<(&'static str, Vec<u8>)> {
-    let fixture = common::fixtures().join("llama");
+    let fixture = fixtures::fixtures().join("llama");
     vec![
         ("config.json", fs::read(fixture.join("config.json")).unwrap()),
         ("model.safetensors", fs::read(fixture.join("model.safetensors")).unwrap()),
@@ -32,7 +27,7 @@ fn llama() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The binary, with this server as its Hub, a home of its own and a token or none.
+/// The program, with this server as its Hub, its own home folder, and an optional token.
 fn command(hub: &str, home: &Path, token: Option<&str>) -> Command {
     let mut command = Command::new(cargo_bin!("intervene"));
     for name in
@@ -41,7 +36,7 @@ fn command(hub: &str, home: &Path, token: Option<&str>) -> Command {
         command.env_remove(name);
     }
     command.env("HF_ENDPOINT", hub).env("HF_HOME", home).env("HOME", home);
-    // The server's store knows no compression.
+    // The store of the server does not support compression.
     command.env("HF_XET_XORB_COMPRESSION_POLICY", "none");
     token.map(|token| command.env("HF_TOKEN", token));
     command
@@ -56,7 +51,7 @@ fn run(server: &Server, home: &Path, args: &[&str]) -> String {
     stdout(&command(&server.address(), home, None).args(args).output().unwrap())
 }
 
-/// The requests since the last look.
+/// The requests since the last call.
 fn requests(server: &Server) -> Vec<String> {
     std::mem::take(&mut server.state().requests)
 }
@@ -89,7 +84,7 @@ fn a_cached_model_is_found_by_its_name_without_the_hub() {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains(said), "{model}: {error}");
     }
-    // Out of reach, but not said to be: what is in the cache is taken, with a word about it.
+    // Without the variable an unreachable Hub is a warning, and the cached files are used.
     let output = command("http://127.0.0.1:1", home.path(), None).args(["sites", "tiny/llama"]).output().unwrap();
     assert!(stdout(&output).contains("attention_value_output"));
     let said = String::from_utf8_lossy(&output.stderr);
@@ -97,7 +92,7 @@ fn a_cached_model_is_found_by_its_name_without_the_hub() {
 }
 
 #[test]
-fn of_a_model_only_what_is_needed_is_fetched_and_once() {
+fn only_the_needed_files_of_a_model_are_fetched_and_only_once() {
     let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
     server.hold("models/tiny/llama", &llama());
     let sites = |model: &str| run(&server, home.path(), &["sites", model]);
@@ -108,16 +103,16 @@ fn of_a_model_only_what_is_needed_is_fetched_and_once() {
         assert_eq!(got(&format!("/{file}")), 1, "{file}: {asked:?}");
     }
     assert_eq!((got("README.md"), got("pytorch_model.bin")), (0, 0), "{asked:?}");
-    // Is `main` still what it was? One question, and nothing is fetched, not even what is known not to be there.
+    // One request asks whether `main` has changed, and nothing is fetched, files known to be missing included.
     sites("tiny/llama");
     let asked = requests(&server);
     assert!(asked.iter().all(|line| line.starts_with("HEAD") && line.ends_with("config.json")), "{asked:?}");
-    // A commit is what it was.
+    // A commit does not change, so there is no request.
     let commit = home.path().join("hub/models--tiny--llama/refs/main");
     let commit = fs::read_to_string(commit).unwrap();
     sites(&format!("tiny/llama@{commit}"));
     assert_eq!(requests(&server), [""; 0]);
-    // The branch moves on, with its tokenizer changed alone.
+    // A new commit on the branch changes the tokenizer alone.
     let mut files = llama();
     files[2].1.extend(b"\n");
     server.hold("models/tiny/llama", &files);

@@ -1,9 +1,6 @@
-//! Many interventions at once, where pyvene's fixtures have nothing to say.
-
-mod common;
+//! Several interventions in one run, beyond the cases of pyvene's fixtures.
 
 use burn::tensor::{Device, Tensor};
-use common::{distance, families, load, name, plain};
 use intervene::Error;
 use intervene::intervenable::{
     During, Input, Intervenable, Operation, Order, Own, Placement, Representation, Sourceless, Units,
@@ -14,10 +11,18 @@ use intervene::tap::{Component, Patch, Record, Rows, Site};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::common::families::{families, load, name};
+use crate::common::tensors::distance;
+use crate::common::whole_run::plain;
+
 const BASE: [u32; 5] = [5, 9, 2, 33, 17];
+
 const SOURCES: [[u32; 5]; 2] = [[7, 1, 60, 8, 3], [11, 40, 6, 21, 2]];
+
 const VANILLA: AnyIntervention = AnyIntervention::Vanilla(Vanilla {});
+
 const COLLECT: AnyIntervention = AnyIntervention::Collect(Collect {});
+
 const ADDITION: AnyIntervention = AnyIntervention::Addition(Addition {});
 
 fn input(model: &Pretrained, tokens: &[u32]) -> Input {
@@ -46,12 +51,12 @@ fn put<'a>(site: Site, at: usize, rows: Tensor<3>) -> Patch<'a> {
 }
 
 #[test]
-fn a_serial_order_with_groups_is_run_after_run() {
+fn a_serial_order_with_groups_equals_consecutive_runs() {
     for folder in families() {
         let model = load(&folder);
         let last = model.n_layers() - 1;
         let (block, mlp) = (Component::BlockOutput.at(0), Component::MlpOutput.at(0));
-        // Of what the first source changed, and at the very place where it did.
+        // At a place that the first source has changed, directly and later in the run.
         for (end, at) in [(Component::AttentionOutput.at(last), 4), (block, 3)] {
             let first_rows = [(mlp, 1), (block, 2)].map(|(site, at)| rows(&model, &SOURCES[0], site, at, &mut []));
             let mut edits = [put(mlp, 0, first_rows[0].clone()), put(block, 3, first_rows[1].clone())];
@@ -73,7 +78,7 @@ fn a_serial_order_with_groups_is_run_after_run() {
             let clean = plain(&model, ids(&BASE), &mut ());
             assert!(distance(&run.logits, &clean) > 1e-3);
 
-            // Without the first source, the second runs untouched.
+            // Without the first source, the second runs unchanged.
             let untouched = rows(&model, &SOURCES[1], end, at, &mut []);
             let expected = plain(&model, ids(&BASE), &mut put(end, at, untouched));
             let sources = [None, sources[1].clone()];
@@ -84,7 +89,7 @@ fn a_serial_order_with_groups_is_run_after_run() {
 }
 
 #[test]
-fn examples_of_different_lengths_are_what_each_is_alone() {
+fn a_batch_of_different_lengths_equals_its_examples_alone() {
     for folder in families() {
         let model = load(&folder);
         let representations = vec![
@@ -148,7 +153,7 @@ fn several_units_are_rows_of_their_own_or_one_long_row() {
     assert!(distance(&half, &expected) > 1e-4);
 }
 
-/// What incremental decoding computes is what whole runs over the text so far compute.
+/// Incremental decoding equals whole runs over the text so far.
 #[test]
 fn a_generation_is_edited_on_its_prompt_and_on_its_tokens() {
     for folder in families() {
@@ -190,7 +195,7 @@ fn a_generation_is_edited_on_its_prompt_and_on_its_tokens() {
 }
 
 #[test]
-fn networks_that_are_no_language_models_are_run_as_well() {
+fn networks_without_tokens_are_supported() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/equality_mlp.safetensors");
     let (device, model) = (Device::flex(), Mlp::load(&path, &Device::flex()).unwrap());
     let states = |seed: i64| Tensor::<1, burn::tensor::Int>::arange(seed..seed + 48, &device).float().sin();
@@ -203,13 +208,13 @@ fn networks_that_are_no_language_models_are_run_as_well() {
     let run = |base: i64, source: Option<i64>| {
         intervenable.run(&input(base), &[source.map(input)], &placements).unwrap().logits
     };
-    // All of the last layer exchanged: the base says what the source says.
+    // With all of the last layer exchanged, the base has the logits of the source.
     assert_eq!(distance(&run(0, Some(100)), &run(100, None)), 0.0);
     assert!(distance(&run(0, Some(100)), &run(0, None)) > 1e-3);
 }
 
 #[test]
-fn edits_at_one_site_act_one_after_the_other() {
+fn edits_at_one_site_act_in_their_order() {
     let model = load(&families()[0]);
     let site = Component::BlockOutput.at(0);
     let double = Sourceless(|base: Tensor<3>| base * 2.0);
@@ -228,7 +233,7 @@ fn edits_at_one_site_act_one_after_the_other() {
 }
 
 #[test]
-fn bad_input_is_refused_in_words_before_anything_runs() {
+fn malformed_input_is_refused_before_anything_runs() {
     let model = load(&families()[0]);
     let device = Device::flex();
     let (block, head) = (Component::BlockOutput.at(0), Component::HeadQueryOutput.at(0));

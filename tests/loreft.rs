@@ -1,13 +1,11 @@
 //! LoReFT from prompts and completions, and several interventions in one run: from the recipe to the folder and back.
 
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+
+use crate::common::{program, tiny};
 
 /// A tiny model, and prompts with completions of one to three tokens for it.
 struct Work(tempfile::TempDir);
@@ -25,7 +23,7 @@ impl Work {
             let completion = if prompt.starts_with("Ann") { "!." } else { "?" };
             json!({"prompt": prompt, "completion": completion}).to_string()
         });
-        tiny::file(work.0.path(), "rows.jsonl", &rows.each_ref().map(String::as_str));
+        program::file(work.0.path(), "rows.jsonl", &rows.each_ref().map(String::as_str));
         work.recipe("recipe.toml", RECIPE);
         work
     }
@@ -36,14 +34,14 @@ impl Work {
 
     fn recipe(&self, name: &str, text: &str) -> PathBuf {
         let text = text.replace("FOLDER", &self.0.path().display().to_string());
-        tiny::file(self.0.path(), name, &[&text])
+        program::file(self.0.path(), name, &[&text])
     }
 
     fn trained(&self, out: &str, sets: &[&str]) -> PathBuf {
         let (recipe, out) = (self.path("recipe.toml"), self.path(out));
         let mut args = vec!["train", &recipe, "--quiet", "--out", &out];
         args.extend(sets.iter().flat_map(|set| ["--set", set]));
-        tiny::printed(&args);
+        program::printed(&args);
         out.into()
     }
 }
@@ -59,7 +57,7 @@ fn completions_are_learned_at_several_places() {
     let metrics = json(&run.join("metrics.json"));
     let of = |key: &str| metrics["completions"][key].as_f64().unwrap();
     assert!(of("loss") < 0.5 * of("without"), "{}", metrics["completions"]);
-    assert_eq!(metrics["iia"], 1.0, "every completion is said whole");
+    assert_eq!(metrics["iia"], 1.0, "every completion is generated whole");
     assert_eq!(metrics["controls"]["no_intervention"], 0.0);
     assert!(metrics["orthogonality_error"].as_f64().unwrap() < 1e-5);
 
@@ -68,26 +66,26 @@ fn completions_are_learned_at_several_places() {
     assert_eq!(what(&first), (json!(0), json!(8), json!("f1+l2")));
     assert_eq!(what(&second), (json!(1), json!(6), json!("last")));
     let evaluated: Value =
-        serde_json::from_str(&tiny::printed(&["evaluate", run.to_str().unwrap(), "--json"])).unwrap();
+        serde_json::from_str(&program::printed(&["evaluate", run.to_str().unwrap(), "--json"])).unwrap();
     assert_eq!(evaluated["iia"], 1.0);
 
-    // Token by token the model says so itself, with the prompt alone edited, at both places.
+    // Generation gives the completions too, with the prompt edited at both places.
     let model = work.path("");
     let said = |with: &[&str], prompt: &str| {
         let args = ["generate", "--model", &model, "--max-new-tokens", "6", "--prompt", prompt];
-        tiny::printed(&[&args, with].concat())
+        program::printed(&[&args, with].concat())
     };
     let with = ["--with", run.to_str().unwrap()];
     assert!(said(&with, "Ann sat").starts_with("!."), "{}", said(&with, "Ann sat"));
     assert!(said(&with, "Tom hid").starts_with('?'), "{}", said(&with, "Tom hid"));
     assert!(!said(&[], "Ann sat").starts_with("!."));
     fs::remove_dir_all(run.join("1")).unwrap();
-    assert!(!said(&with, "Ann sat").starts_with("!."), "half of the edit is not the edit");
+    assert!(!said(&with, "Ann sat").starts_with("!."), "half of the edit has the effect of the whole");
     let problem = ["holds 1 interventions", "the recipe names 2 places"];
-    tiny::refused(&["evaluate", run.to_str().unwrap()], &problem);
+    program::refused(&["evaluate", run.to_str().unwrap()], &problem);
 
     let page = run.join("report.html");
-    tiny::printed(&["report", run.to_str().unwrap()]);
+    program::printed(&["report", run.to_str().unwrap()]);
     assert!(fs::read_to_string(page).unwrap().contains("Completions said whole"));
 }
 
@@ -98,12 +96,12 @@ fn several_places_share_an_interchange() {
         json!({"base": format!("Ann{word}"), "source": format!("Tom{word}q"), "label": "!", "base_position": 1, "source_position": 1})
             .to_string()
     });
-    tiny::file(work.0.path(), "pairs.jsonl", &rows.each_ref().map(String::as_str));
+    program::file(work.0.path(), "pairs.jsonl", &rows.each_ref().map(String::as_str));
     let swaps = RECIPE.replace("rows.jsonl", "pairs.jsonl").replace("\"loreft\"", "\"boundless_rotated_space\"");
     work.recipe("recipe.toml", &swaps.replace("rank = 8\n", "").replace("rank = 6\n", "").replace("f1+l2", "last"));
     let run = work.trained("run", &["training.steps=6", "training.log_every=2"]);
     let metrics = json(&run.join("metrics.json"));
-    // A boundary begins at half of the width, so one place alone has some sixteen.
+    // A boundary starts at half of the width, so the hard rank of one place alone is about sixteen.
     assert_eq!(json(&run.join("config.json"))["width"], 32);
     let hard = metrics["hard_rank"].as_u64().unwrap();
     assert!((28..=36).contains(&hard), "the hard ranks of both places: {hard}");
@@ -121,7 +119,7 @@ fn what_does_not_fit_is_refused() {
     let recipe = work.path("recipe.toml");
     let out = work.path("refused");
     let refused = |set: &str, parts: &[&str]| {
-        tiny::refused(&["train", &recipe, "--quiet", "--out", &out, "--set", set], parts);
+        program::refused(&["train", &recipe, "--quiet", "--out", &out, "--set", set], parts);
         let _ = fs::remove_dir_all(&out);
     };
     refused("intervention.kind=low_rank_rotated_space", &["rows.jsonl:1", "rows with base, source and label"]);
@@ -132,9 +130,9 @@ fn what_does_not_fit_is_refused() {
     let mut sweep = fs::read_to_string(&recipe).unwrap();
     sweep = sweep.replace("test =", "validation = \"FOLDER/rows.jsonl\"\ntest =") + "[sweep]\nlayers = [0]\n";
     let sweep = work.recipe("sweep.toml", &sweep);
-    tiny::refused(&["check", sweep.to_str().unwrap()], &["also: a cell of a sweep is one place"]);
-    tiny::file(work.0.path(), "rows.jsonl", &["{\"prompt\": \"Ann\", \"completion\": \"\"}"]);
+    program::refused(&["check", sweep.to_str().unwrap()], &["also: a cell of a sweep is one place"]);
+    program::file(work.0.path(), "rows.jsonl", &["{\"prompt\": \"Ann\", \"completion\": \"\"}"]);
     refused("training.steps=1", &["rows.jsonl:1", "`completion` is empty"]);
-    tiny::file(work.0.path(), "rows.jsonl", &["{\"prompt\": \"Ann\", \"completon\": \"!\"}"]);
+    program::file(work.0.path(), "rows.jsonl", &["{\"prompt\": \"Ann\", \"completon\": \"!\"}"]);
     refused("training.steps=1", &["rows.jsonl:1", "unknown key `completon`", "did you mean `completion`?"]);
 }

@@ -1,14 +1,17 @@
-//! Every family computes what transformers computes, and its sites are where pyvene has them.
-
-mod common;
+//! Every family equals transformers, and its sites are those of pyvene.
 
 use std::cell::RefCell;
 
 use burn::tensor::{Int, Tensor};
-use common::{Numbers, all, distance, families, load, logits, name, plain};
 use intervene::models::{Context, FrozenModel, LanguageModel, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows, Site};
 use serde_json::Value;
+
+use crate::common::families::{families, load, name};
+use crate::common::families_of_transformers::all;
+use crate::common::numbers::Numbers;
+use crate::common::tensors::distance;
+use crate::common::whole_run::{logits, plain};
 
 const WHOLE: [Component; 12] = [
     Component::BlockInput,
@@ -26,7 +29,7 @@ const WHOLE: [Component; 12] = [
 ];
 
 #[test]
-fn logits_and_hidden_states_are_those_of_transformers() {
+fn logits_and_hidden_states_equal_those_of_transformers() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         for input in 0.. {
@@ -58,7 +61,7 @@ fn logits_and_hidden_states_are_those_of_transformers() {
 }
 
 #[test]
-fn left_padded_batches_are_those_of_transformers() {
+fn left_padded_batches_equal_those_of_transformers() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let mask: Vec<Vec<bool>> =
@@ -83,7 +86,7 @@ fn left_padded_batches_are_those_of_transformers() {
 }
 
 #[test]
-fn vanilla_interchanges_are_those_of_pyvene() {
+fn vanilla_interchanges_equal_those_of_pyvene() {
     for folder in families() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let cases = Numbers::open(&folder.join("cases.safetensors"));

@@ -1,26 +1,25 @@
-//! pyvene's folders, with pyvene itself on the other side: what it saved gives its logits here, and what is written here
-//! gives ours there. Nothing in a pickle is run.
+//! Folders are exchanged with pyvene itself: those that it saved give its logits here, and those that are written here give
+//! the same logits there. No code in a pickle is run.
 //!
 //! scripts/pyvene_env.sh makes the environment that scripts/pyvene_files.py needs.
 
-mod common;
-#[path = "pyvene_files/hostile.rs"]
 mod hostile;
-#[path = "pyvene_files/refused.rs"]
 mod refused;
-#[path = "common/tiny.rs"]
-mod tiny;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Numbers, distance, fixtures};
 use serde_json::{Value, json};
-use tiny::printed;
 
-/// Logits may differ by so much.
+use crate::common::fixtures::fixtures;
+use crate::common::numbers::Numbers;
+use crate::common::program::printed;
+use crate::common::pyvene_environment;
+use crate::common::tensors::distance;
+
+/// The tolerance of logits.
 const TOLERANCE: f32 = 1e-4;
 
 /// Runs scripts/pyvene_files.py.
@@ -67,7 +66,7 @@ fn off(found: &Numbers, expected: &Numbers, name: &str) -> f32 {
     distance(&found.floats::<2>("logits"), &expected.reshape([batch * length, classes]))
 }
 
-/// Says in an imported folder which heads are meant: a folder of pyvene's does not.
+/// Adds the heads to an imported folder: those of pyvene do not name them.
 fn name_heads(folder: &Path, job: &Value) {
     if !job["heads"].is_null() {
         let path = folder.join("interventions.toml");
@@ -78,7 +77,7 @@ fn name_heads(folder: &Path, job: &Value) {
 
 #[test]
 fn folders_go_both_ways_with_the_same_logits() {
-    let Some(python) = common::pyvene() else { return };
+    let Some(python) = pyvene_environment::python() else { return };
     for family in ["llama", "gpt2"] {
         let work = tempfile::tempdir().unwrap();
         let model = fixtures().join(family);
@@ -91,7 +90,7 @@ fn folders_go_both_ways_with_the_same_logits() {
         let mut ours = BTreeMap::new();
         for (name, job) in &cases {
             let place = |what: &str| work.path().join(format!("{name}.{what}"));
-            // With the model named and without; the model tells widths, and is noted.
+            // With and without --model, which supplies widths and is recorded.
             let (with, without) = (place("with"), place("without"));
             let from = work.path().join(name);
             printed(&["import", text(&from), "--out", text(&without)]);

@@ -1,14 +1,16 @@
-//! The run folder: what it holds, that it is reproduced to the bit, and that a killed run leaves nothing half written.
+//! A run folder holds the documented files, is reproduced to the bit, and has no partial file after the run was killed.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 
+use crate::common::waiting::{self, Held};
+
 const RECIPE: &str = "hierarchical_equality_das_mlp";
+
 /// A short run of the shipped recipe.
 const SHORT: [&str; 7] = [
     "model.training.steps=60",
@@ -33,7 +35,7 @@ fn json(path: &Path) -> Value {
 }
 
 #[test]
-fn a_seed_means_the_same_bits() {
+fn a_seed_determines_every_bit() {
     let folder = tempfile::tempdir().unwrap();
     let [a, b, c] = ["a", "b", "c"].map(|name| folder.path().join(name));
     for (out, seed) in [(&a, "3"), (&b, "3"), (&c, "4")] {
@@ -107,31 +109,56 @@ fn check(folder: &Path) {
     }
 }
 
+/// Runs that do not end, or not soon, are killed when something has happened. Whatever a killed run left is whole.
 #[test]
 fn a_killed_run_leaves_nothing_half_written() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = folder.path().join("whole");
-    let started = Instant::now();
-    assert!(train(&whole, "0").status().unwrap().success());
-    let took = started.elapsed();
-    check(&whole);
-    let mut killed = 0;
-    for part in 0..12u32 {
-        let out = folder.path().join(format!("{part}"));
-        let mut run = train(&out, "0").stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(took * part / 12 + Duration::from_millis(5));
-        run.kill().unwrap();
-        run.wait().unwrap();
-        if !out.exists() {
-            continue;
-        }
+    let killed = |name: &str, set: &[&str], happened: &dyn Fn(&Path) -> bool| {
+        let out = folder.path().join(name);
+        let mut command = train(&out, "0");
+        command.args(set.iter().flat_map(|set| ["--set", set]));
+        let mut run = Held(command.stderr(Stdio::null()).spawn().unwrap());
+        waiting::until(name, || happened(&out) || run.0.try_wait().unwrap().is_some());
+        drop(run);
         check(&out);
+        out
+    };
+    let logged = |out: &Path, phase: &str, count: usize| {
+        let log = fs::read_to_string(out.join("metrics.jsonl.partial")).unwrap_or_default();
+        log.lines().filter(|line| line.contains(phase)).count() >= count
+    };
+    // A search or an evaluation with a million steps or draws.
+    let networks = ["model.training.steps=1000000"];
+    let search = ["training.steps=1000000"];
+    let controls = ["evaluation.random_rotations=1000000"];
+    let unfinished = [
+        killed("the recipe is there", &networks, &|out| out.join("recipe.toml").is_file()),
+        killed("the network is trained", &networks, &|out| logged(out, "network/network", 1)),
+        killed("the search begins", &search, &|out| logged(out, "network/search", 1)),
+        killed("the search goes on", &search, &|out| logged(out, "network/search", 5)),
+        killed("the search is evaluated", &controls, &|out| logged(out, "network/search", 4)),
+    ];
+    for out in unfinished {
+        assert!(out.is_dir() && !out.join("metrics.json").exists(), "{}", out.display());
+        refused_as_unfinished(&out);
+    }
+    // These may end before they are killed.
+    let saved = |name: &'static str| move |out: &Path| out.join(name).is_file();
+    for out in [
+        killed("the network is saved", &[], &saved("model.safetensors")),
+        killed("the intervention is saved", &[], &saved("intervention.safetensors")),
+        killed("the contrast is searched", &[], &|out| logged(out, "contrast/search", 1)),
+        killed("the contrast is saved", &[], &saved("contrast/config.json")),
+        killed("the curve is drawn", &[], &saved("curve.png")),
+    ] {
         if !out.join("metrics.json").exists() {
-            killed += 1;
-            let output = Command::new(cargo_bin!("intervene")).arg("evaluate").arg(&out).output().unwrap();
-            assert_eq!(output.status.code(), Some(2));
-            assert!(String::from_utf8_lossy(&output.stderr).contains("no metrics.json"));
+            refused_as_unfinished(&out);
         }
     }
-    assert!(killed >= 6, "only {killed} runs were killed before their end");
+}
+
+fn refused_as_unfinished(run: &Path) {
+    let output = Command::new(cargo_bin!("intervene")).arg("evaluate").arg(run).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", run.display());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no metrics.json"), "{}", run.display());
 }

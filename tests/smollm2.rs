@@ -1,18 +1,19 @@
-//! A real small model: SmolLM2-135M, made by scripts/smollm2.py, against what transformers computes with it.
+//! A real small model, SmolLM2-135M (made by scripts/smollm2.py), equals transformers.
 //!
 //! The folder is `INTERVENE_SMOLLM2`, or `target/models/SmolLM2-135M-Instruct`. Without it these tests check nothing:
-//! they say so, and on CI (where `CI` is set) they fail.
-
-mod common;
+//! the run says so at its end, and on CI (where `CI` is set) they fail.
 
 use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{load, plain, smollm2};
 use intervene::data::Tokenizer;
 use intervene::models::{FrozenModel, GenerateOptions, Generation, Pretrained};
 use intervene::tap::{Component, Patch, Record, Rows};
 use serde::Deserialize;
+
+use crate::common::families::load;
+use crate::common::needs::smollm2;
+use crate::common::whole_run::plain;
 
 #[derive(Deserialize)]
 struct Expected {
@@ -49,7 +50,7 @@ fn tensor(tokens: &[u32]) -> Tensor<2, Int> {
 }
 
 #[test]
-fn greedy_continuations_are_those_of_transformers_token_for_token() {
+fn greedy_continuations_equal_those_of_transformers() {
     let Some(folder) = smollm2() else { return };
     let (model, tokenizer) = (load(&folder), Tokenizer::load(&folder).unwrap());
     let expected = expected();
@@ -67,7 +68,7 @@ fn greedy_continuations_are_those_of_transformers_token_for_token() {
 }
 
 #[test]
-fn logits_are_those_of_transformers() {
+fn logits_equal_those_of_transformers() {
     let Some(folder) = smollm2() else { return };
     let model = load(&folder);
     for case in expected() {
@@ -86,7 +87,7 @@ fn logits_are_those_of_transformers() {
 }
 
 #[test]
-fn the_names_residual_stream_decides_the_pronoun() {
+fn the_residual_stream_at_the_name_decides_the_pronoun() {
     let Some(folder) = smollm2() else { return };
     let (model, tokenizer) = (load(&folder), Tokenizer::load(&folder).unwrap());
     let text = |name: &str| format!("Yesterday, {name} went home early because");

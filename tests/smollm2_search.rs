@@ -1,17 +1,17 @@
 //! The search on a real language model, from a recipe to a run folder and back.
 
-mod common;
-
 use std::fs;
 use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 
+use crate::common::needs;
+
 /// pyvene's own thirty steps reach a test IIA of 1.00 here.
 #[test]
 fn gender_agreement_is_found_at_the_name_and_reproduced() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let source = format!("model.source={}", model.display());
@@ -23,20 +23,20 @@ fn gender_agreement_is_found_at_the_name_and_reproduced() {
     let output = run(&["train", "recipes/pairs_das_smollm2.toml", "--set", &source, "--out", out_text]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("base    Yesterday,[ Kate] missed the train because"), "three examples are shown: {said}");
+    assert!(said.contains("base    Yesterday,[ Kate] missed the train because"), "three examples are printed: {said}");
     let metrics: Value = serde_json::from_str(&fs::read_to_string(out.join("metrics.json")).unwrap()).unwrap();
     let number = |path: &str| metrics.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}"));
     assert!(number("/iia") >= 0.99, "{metrics}");
     assert!(number("/controls/random_rotation") <= 0.05 && number("/controls/no_intervention") <= 0.05, "{metrics}");
     assert!(number("/controls/full_swap") >= 0.99 && number("/orthogonality_error") < 1e-5, "{metrics}");
-    assert!(metrics.get("task_accuracy").is_none(), "the file does not say the prompts' own answers: {metrics}");
+    assert!(metrics.get("task_accuracy").is_none(), "the file does not hold the prompts' own answers: {metrics}");
 
     let output = run(&["evaluate", out_text, "--json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let again: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(again["iia"], metrics["iia"]);
 
-    // What was found goes on to be used: the name's gender from another prompt.
+    // The trained intervention is used in a generation: the gender of the name comes from another prompt.
     let john = "Yesterday, John went home early because";
     let mary = "Yesterday, Mary went home early because";
     let generate = ["generate", "--model", model.to_str().unwrap(), "--prompt", john, "--max-new-tokens", "1"];
@@ -48,7 +48,7 @@ fn gender_agreement_is_found_at_the_name_and_reproduced() {
 
 #[test]
 fn what_does_not_fit_the_model_is_refused_before_the_search() {
-    let Some(model) = common::smollm2() else { return };
+    let Some(model) = needs::smollm2() else { return };
     let source = format!("model.source={}", model.display());
     let folder = tempfile::tempdir().unwrap();
     for (at, (set, said)) in [

@@ -1,18 +1,20 @@
-//! Directions: what `collect` computes is their formula, and adding them leads where they point.
-
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
+//! `collect` computes directions by their formulas, and adding a direction steers a generation.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{Numbers, distance, load, plain, smollm2};
 use intervene::data::Tokenizer;
 use intervene::models::FrozenModel;
 use intervene::tap::{Component, Patch, Rows};
-use tiny::{file, model, printed, refused};
+
+use crate::common::families::load;
+use crate::common::needs::smollm2;
+use crate::common::numbers::Numbers;
+use crate::common::program::{file, printed, refused};
+use crate::common::tensors::distance;
+use crate::common::tiny::model;
+use crate::common::whole_run::plain;
 
 /// A file of prompts, a line each.
 fn prompts(folder: &Path, name: &str, texts: &[&str]) -> PathBuf {
@@ -34,6 +36,7 @@ fn mean(rows: &[f64], width: usize) -> Vec<f64> {
 }
 
 const POSITIVE: [&str; 3] = ["Ann sat by the sea.", "Ann ran", "To Ann!"];
+
 const NEGATIVE: [&str; 3] = ["Tom sat by the sea.", "Tom ran", "To Tom!"];
 
 #[test]
@@ -75,7 +78,7 @@ fn a_direction_is_the_difference_in_means_at_every_site() {
 }
 
 #[test]
-fn what_makes_no_direction_is_refused() {
+fn malformed_directions_are_refused() {
     let model = model("llama");
     let folder = tempfile::tempdir().unwrap();
     let (positive, negative) = (prompts(folder.path(), "p", &POSITIVE), prompts(folder.path(), "n", &NEGATIVE[..2]));
@@ -164,7 +167,7 @@ fn generation_adds_the_direction_to_every_token() {
     assert_eq!(generate(&with), steered(1.0));
     assert_eq!(generate(&[&with[..], &["--coefficient", "0"]].concat()), generate(&[]));
 
-    // In a specification it is an addition with a constant.
+    // A specification states the direction as an addition with a constant.
     let inputs = prompts(folder.path(), "inputs", &[base]);
     let spec = "[[interventions]]\nsite = \"0.block_output\"\nkind = \"addition\"\nconstant = { file = \"steer.safetensors\", \
                 tensor = \"0.block_output\" }\ncoefficient = -2.5\npositions = \"all\"\n";
@@ -184,7 +187,7 @@ fn generation_adds_the_direction_to_every_token() {
     assert!(model.n_layers() > 1);
 }
 
-/// From twelve sentences about women and men: a student becomes a she, or a he.
+/// With directions from twelve sentences about women and men, the pronoun of a student is steered either way.
 #[test]
 fn smollm2_is_steered_to_she_and_to_he() {
     let Some(model) = smollm2() else { return };
@@ -204,7 +207,7 @@ fn smollm2_is_steered_to_she_and_to_he() {
             ["--direction", direction, "--positive", women.to_str().unwrap(), "--negative", men.to_str().unwrap()];
         let at = ["--sites", "25.block_output", "--positions", "last"];
         let (_, found) = collect(&model, &out, &[&asked[..], &at[..]].concat());
-        // As long as the difference in means, whichever direction it is.
+        // Both directions are scaled to the length of the difference in means.
         let length = found.floats::<1>("25.block_output").powi_scalar(2).sum().sqrt().into_scalar::<f32>();
         let unit = if direction == "diff-means" { 1.0 } else { 98.0 / f64::from(length) };
         let difference = |coefficient: f64| {

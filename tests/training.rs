@@ -1,9 +1,5 @@
-//! What `[training]` asks of a search of a language model, from the recipe to the run folder: early stopping, answers to
-//! choose among, pairs that must not change.
-
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
+//! The options of `[training]` for a search on a language model, from the recipe to the run folder: early stopping, a
+//! choice of answers, pairs that must not change.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::common::{program, pyvene_environment, tiny};
+
 /// A tiny model, pairs of prompts for it, and a recipe.
 struct Work(tempfile::TempDir);
 
 impl Work {
-    /// Every third pair keeps what the base's answer is said to be.
+    /// In every third pair the label is the stated answer of the base.
     fn new() -> Self {
         let work = Self(tiny::model("gpt2"));
         for (name, count, from) in [("train", 24, 0), ("validation", 12, 5), ("test", 12, 9)] {
@@ -54,13 +52,13 @@ impl Work {
     /// The run folder of a recipe with some keys set.
     fn trained(&self, out: &str, set: &[&str]) -> PathBuf {
         let (args, out) = self.args(out, set);
-        tiny::printed(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        program::printed(&args.iter().map(String::as_str).collect::<Vec<_>>());
         out
     }
 
     fn refused(&self, set: &[&str], parts: &[&str]) {
         let (args, out) = self.args("refused", set);
-        tiny::refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), parts);
+        program::refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), parts);
         let _ = fs::remove_dir_all(out);
     }
 
@@ -97,7 +95,7 @@ fn a_validation_split_is_logged_and_stops_a_search() {
     );
     assert_eq!(of_plain["iia_validation"].as_f64(), of.last().map(|(_, iia)| *iia));
 
-    // At so high a rate it does not get better for long.
+    // At this high a rate the search soon stops improving.
     let rate = "training.learning_rate=0.9";
     let patient = work.trained(
         "patient",
@@ -110,7 +108,7 @@ fn a_validation_split_is_logged_and_stops_a_search() {
     let best = seen.iter().map(|(_, iia)| *iia).fold(0.0, f64::max);
     assert_eq!((of_patient["iia_validation"].as_f64(), seen[kept as usize - 1].1), (Some(best), best));
 
-    // Without a split there is nothing to say; and a patience has nothing to wait for.
+    // Without a validation split there is no such metric, and patience is refused.
     assert!(metrics(&work.trained("none", &[])).get("iia_validation").is_none());
     work.refused(&["training.evaluate_every=2", "training.patience=2"], &["training.patience", "no validation pairs"]);
     work.refused(&[&validation, "training.patience=2"], &["training.patience", "evaluate_every"]);
@@ -119,7 +117,7 @@ fn a_validation_split_is_logged_and_stops_a_search() {
 
 #[test]
 fn pandas_reads_the_log_in_one_line() {
-    let Some(python) = common::pyvene() else { return };
+    let Some(python) = pyvene_environment::python() else { return };
     let work = Work::new();
     let run = work.trained("run", &[&work.validation(), "training.evaluate_every=4"]);
     let script = "import pandas, sys; log = pandas.read_json(sys.argv[1], lines=True); \
@@ -138,10 +136,11 @@ fn answers_are_recorded_and_read_again() {
     assert_eq!(metrics(&task)["answers"], json!([".", ",", "!", "?"]));
     let listed = work.trained("listed", &["training.answers=[\"!\", \".\", \",\", \"?\", \"a\"]"]);
     assert_eq!(metrics(&listed)["answers"], json!(["!", ".", ",", "?", "a"]));
-    // Chance is a fourth among four, next to nothing among all.
+    // Chance is a fourth among four answers, and almost nothing among all tokens.
     let first = |run: &Path| logged(run, "search", "loss")[0].1;
     assert!(first(&task) < first(&listed) && first(&listed) < first(&work.trained("again", &[])), "fewer are easier");
-    let again: Value = serde_json::from_str(&tiny::printed(&["evaluate", task.to_str().unwrap(), "--json"])).unwrap();
+    let again: Value =
+        serde_json::from_str(&program::printed(&["evaluate", task.to_str().unwrap(), "--json"])).unwrap();
     assert_eq!(again["iia"], metrics(&task)["iia"]);
     work.refused(&["training.answers=[\".\", \"!\"]"], &["its label, token 58, is not among the answers"]);
     work.refused(&["training.answers=[\".\", \"xyz\"]"], &["`xyz` is 3 tokens"]);
@@ -150,7 +149,7 @@ fn answers_are_recorded_and_read_again() {
 }
 
 #[test]
-fn what_must_not_change_is_weighed_and_scored_by_itself() {
+fn pairs_that_must_not_change_are_weighted_and_scored_separately() {
     let work = Work::new();
     assert!(metrics(&work.trained("plain", &[])).get("disentangled").is_none());
     let run = metrics(&work.trained("both", &["training.isolation=0.5", "training.answers=task"]));

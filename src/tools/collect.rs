@@ -1,55 +1,20 @@
 //! `intervene collect`: activations of a file of inputs, streamed; or directions among them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::direction::{self, Direction};
-use super::rows::{Reading, Ready, SiteChoice, Taker, wanted};
-use super::{ModelChoice, Opened};
-use crate::data::Positions;
+use super::Opened;
+use super::collect_options::CollectOptions;
+use super::direction;
+use super::rows::{Reading, Ready, Taker, wanted};
 use crate::error::Error;
 use crate::report::Progress;
 use crate::tensors::{Growing, Numbers};
-
-/// The options of [`collect`].
-#[derive(Clone, Debug, clap::Args)]
-pub struct CollectOptions {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub model: ModelChoice,
-    /// JSON lines: {"base": TEXT or token ids, "positions": …}
-    #[arg(long, value_name = "FILE", required_unless_present = "positive", conflicts_with = "positive")]
-    pub inputs: Option<PathBuf>,
-    /// What is collected: 3.block_output, or all.block_output for every layer; several with commas.
-    #[arg(long, value_delimiter = ',', required = true, value_name = "SITES")]
-    pub sites: Vec<SiteChoice>,
-    /// The safetensors file to write.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-    /// Which tokens, where a line does not say: all, last, a number, text:PART; several with commas.
-    #[arg(long, default_value = "all", allow_hyphen_values = true)]
-    pub positions: Positions,
-    /// Instead of the rows a direction among them, to steer with: diff-means, or pca:K for K principal directions.
-    #[arg(long, value_name = "DIRECTION")]
-    pub direction: Option<Direction>,
-    /// Inputs that have what the direction is to point to.
-    #[arg(long, value_name = "FILE", requires_all = ["negative", "direction"])]
-    pub positive: Option<PathBuf>,
-    /// Inputs that lack it.
-    #[arg(long, value_name = "FILE", requires = "positive")]
-    pub negative: Option<PathBuf>,
-    /// Inputs that are run together.
-    #[arg(long, default_value_t = 8)]
-    pub batch: usize,
-    /// No progress.
-    #[arg(long)]
-    pub quiet: bool,
-}
 
 /// The tensors that tell which row is which, announced before the sites.
 const INDEX: [&str; 3] = ["example", "position", "token"];
 
 /// Runs a model over a file of inputs and writes the activations of some sites into one safetensors file; with a
-/// [`Direction`], a vector or a few among them instead.
+/// [`Direction`](super::Direction), a vector or a few among them instead.
 ///
 /// Each site is a tensor of its own name, f32, with one row per kept position, input after input: `[rows, width]`, or
 /// `[rows, heads, head_dim]` under a `head_` name. `example`, `position` and `token` (i64, `[rows]`) tell which row is

@@ -1,50 +1,15 @@
 //! Directions among activations, to steer with: differences in means, and principal components.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use burn::tensor::{DType, Device, Tensor, TensorData, linalg};
 
 use super::Opened;
-use super::collect::CollectOptions;
+use super::collect_options::{CollectOptions, Direction};
 use super::rows::{Reading, Ready, Taker, Wanted, wanted};
 use crate::error::Error;
 use crate::report::Progress;
 use crate::tensors::Tensors;
-
-/// A direction among rows.
-///
-/// | written | vector |
-/// |---|---|
-/// | `diff-means` | the mean of the positive inputs' rows less the mean of the negative ones' (Marks and Tegmark 2023, arXiv 2310.06824; Rimsky et al. 2023, arXiv 2312.06681) |
-/// | `pca:K` of `--inputs` | the K principal components of the rows about their mean |
-/// | `pca:K` of `--positive` and `--negative` | those of the differences of the pairs, line by line, about zero (Zou et al. 2023, arXiv 2310.01405) |
-///
-/// Components have length 1, and point to the positive inputs' side; where there is none, so that their largest entry is
-/// positive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The difference in means.
-    DiffMeans,
-    /// So many principal components.
-    Pca(usize),
-}
-
-impl FromStr for Direction {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::Invalid(format!("`{text}` is no direction: diff-means, or pca:K with K from 1 on"));
-        match text.split_once(':') {
-            None if text == "diff-means" => Ok(Self::DiffMeans),
-            Some(("pca", count)) => match count.parse() {
-                Ok(count) if count > 0 => Ok(Self::Pca(count)),
-                _ => Err(wrong()),
-            },
-            _ => Err(wrong()),
-        }
-    }
-}
 
 /// What is found of one site.
 struct Found {

@@ -1,11 +1,10 @@
 //! `intervene export`: an intervention in the files of another library.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use burn::tensor::{Device, TensorData};
-use clap::ValueEnum;
 
+use super::export_options::{ExportOptions, Format};
 use super::prepared::read;
 use super::spec::{Constant, InterventionSpec, Spec};
 use super::submission::submission;
@@ -18,40 +17,6 @@ use crate::models::Dtype;
 use crate::pyvene::{self, Folder, Saved};
 use crate::tap::{Component, Site};
 use crate::tensors::Tensors;
-
-/// Whose files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A folder for pyvene's IntervenableModel.load.
-    Pyvene,
-    /// A submission to the causal variable track of MIB.
-    Mib,
-}
-
-/// The options of [`export`].
-#[derive(Clone, Debug, clap::Args)]
-pub struct ExportOptions {
-    /// A run folder, an imported folder, a specification, or a name on the Hub.
-    pub from: PathBuf,
-    /// Whose files.
-    #[arg(long, value_enum)]
-    pub format: Format,
-    /// The folder to make.
-    #[arg(long, value_name = "FOLDER")]
-    pub out: PathBuf,
-    /// The model, where the widths of rows do not follow from the tensors, or an intervention's folder does not name it.
-    #[arg(long)]
-    pub model: Option<String>,
-    /// For MIB: the task, 4_answer_MCQA say.
-    #[arg(long)]
-    pub task: Option<String>,
-    /// For MIB: the task's variable, answer_pointer say.
-    #[arg(long)]
-    pub variable: Option<String>,
-    /// For MIB: its name of the token position, last_token say.
-    #[arg(long)]
-    pub token: Option<String>,
-}
 
 /// Writes an intervention, or several, into a folder that pyvene's `IntervenableModel.load` takes, or as a submission to MIB.
 /// What comes back is how they are run there: positions, heads and subspaces are arguments of a run in pyvene, not part of

@@ -5,8 +5,10 @@
 
 mod apply;
 mod collect;
+mod collect_options;
 mod direction;
 mod export;
+mod export_options;
 mod found;
 mod generate;
 mod import;
@@ -21,9 +23,10 @@ mod tails;
 mod trace;
 
 pub use apply::{ApplyOptions, apply};
-pub use collect::{CollectOptions, collect};
-pub use direction::Direction;
-pub use export::{ExportOptions, Format, export};
+pub use collect::collect;
+pub use collect_options::{CollectOptions, Direction};
+pub use export::export;
+pub use export_options::{ExportOptions, Format};
 pub use generate::{GenerateArguments, generate};
 pub use import::{ImportOptions, import};
 pub use opened::{ModelChoice, Opened};

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::export::ExportOptions;
+use super::export_options::ExportOptions;
 use super::prepared::read;
 use super::spec::{InterventionSpec, Spec};
 use super::{Opened, make_folder};

@@ -1,4 +1,4 @@
-//! Chromium without a window, spoken to over its debugging pipe: no port, no driver.
+//! Chromium without a window, controlled over its debugging pipe, without a port or a driver.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use super::needs;
 
 /// A browser with one page.
 pub struct Browser {
@@ -21,7 +23,7 @@ pub struct Browser {
     _folder: tempfile::TempDir,
 }
 
-/// Chromium's place: `CHROMIUM`, or the first of its names in the search path.
+/// The path of Chromium: `CHROMIUM`, or the first of its names in the search path.
 fn chromium() -> Option<PathBuf> {
     if let Some(set) = std::env::var_os("CHROMIUM") {
         return Some(set.into());
@@ -32,14 +34,10 @@ fn chromium() -> Option<PathBuf> {
 }
 
 impl Browser {
-    /// Starts one. Where there is no Chromium, it is said loudly that nothing is checked; on CI (where `CI` is set) that
-    /// is a failure.
+    /// Starts one; `None` where there is no Chromium.
     pub fn start() -> Option<Self> {
         let Some(program) = chromium() else {
-            let problem =
-                "NOTHING WAS CHECKED: there is no Chromium. Install one (Debian: chromium), or name it in CHROMIUM";
-            assert!(std::env::var_os("CI").is_none(), "{problem}");
-            std::io::stderr().write_all(format!("\n*** {problem} ***\n\n").as_bytes()).unwrap();
+            needs::lacking("Chromium (Debian: chromium; or name it in CHROMIUM)");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -61,7 +59,7 @@ impl Browser {
             .spawn()
             .unwrap();
         let child = Arc::new(Mutex::new(child));
-        // A browser that hangs fails the test instead of holding it up.
+        // A browser that hangs is ended, so that the test fails.
         let watched = Arc::downgrade(&child);
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(300));
@@ -103,7 +101,7 @@ impl Browser {
     fn read(&mut self) -> Value {
         let mut bytes = Vec::new();
         self.from.read_until(0, &mut bytes).unwrap();
-        assert_eq!(bytes.pop(), Some(0), "Chromium has gone");
+        assert_eq!(bytes.pop(), Some(0), "Chromium has closed the pipe");
         let message: Value = serde_json::from_slice(&bytes).unwrap();
         if let Some(method) = message["method"].as_str() {
             self.events.push((method.to_owned(), message["params"].clone()));
@@ -127,8 +125,8 @@ impl Browser {
 
     /// The value of an expression in the page.
     pub fn evaluate(&mut self, expression: &str) -> Value {
-        let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let answer = self.call("Runtime.evaluate", asked);
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let answer = self.call("Runtime.evaluate", params);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
@@ -156,21 +154,21 @@ impl Browser {
         (place[0].as_f64().unwrap(), place[1].as_f64().unwrap())
     }
 
-    /// What the page complained about since it was opened, and what it asked for besides itself.
-    pub fn complaints(&self) -> Vec<String> {
-        let told = ["Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"];
-        let complaints =
-            self.events.iter().filter(|(name, _)| told.contains(&&**name)).map(|(_, event)| event.to_string());
-        let asked = self.events.iter().filter(|(name, _)| name == "Network.requestWillBeSent");
-        let asked = asked.map(|(_, event)| event["request"]["url"].as_str().unwrap_or_default().to_owned());
+    /// The errors and messages of the page since it was opened, and its requests for anything but itself.
+    pub fn problems(&self) -> Vec<String> {
+        let kinds = ["Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"];
+        let messages =
+            self.events.iter().filter(|(name, _)| kinds.contains(&&**name)).map(|(_, event)| event.to_string());
+        let requests = self.events.iter().filter(|(name, _)| name == "Network.requestWillBeSent");
+        let requests = requests.map(|(_, event)| event["request"]["url"].as_str().unwrap_or_default().to_owned());
         // The file itself, and the icon that it holds.
-        let asked = asked.filter(|url| !url.starts_with("file:///") && !url.starts_with("data:"));
+        let requests = requests.filter(|url| !url.starts_with("file:///") && !url.starts_with("data:"));
         let files = self.events.iter().filter(|(name, event)| {
             let url = event["request"]["url"].as_str().unwrap_or_default();
             name == "Network.requestWillBeSent" && url.starts_with("file:///")
         });
-        let files = (files.count() != 1).then(|| "more than one file was asked for".to_owned());
-        complaints.chain(asked).chain(files).collect()
+        let files = (files.count() != 1).then(|| "more than one file was requested".to_owned());
+        messages.chain(requests).chain(files).collect()
     }
 
     /// A picture of the whole page.

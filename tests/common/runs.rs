@@ -1,5 +1,4 @@
-//! Short runs of two shipped recipes on a device.
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! Short runs of shipped recipes on a device.
 
 use std::fs;
 use std::path::Path;
@@ -7,21 +6,15 @@ use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
+use tempfile::TempDir;
 
-/// What a run's metrics say.
-pub struct Run {
-    pub iia: f64,
-    pub device: String,
-    pub loss: Vec<f64>,
-}
-
-/// A gender-agreement search on SmolLM2, on few pairs and at a late layer: a driver that plays a GPU does some 10⁹ operations
-/// a second.
-pub fn gender(model: &Path, device: &str, set: &[&str]) -> Run {
+/// A gender-agreement search on SmolLM2, on few pairs and at a late layer: a software driver does some 10⁹ operations a
+/// second.
+pub fn gender(model: &Path, device: &str, set: &[&str]) -> TempDir {
     run(|out| gender_command(model, device, [8, 10], set, out))
 }
 
-/// The command of that, on so many pairs for training and tests, which leaves its folder at `out`, and its pairs beside it.
+/// The command of that search with these numbers of training and test pairs; its folder is `out`, with the pairs beside it.
 pub fn gender_command(model: &Path, device: &str, pairs: [usize; 2], set: &[&str], out: &Path) -> Command {
     let [train_pairs, test_pairs] = pairs;
     let pairs = |split: &str, count: usize| {
@@ -38,28 +31,23 @@ pub fn gender_command(model: &Path, device: &str, pairs: [usize; 2], set: &[&str
     train("pairs_das_smollm2", device, &[&own[..], &place, &short, set].concat(), out)
 }
 
-/// The search of the equality network that is given, of fewer and smaller steps.
-pub fn equality(device: &str) -> Run {
-    let steps = ["training.steps=120", "training.batch=512", "training.learning_rate=2e-2"];
-    let short = [&steps[..], &["evaluation.pairs=1000", "evaluation.random_rotations=1"]].concat();
-    run(|out| train("hierarchical_equality_das_given", device, &short, out))
-}
-
-fn train(recipe: &str, device: &str, set: &[&str], out: &Path) -> Command {
+/// The command that trains a shipped recipe with some keys set.
+pub fn train(recipe: &str, device: &str, set: &[&str], out: &Path) -> Command {
     let mut command = Command::new(cargo_bin!("intervene"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["train", recipe, "--device", device]);
     command.args(set.iter().flat_map(|set| ["--set", set])).arg("--out").arg(out);
     command
 }
 
-fn run(command: impl FnOnce(&Path) -> Command) -> Run {
+/// Runs such a command; its run folder is `run` in the folder that comes back.
+pub fn run(command: impl FnOnce(&Path) -> Command) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    let output = command(&out).arg("--quiet").output().unwrap();
+    let output = command(&folder.path().join("run")).arg("--quiet").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metrics: Value = serde_json::from_str(&fs::read_to_string(out.join("metrics.json")).unwrap()).unwrap();
-    let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
-    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let loss = lines.filter_map(|line| line["loss"].as_f64()).collect();
-    Run { iia: metrics["iia"].as_f64().unwrap(), device: metrics["device"].as_str().unwrap().to_owned(), loss }
+    folder
+}
+
+/// The `metrics.json` of such a folder.
+pub fn metrics(folder: &TempDir) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder.path().join("run/metrics.json")).unwrap()).unwrap()
 }

@@ -1,12 +1,12 @@
-//! What goes wrong with the Hub is said so that it can be mended, and the next try goes on.
+//! Errors of the Hub say what to do, and a repeated command continues an interrupted download.
 
 use std::fs;
 use std::path::Path;
 
-use crate::server::{Server, TOKEN};
-use crate::{command, llama, requests, stdout};
+use super::server::{Server, TOKEN};
+use super::{command, llama, requests, stdout};
 
-/// The command fails with status 2 and says all of `parts`, and never the token.
+/// The command fails with status 2; its message holds all of `parts` and not the token.
 fn refused(hub: &str, home: &Path, token: Option<&str>, args: &[&str], parts: &[&str]) {
     let output = command(hub, home, token).args(args).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -21,7 +21,7 @@ fn refused(hub: &str, home: &Path, token: Option<&str>, args: &[&str], parts: &[
 }
 
 #[test]
-fn what_the_hub_refuses_is_said_in_words() {
+fn refusals_of_the_hub_are_explained() {
     let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
     let hub = &server.address();
     for name in ["models/tiny/gated", "models/tiny/private", "models/tiny/llama"] {
@@ -55,7 +55,7 @@ fn what_the_hub_refuses_is_said_in_words() {
         &["cannot be reached", "HF_HUB_OFFLINE=1"],
     );
     refused("no address", home.path(), None, &["sites", "tiny/none"], &["HF_ENDPOINT is an address"]);
-    // The token's file counts too, and what the server says of it is not repeated.
+    // The token's file is read too, and a server's message that holds the token is not printed.
     fs::write(home.path().join("token"), format!("{TOKEN}\n")).unwrap();
     server.state().refuse = Some(("/resolve/", 400));
     let output = command(hub, home.path(), None).args(["sites", "tiny/llama@main"]).output().unwrap();
@@ -64,7 +64,7 @@ fn what_the_hub_refuses_is_said_in_words() {
 }
 
 #[test]
-fn an_interrupted_download_goes_on() {
+fn an_interrupted_download_is_continued() {
     const PIECE: usize = 8 << 20;
     let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
     let large: Vec<u8> = (0..2 * PIECE + 1000).map(|i| (i * 31 % 251) as u8).collect();
@@ -87,7 +87,7 @@ fn an_interrupted_download_goes_on() {
     assert_eq!(pieces.len(), 2, "{asked:?}");
     assert!(pieces[0].ends_with("bytes=8388608-16777215"), "the first piece is not fetched again: {pieces:?}");
     assert!(fs::read(to.join("table.csv")).unwrap() == large);
-    // A pull does not write over what is there.
+    // A pull does not overwrite existing files.
     let output = pull();
     assert!(String::from_utf8_lossy(&output.stderr).contains("the folder is not empty"));
 }

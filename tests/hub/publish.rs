@@ -7,8 +7,9 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::server::{Server, TOKEN};
-use crate::{command, llama, requests, stdout};
+use super::server::{Server, TOKEN};
+use super::{command, llama, requests, stdout};
+use crate::common::tiny;
 
 /// A model and pairs on the Hub, and a run on them.
 struct World {
@@ -62,7 +63,7 @@ impl World {
     fn intervene(&self, token: Option<&str>, args: &[&str]) -> Output {
         let output = command(&self.server.address(), self.home.path(), token).args(args).output().unwrap();
         for said in [&output.stdout, &output.stderr] {
-            assert!(!String::from_utf8_lossy(said).contains(TOKEN), "the token is said");
+            assert!(!String::from_utf8_lossy(said).contains(TOKEN), "the token is printed");
         }
         output
     }
@@ -102,10 +103,10 @@ fn a_run_goes_up_and_comes_back_with_the_same_bytes() {
     let commit = config["model"]["revision"].as_str().unwrap().to_owned();
     requests(&world.server);
 
-    // Nothing is sent in a dry run, but all is told.
-    let told = stdout(&world.push(&["--dry-run"]));
+    // A dry run prints everything and sends nothing.
+    let printed = stdout(&world.push(&["--dry-run"]));
     for part in ["library_name: intervene", "me/found, as one commit", "intervention.safetensors", "Nothing was sent"] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(printed.contains(part), "{part}: {printed}");
     }
     assert_eq!(requests(&world.server), [""; 0]);
 
@@ -189,7 +190,7 @@ fn check_card(card: &str, commit: &str, run: &Path) {
 }
 
 #[test]
-fn a_push_that_fails_leaves_nothing_to_be_seen() {
+fn a_failed_push_leaves_nothing_visible() {
     let world = World::new("tiny/llama");
     for part in ["/preupload/", "/objects/batch", "/xet-write-token/", "/v1/shards", "/commit/main"] {
         world.server.state().refuse = Some((part, 400));
@@ -199,7 +200,7 @@ fn a_push_that_fails_leaves_nothing_to_be_seen() {
         assert!(said.contains("me/found: ") && said.contains("Nothing of it is visible there"), "{part}: {said}");
         assert_eq!(world.server.state().repositories["models/me/found"].commits.len(), 0, "{part}");
     }
-    // And then it goes.
+    // Without a refusal the same push succeeds.
     world.server.state().refuse = None;
     stdout(&world.push(&[]));
     assert_eq!(world.server.state().repositories["models/me/found"].commits.len(), 1);
@@ -219,7 +220,7 @@ fn a_push_that_fails_leaves_nothing_to_be_seen() {
 
 #[test]
 fn a_path_of_this_machine_is_not_published() {
-    let local = crate::tiny::model("llama");
+    let local = tiny::model("llama");
     let path = local.path().to_str().unwrap();
     let world = World::new(path);
     let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
@@ -246,7 +247,7 @@ fn an_intervention_is_refused_where_it_does_not_fit() {
     twin[3].1.extend(b" with another README");
     world.server.hold("models/tiny/twin", &twin);
     world.server.hold("models/tiny/llama", &twin);
-    let gpt2 = crate::tiny::model("gpt2");
+    let gpt2 = tiny::model("gpt2");
     let first = format!("tiny/llama@{:040x}", 0xc0_0000);
     let generate = |model: &str| {
         let run =
@@ -263,7 +264,7 @@ fn an_intervention_is_refused_where_it_does_not_fit() {
     let (old, new) = (format!("{:040x}", 0xc0_0000), format!("{:040x}", 0xc0_0001));
     refused(generate("tiny/llama"), &[&old, &new, &format!("name the model as tiny/llama@{old}")]);
     refused(generate(gpt2.path().to_str().unwrap()), &["a model of type llama, this is a model of type gpt2"]);
-    // The run's own commit is what `evaluate` takes, though `main` has moved on.
+    // `evaluate` takes the commit that the run names, although `main` has changed.
     stdout(&world.intervene(None, &["evaluate", world.run.to_str().unwrap()]));
 
     let edit = |key: &str, from: &str, to: &str, parts: &[&str]| {

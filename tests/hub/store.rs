@@ -44,7 +44,7 @@ impl Store {
             if flags & (1 << 31) != 0 {
                 (0..count).for_each(|_| assert!(entries.next().is_some()));
             }
-            assert!(flags & (1 << 30) != 0, "the file's SHA-256 is told");
+            assert!(flags & (1 << 30) != 0, "the file's SHA-256 is in the shard");
             self.files.insert(hash(entries.next().unwrap()), parts);
         }
     }

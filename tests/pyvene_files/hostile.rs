@@ -1,4 +1,4 @@
-//! A pickle that would run code is refused, and it did not run.
+//! A pickle that would run code is refused, and its code is not run.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -8,10 +8,10 @@ use std::process::Command;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::common::pyvene;
-use crate::tiny::run;
+use crate::common::program::run;
+use crate::common::pyvene_environment::python;
 
-/// `os.system("touch PATH")`, as a pickle has it, by way of the given instructions for the name.
+/// `os.system("touch PATH")`, as a pickle has it, with these instructions for the name.
 fn calling(name: &[u8], path: &Path) -> Vec<u8> {
     let command = format!("touch '{}'", path.display());
     let mut pickle = b"\x80\x02".to_vec();
@@ -50,7 +50,7 @@ fn folder(at: &Path, pickle: &[u8]) -> PathBuf {
 fn a_pickle_that_would_run_code_is_refused_and_has_not_run() {
     let work = tempfile::tempdir().unwrap();
     let marker = work.path().join("it-ran");
-    // By name, and by the two names on the stack.
+    // By name, and by two names on the stack.
     for (name, said) in [
         (&b"cposix\nsystem\n"[..], "the pickle asks Python for `posix.system`"),
         (&b"X\x05\x00\x00\x00posixX\x06\x00\x00\x00system\x93"[..], "makes an object by instruction 0x93"),
@@ -66,10 +66,10 @@ fn a_pickle_that_would_run_code_is_refused_and_has_not_run() {
     }
 }
 
-/// What is refused is no paper tiger: Python does run it.
+/// Python runs the code of the refused pickle, so the refusal is needed.
 #[test]
 fn python_would_have_run_it() {
-    let Some(python) = pyvene() else { return };
+    let Some(python) = python() else { return };
     let work = tempfile::tempdir().unwrap();
     let marker = work.path().join("it-ran");
     let from = folder(work.path(), &calling(b"cposix\nsystem\n", &marker));

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::common::fixtures;
-use crate::tiny::{file, model, refused};
+use crate::common::fixtures::fixtures;
+use crate::common::program::{file, refused};
+use crate::common::tiny::model;
 
 fn config(folder: &Path, change: impl FnOnce(&mut Value)) {
     let mut config = json!({

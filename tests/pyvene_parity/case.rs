@@ -8,8 +8,8 @@ use intervene::tap::Component;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use crate::common::device;
-use crate::common::{Numbers, load};
+use crate::common::families::load;
+use crate::common::numbers::Numbers;
 
 /// A model, its cases and their numbers.
 pub struct Family {
@@ -68,7 +68,7 @@ pub struct Case {
     pub manual_ref_logits: Option<String>,
     pub manual_ref_maxabs_diff: Option<f64>,
     pub error: Option<String>,
-    // Of `train.*` alone.
+    // Only cases named `train.*` have these.
     pub layer: Option<usize>,
     pub component: Option<String>,
     pub pos: Option<usize>,
@@ -122,7 +122,7 @@ impl Case {
         for (number, representation) in self.representations.iter().enumerate() {
             groups.push(match &representation.group_key {
                 None => number,
-                // Keys ascend, says pyvene, so the first of a key opens the next group.
+                // pyvene requires ascending keys, so the first occurrence of a key opens the next group.
                 Some(key) => keys.iter().position(|known| *known == key).unwrap_or_else(|| {
                     keys.push(key);
                     keys.len() - 1

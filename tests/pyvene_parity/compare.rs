@@ -1,4 +1,4 @@
-//! One case that is no training, run and compared.
+//! Cases without training, run and compared.
 
 use burn::tensor::Tensor;
 use intervene::Error;
@@ -7,14 +7,15 @@ use intervene::interventions::Kind;
 use intervene::models::{GenerateOptions, Generation};
 use intervene::tap::Component;
 
-use crate::case::{Case, Family, Mode, device, tokens};
-use crate::common::tolerance;
-use crate::locations::locations;
-use crate::operations::Operations;
-use crate::subspaces::subspace;
-use crate::suite::Outcome;
+use super::case::{Case, Family, Mode, tokens};
+use super::locations::locations;
+use super::operations::Operations;
+use super::subspaces::subspace;
+use super::suite::Outcome;
+use crate::common::device::device;
+use crate::common::device::tolerance;
 
-/// A case in our words.
+/// A case as arguments of [`Intervenable`].
 struct Translated {
     representations: Vec<Representation>,
     placements: Vec<Option<Placement>>,
@@ -41,7 +42,7 @@ fn words(error: Error) -> String {
     error.to_string()
 }
 
-/// Where pyvene is wrong, the fixture has what is right.
+/// Whether pyvene's own numbers are wrong; the fixture then holds the right ones.
 fn pyvene_is_wrong(case: &Case) -> bool {
     case.manual_ref_maxabs_diff.is_some_and(|off| off > 1e-4)
 }
@@ -142,7 +143,7 @@ fn values(tensor: Tensor<3>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 
-/// The largest, over all entries in order (heads and positions, or examples and subspaces, are one dimension here and two
+/// The largest difference, over all entries in order (heads and positions, or examples and subspaces, are one dimension here and two
 /// in pyvene); infinite where there are more or fewer, or any is not a number.
 fn distance(got: Tensor<3>, expected: &[f32]) -> f32 {
     let got = values(got);

@@ -3,16 +3,16 @@
 use intervene::intervenable::Units;
 use serde_json::Value;
 
-use crate::case::{Case, Mode};
+use super::case::{Case, Mode};
 
 /// Source's and base's units of one representation; `None` where pyvene has null.
 pub type Pair = (Option<Units>, Option<Units>);
 
-/// The units of each representation, or what is not understood.
+/// The units of each representation, or the part that is not supported.
 pub fn locations(case: &Case) -> Result<Vec<Pair>, String> {
     let count = case.representations.len();
     if case.unit_locations.is_null() {
-        // Not filtered at all. While generating, pyvene takes position 0 of the one token instead, which is all of it.
+        // All positions. While generating, pyvene takes position 0 of the one token, which is all of it.
         return Ok(vec![(Some(Units::All), Some(Units::All)); count]);
     }
     let all = case.unit_locations.as_object().ok_or("unit_locations is no object")?;
@@ -56,7 +56,7 @@ fn pair(value: &Value, base_only: bool, number: usize, unit: &str) -> Result<Pai
     if let [from, to] = &list[..]
         && [from, to].iter().all(|end| end.is_u64() || end.is_null())
     {
-        // So it is in pyvene even where only the base is spoken of: a list of two positions is from one to the other.
+        // In pyvene a list of two positions is a source and a base position, even for base-only locations.
         return Ok((one(from)?, one(to)?));
     }
     if list.iter().all(Value::is_u64) {

@@ -8,7 +8,8 @@ use intervene::Error;
 use intervene::intervenable::{Layout, Operation, Units};
 use intervene::interventions::{AnyIntervention, Kind, Needs, Tensors};
 
-use crate::case::{Case, Family, Representation, device};
+use super::case::{Case, Family, Representation};
+use crate::common::device::device;
 
 /// One for each representation; linked ones share theirs.
 pub struct Operations {

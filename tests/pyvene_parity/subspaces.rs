@@ -3,9 +3,9 @@
 use intervene::interventions::{Kind, Partition, Subspace};
 use serde_json::Value;
 
-use crate::case::{Case, Family};
+use super::case::{Case, Family};
 
-/// The subspace of one representation, or what is not understood.
+/// The subspace of one representation, or the part that is not supported.
 pub fn subspace(
     family: &Family,
     case: &Case,
@@ -16,8 +16,8 @@ pub fn subspace(
     let representation = &case.representations[number];
     let localist =
         matches!(kind, Kind::Vanilla | Kind::Zero | Kind::Addition | Kind::Subtraction | Kind::Skip | Kind::Collect);
-    // pyvene's soft masks, autoencoder and noise take no notice of subspaces.
-    let deaf = matches!(
+    // pyvene's soft masks, autoencoder and noise ignore subspaces.
+    let ignores = matches!(
         kind,
         Kind::BoundlessRotatedSpace
             | Kind::SigmoidMaskRotatedSpace
@@ -25,7 +25,7 @@ pub fn subspace(
             | Kind::Autoencoder
             | Kind::Noise
     );
-    let Some(lists) = lists(&case.subspaces, number)?.filter(|_| !deaf) else {
+    let Some(lists) = lists(&case.subspaces, number)?.filter(|_| !ignores) else {
         // pyvene exchanges the first `embed_dim` columns, which it gets wrong where heads × head_dim is not d_model.
         let width = family.unit_width(representation.component());
         let short = representation.embed_dim.filter(|short| localist && !exact && *short < width);
@@ -44,7 +44,7 @@ pub fn subspace(
         return Ok(columns.first().cloned().map(Subspace::Same));
     }
     // Where examples have different subspaces of one size, pyvene's indexing of [batch, units, width] crosses examples
-    // with subspaces: every example is given all of them. (With rows that have no units, [batch, width], it is right.)
+    // with subspaces: every example gets all of them. (With rows that have no units, [batch, width], it is right.)
     let crossed = (localist || kind == Kind::JumpReluAutoencoder)
         && columns.windows(2).all(|pair| pair[0].len() == pair[1].len())
         && lists.windows(2).all(|pair| pair[0].len() == pair[1].len());

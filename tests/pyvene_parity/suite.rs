@@ -1,20 +1,20 @@
-//! All cases of some families, and the table of what became of them.
+//! All cases of some families, and the table of their outcomes.
 
 use std::path::PathBuf;
 
-use crate::case::{Case, Family};
-use crate::common::name;
-use crate::{compare, train};
+use super::case::{Case, Family};
+use super::{compare, train};
+use crate::common::families::name;
 
-/// What became of a case.
+/// The outcome of a case.
 pub enum Outcome {
     /// The expected numbers.
     Equal,
     /// The expected numbers, once entries of the first gradient that rounding decides are those that were recorded.
     Settled(String),
-    /// Others, and how far off.
+    /// Other numbers, with their distance.
     NotEqual(String),
-    /// Pyvene refused; we have finite numbers, and nothing to compare them with.
+    /// pyvene refused the case; here it gives finite numbers, which have no expected value.
     Works,
     /// Refused, with the reason.
     Refused(String),
@@ -44,7 +44,7 @@ pub fn every_case_is_equal(families: &[PathBuf]) {
                     notes.push(format!("{name}: {}: {how}", case.id));
                 }
                 Outcome::Works => works += 1,
-                // What pyvene can do, we do.
+                // Whatever pyvene computes has to work here.
                 Outcome::Refused(reason) if case.error.is_none() => {
                     not_equal += 1;
                     wrong.push(format!("{name}: {} is refused: {reason}", case.id));

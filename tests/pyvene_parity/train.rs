@@ -10,9 +10,10 @@ use intervene::interventions::{AnyIntervention, Intervention, Kind, Subspace, Te
 use intervene::orthogonal::{Map, Rotation};
 use intervene::tap::Component;
 
-use crate::case::{Case, Family, device, tokens};
-use crate::common::tolerance;
-use crate::suite::Outcome;
+use super::case::{Case, Family, tokens};
+use super::suite::Outcome;
+use crate::common::device::device;
+use crate::common::device::tolerance;
 
 /// Relative for losses, absolute for what was learned.
 const TOLERANCE: f64 = 1e-3;
@@ -21,7 +22,7 @@ const FIRST_GRADIENTS: f64 = 1e-3;
 /// Entries of the first gradient below this are so near Adam's epsilon of 1e-8 that rounding decides the step.
 const UNDECIDED: f64 = 2e-7;
 
-/// What the case says in words.
+/// The settings that a case states in words.
 struct Recipe {
     subspace: Option<Subspace>,
     /// By step: in force during it.
@@ -157,13 +158,13 @@ fn cross_entropy(logits: Tensor<2>, labels: Vec<i64>) -> Tensor<1> {
     -activation::log_softmax(logits, 1).gather(1, labels).mean()
 }
 
-/// Compares the gradients of the first step with PyTorch's, and, if asked, settles the entries that rounding decides.
+/// Compares the gradients of the first step with PyTorch's, and, with `settle`, replaces the entries that rounding decides.
 ///
 /// Adam's first step is `lr · g / (|g| + 1e-8)`. So where an entry is as small as that epsilon, the rounding error of the
 /// gradient, some 5e-8 in PyTorch's as in ours, moves the parameter by a good part of `lr`, and what is learned cannot
 /// agree to a tenth of it. (On GPT-NeoX's Boundless case PyTorch has 3.8e-8 for an entry that is 7.6e-9 in f64, where we
 /// have 7.5e-9; its final R is 1.5e-3 from what f64 makes of the same steps.) To settle is to go on with the recorded
-/// gradient in those entries, which have just been found equal to within rounding; nothing else is given away.
+/// gradient in those entries, which were compared before and are equal to within rounding. Nothing else is replaced.
 fn first_gradients(
     numbers: &Numbers,
     intervention: &AnyIntervention,

@@ -1,14 +1,17 @@
-//! Parts of a run, resumed from what was kept of an earlier one, are the full run.
-
-mod common;
+//! Ranges of layers and tails of tokens, resumed from stored states, keys and values, equal the full run.
 
 use burn::tensor::{Device, Int, Tensor};
-use common::{Numbers, all, distance, load, logits, name, plain};
 use intervene::models::{Context, FrozenModel, LanguageModel};
 use intervene::tap::{Component, Patch, Rows};
 
+use crate::common::families::{load, name};
+use crate::common::families_of_transformers::all;
+use crate::common::numbers::Numbers;
+use crate::common::tensors::distance;
+use crate::common::whole_run::{logits, plain};
+
 #[test]
-fn prefix_and_suffix_make_the_full_run() {
+fn two_ranges_of_layers_equal_the_full_run() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let tokens: Tensor<2, Int> = io.ints("input_ids.1");
@@ -25,7 +28,7 @@ fn prefix_and_suffix_make_the_full_run() {
 }
 
 #[test]
-fn tails_with_a_memory_are_the_full_run() {
+fn tails_with_stored_keys_and_values_equal_the_full_run() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let tokens: Tensor<2, Int> = io.ints("input_ids.2");
@@ -59,7 +62,7 @@ fn tails_with_a_memory_are_the_full_run() {
 }
 
 #[test]
-fn gradients_through_a_tail_are_those_of_the_full_run() {
+fn gradients_through_a_tail_equal_those_of_the_full_run() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let tokens: Tensor<2, Int> = io.ints("input_ids.2");
@@ -94,7 +97,7 @@ fn gradients_through_a_tail_are_those_of_the_full_run() {
 }
 
 #[test]
-fn decoding_step_by_step_is_the_full_run() {
+fn decoding_token_by_token_equals_the_full_run() {
     for folder in all() {
         let (model, io) = (load(&folder), Numbers::open(&folder.join("io.safetensors")));
         let tokens: Tensor<2, Int> = io.ints("greedy8");

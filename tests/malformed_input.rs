@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
-use assert_cmd::cargo::cargo_bin_cmd;
+use crate::common::program::{refused, run};
 
 const RECIPE: &str = r#"
 [task]
@@ -28,23 +27,6 @@ log_every = 10
 pairs = 100
 random_rotations = 1
 "#;
-
-fn run(args: &[&str]) -> Output {
-    cargo_bin_cmd!("intervene").args(args).output().unwrap()
-}
-
-/// The command fails with status 2, and its message holds every one of `parts`; no panic, nothing on standard output.
-fn refused(args: &[&str], parts: &[&str]) {
-    let output = run(args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-    assert!(said.starts_with("error: "), "{args:?}: {said}");
-    assert!(!said.contains("panicked") && !said.contains("backtrace"), "{args:?}: {said}");
-    assert!(output.stdout.is_empty(), "{args:?}");
-    for part in parts {
-        assert!(said.contains(part), "{args:?}: `{part}` is not in: {said}");
-    }
-}
 
 fn recipe(folder: &Path, change: (&str, &str)) -> PathBuf {
     assert!(RECIPE.contains(change.0), "{} is not in the recipe", change.0);

@@ -1,4 +1,4 @@
-//! A rotation that was saved and loaded is trained on as if nothing had happened: the same loss, no jump, and columns that
+//! Training continues from a rotation that was saved and loaded: with the same loss, without a jump, and with columns that
 //! stay orthonormal.
 
 use std::path::Path;
@@ -31,14 +31,14 @@ fn train(model: &Mlp, start: Candidate, batch: &Batch, steps: usize, rate: f64) 
     (found.unwrap(), losses, error)
 }
 
-/// By way of the file of a run folder.
+/// The tensors after writing and reading the file of a run folder.
 fn through_safetensors(found: &AnyIntervention, folder: &Path) -> Tensors {
     let path = folder.join("intervention.safetensors");
     tensors::Tensors::from(found.to_tensors()).write(&path).unwrap();
     tensors::Tensors::read(&path).unwrap().into()
 }
 
-/// By way of pyvene's files.
+/// The tensors after writing and reading pyvene's files.
 fn through_pyvene(found: &AnyIntervention, folder: &Path) -> Tensors {
     let saved = Saved {
         site: SITE,
@@ -57,7 +57,7 @@ fn through_pyvene(found: &AnyIntervention, folder: &Path) -> Tensors {
 }
 
 #[test]
-fn a_rotation_saved_and_loaded_is_trained_on_without_a_jump() {
+fn training_continues_without_a_jump_in_the_loss() {
     let (task, device) = (hierarchical_equality(), Device::flex());
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/equality_mlp.safetensors");
     let model = Mlp::load(&weights, &device).unwrap();
@@ -67,9 +67,9 @@ fn a_rotation_saved_and_loaded_is_trained_on_without_a_jump() {
     let batch = alignment.draw(&[0], 1024, &mut rng).unwrap();
     let (before, losses, _) = train(&model, alignment.start(None, &mut rng), &batch, 150, 1e-2);
     let found = &before.interventions[0];
-    // Where it had got to: the loss of the next step.
-    let loss = train(&model, on(found, &partition, None), &batch, 1, 1e-6).1[0];
-    assert!(loss < losses[0] - 0.1, "the search got nowhere: {} to {loss}", losses[0]);
+    // The loss of the next step.
+    let loss = train(&model, trainable(found, &partition, None), &batch, 1, 1e-6).1[0];
+    assert!(loss < losses[0] - 0.1, "the search did not lower the loss: {} to {loss}", losses[0]);
 
     let folder = tempfile::tempdir().unwrap();
     for (way, tensors) in
@@ -90,7 +90,7 @@ fn a_rotation_saved_and_loaded_is_trained_on_without_a_jump() {
 }
 
 /// The same rotation, trainable.
-fn on(found: &AnyIntervention, partition: &Partition, map: Option<Map>) -> Candidate {
+fn trainable(found: &AnyIntervention, partition: &Partition, map: Option<Map>) -> Candidate {
     let device = Device::flex().autodiff();
     let loaded = AnyIntervention::from_tensors(found.kind(), &found.to_tensors(), map, &device).unwrap();
     Candidate { interventions: vec![loaded], partition: partition.clone() }

@@ -1,16 +1,13 @@
-//! Bad input to the commands for a language model: a clear error each, exit status 2, no panic.
-
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
+//! Malformed input to the commands for a language model: a clear error each, exit status 2, no panic.
 
 use std::fs;
 
-use common::fixtures;
-use tiny::{file, model, refused};
+use crate::common::fixtures::fixtures;
+use crate::common::program::{file, refused};
+use crate::common::tiny::model;
 
 #[test]
-fn models_that_are_none() {
+fn folders_that_are_no_models() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     refused(&["sites", "no/such/folder"], &["no/such/folder", "is no folder", "config.json, model.safetensors"]);

@@ -1,21 +1,19 @@
-//! The commands on a real small model: what is known of it is found.
+//! `patch`, `trace` and `apply` on SmolLM2-135M show what is known about it.
 
-mod common;
-#[path = "common/tiny.rs"]
-mod tiny;
-
-use common::smollm2;
 use intervene::report::Heatmap;
 use intervene::tap::Component;
 use intervene::tools::{self, PatchOptions, TraceKind, TraceOptions};
-use tiny::{choice, file, printed};
+
+use crate::common::needs::smollm2;
+use crate::common::program::{file, printed};
+use crate::common::tiny::choice;
 
 fn value(map: &Heatmap, layer: usize, position: usize) -> f64 {
     map.values[layer][position].unwrap()
 }
 
 #[test]
-fn patch_shows_where_the_name_is() {
+fn patch_locates_the_name() {
     let Some(folder) = smollm2() else { return };
     let options = PatchOptions {
         model: choice(&folder),
@@ -34,7 +32,7 @@ fn patch_shows_where_the_name_is() {
     let name = map.columns.iter().position(|column| column.contains("John/Mary")).unwrap();
     let last = map.columns.len() - 1;
     assert_eq!((map.rows.len(), name, last), (30, 3, 7));
-    // Early the answer hangs on the name alone, late on the last token alone, and in between it moves.
+    // In early layers the answer depends on the name alone, in late ones on the last token alone.
     for layer in 0..20 {
         assert!(value(map, layer, name) > 0.9, "layer {layer} at the name");
         for position in (0..=last).filter(|position| *position != name) {
@@ -50,7 +48,7 @@ fn patch_shows_where_the_name_is() {
 }
 
 #[test]
-fn trace_goes_from_the_subject_to_the_last_token() {
+fn trace_moves_from_the_subject_to_the_last_token() {
     let Some(folder) = smollm2() else { return };
     let options = TraceOptions {
         model: choice(&folder),
