@@ -7,7 +7,7 @@ use burn::module::ParamGroup;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use intervene::interventions::{
-    AnyIntervention, Intervention, Kind, Needs, Partition, RotatedSpace, Subspace, Temperature, Tensors,
+    AnyIntervention, Intervention, Kind, NamedTensors, Needs, RotatedSpace, Subspace, SubspacePartition, Temperature,
     constant_source,
 };
 use intervene::orthogonal::{self, Map, Rotation, StiefelAdam};
@@ -98,10 +98,10 @@ fn data<const D: usize>(shape: [usize; D], rng: &mut ChaCha8Rng) -> TensorData {
 }
 
 /// Random tensors of a kind, under pyvene's names.
-fn tensors(kind: Kind, seed: u64) -> Tensors {
+fn tensors(kind: Kind, seed: u64) -> NamedTensors {
     let device = Device::flex();
     let rng = &mut rng(seed);
-    let mut tensors = Tensors::new();
+    let mut tensors = NamedTensors::new();
     let mut put = |name: &str, data: TensorData| tensors.insert(name.to_owned(), data);
     let rank = if matches!(kind, Kind::LowRankRotatedSpace | Kind::Loreft) { 5 } else { WIDTH };
     if matches!(
@@ -163,7 +163,14 @@ fn tensors(kind: Kind, seed: u64) -> Tensors {
 }
 
 /// pyvene's formula (of LoReFT pyreft's) for one row, `columns` being the example's subspace.
-fn pyvene(kind: Kind, t: &Tensors, unit: usize, base: &[f64], source: &[f64], columns: Option<&[usize]>) -> Vec<f64> {
+fn pyvene(
+    kind: Kind,
+    t: &NamedTensors,
+    unit: usize,
+    base: &[f64],
+    source: &[f64],
+    columns: Option<&[usize]>,
+) -> Vec<f64> {
     let of = |n: usize| columns.map_or_else(|| (0..n).collect(), <[usize]>::to_vec);
     let soft = |mask: &[f64]| -> Vec<f64> {
         let r = matrix(&t["rotate_layer.weight"]);
@@ -311,7 +318,7 @@ fn several_sources_share_a_rotation() {
     for rank in [WIDTH, 6] {
         let r = orthogonal::random(WIDTH, rank, &mut rng(13), &device);
         let space = RotatedSpace::new(Rotation::manifold(r.clone(), &device));
-        let parts = Partition::ranges([0..4, 4..6]);
+        let parts = SubspacePartition::ranges([0..4, 4..6]);
         let by_range = space.interchange(base.clone(), &[(first.clone(), 0..4), (second.clone(), 4..6)]);
         let mask = |part: usize| parts.same(&[part]).unwrap().mask(rank, BATCH, &device).unwrap();
         let by_mask = space.swap(base.clone(), &[(first.clone(), mask(0)), (second.clone(), mask(1))]);
@@ -552,7 +559,7 @@ fn pyvenes_weights_load() {
     for family in std::fs::read_dir(folder).unwrap() {
         let Ok(bytes) = std::fs::read(family.unwrap().path().join("cases.safetensors")) else { continue };
         let file = SafeTensors::deserialize(&bytes).unwrap();
-        let mut groups = BTreeMap::<(Kind, String), Tensors>::new();
+        let mut groups = BTreeMap::<(Kind, String), NamedTensors>::new();
         for (name, view) in file.tensors() {
             let Some([class, size, name]) = name.strip_prefix("w/").map(|name| {
                 let mut parts = name.splitn(3, '/');
@@ -614,7 +621,7 @@ fn collecting_takes_columns_in_their_order() {
 
 #[test]
 fn pairs_of_a_partition_are_ranges_as_in_pyvene() {
-    let partition = Partition::pyvene(&[vec![0, 3], vec![3, 4, 6], vec![7, 8]]);
+    let partition = SubspacePartition::pyvene(&[vec![0, 3], vec![3, 4, 6], vec![7, 8]]);
     assert_eq!(partition.parts(), [vec![0, 1, 2], vec![3, 4, 6], vec![7]]);
     assert_eq!(partition.same(&[2, 0]).unwrap(), Subspace::Same(vec![7, 0, 1, 2]));
     assert!(partition.same(&[3]).unwrap_err().to_string().contains("no part 3"));

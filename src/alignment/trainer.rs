@@ -54,11 +54,11 @@ impl<'a> Trainer<'a> {
     /// At step 0. The candidates are numbered in the order in which they are given.
     #[must_use]
     pub fn new(model: &'a dyn FrozenModel, starts: Vec<Candidate>, config: Search) -> Self {
-        let member = |(number, candidate)| Member {
+        let member = |(number, candidate): (usize, Candidate)| Member {
             number,
+            optimizer: optimizer(&candidate.interventions),
+            rates: scheduler(&candidate.interventions, config.rates, config.warmup, config.steps),
             candidate,
-            optimizer: optimizer(),
-            rates: scheduler(config.rates, config.warmup, config.steps),
         };
         Self { model, config, members: starts.into_iter().enumerate().map(member).collect(), done: 0 }
     }

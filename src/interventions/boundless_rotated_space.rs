@@ -1,10 +1,37 @@
 //! Boundless distributed alignment search.
 
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, activation};
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use rand::Rng;
 
-use super::{Intervention, RotatedSpace, Temperature, as_row, rotated_edit};
+use super::{
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, RateGroup, Reader, RotatedSpace,
+    Start, Temperature, Trained, Weights, Writer, as_row, rotated_edit,
+};
+use crate::error::Error;
 use crate::orthogonal::Rotation;
+
+pub(super) const INFO: Info = Info {
+    name: "boundless_rotated_space",
+    label: "Boundless DAS",
+    paper: Some(Paper {
+        authors: "Wu et al. 2023",
+        title: "Interpretability at Scale: Identifying Causal Mechanisms in Alpaca",
+        url: "https://arxiv.org/abs/2305.08809",
+    }),
+    needs: Needs::Source,
+    weights: Weights::Required,
+    trained: Some(Trained {
+        method: "Boundless distributed alignment search",
+        rank: Rank::Learned,
+        shared: None,
+        part: Some(", in as many directions as it takes"),
+        group: Some(RateGroup::Boundary),
+        control: Control::Rotation,
+    }),
+    collects: false,
+    pyvene: Pyvene::new("BoundlessRotatedSpaceIntervention", InterchangeDim::Ignored),
+};
 
 /// The least share of the columns.
 const LEAST: f64 = 1e-3;
@@ -81,12 +108,57 @@ impl Intervention for BoundlessRotatedSpace {
         self.rotation.dims()[1]
     }
 
-    fn anneal(&mut self, progress: f64) {
-        self.temperature.anneal(progress);
+    fn temperature(&self) -> Option<f64> {
+        Some(self.temperature.now())
+    }
+
+    fn temperature_mut(&mut self) -> Option<&mut Temperature> {
+        Some(&mut self.temperature)
     }
 
     /// β.
     fn penalty(&self) -> Option<Tensor<1>> {
         Some(self.boundary.val().sum())
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.rotation)
+    }
+
+    fn groups(&self) -> Vec<(ParamId, RateGroup)> {
+        vec![(self.boundary.id, RateGroup::Boundary)]
+    }
+}
+
+impl BuiltIn for BoundlessRotatedSpace {
+    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+        Ok(Self::new(start.full_rotation()?, Temperature::ANNEALED, start.device))
+    }
+
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            rotation: tensors.rotation()?,
+            boundary: tensors.param("intervention_boundaries", [1])?,
+            temperature: tensors.temperature(Temperature::ANNEALED)?,
+        })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("intervention_boundaries", self.boundary.val());
+        tensors.scalar("temperature", self.temperature.now());
+    }
+
+    fn write_buffers(&self, tensors: &mut Writer) {
+        let [width, _] = self.rotation.dims();
+        let population = TensorData::new((0..width as i64).collect::<Vec<_>>(), [width]);
+        tensors.0.insert("intervention_population".to_owned(), population);
+    }
+
+    fn hard_rank(&self) -> Option<usize> {
+        Some(Self::hard_rank(self))
+    }
+
+    fn harden(&self, device: &Device) -> Option<RotatedSpace> {
+        Some(Self::harden(self, device))
     }
 }

@@ -3,8 +3,19 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Intervention, Subspace};
+use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Subspace, Weights};
 use crate::error::Error;
+
+pub(super) const INFO: Info = Info {
+    name: "collect",
+    label: "collection of rows",
+    paper: None,
+    needs: Needs::Nothing,
+    weights: Weights::None,
+    trained: None,
+    collects: true,
+    pyvene: Pyvene { constant: true, ..Pyvene::new("CollectIntervention", InterchangeDim::Columns) },
+};
 
 /// Leaves the base as it is; what it read is the point. It reads no source.
 #[derive(Module, Debug)]
@@ -33,3 +44,5 @@ impl Intervention for Collect {
         base
     }
 }
+
+without_parameters!(Collect);

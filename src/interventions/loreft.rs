@@ -4,8 +4,34 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, RngExt};
 
-use super::{Intervention, as_row, edit_in, times};
+use super::{
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, Reader, Start, Trained, Weights,
+    Writer, as_row, edit_in, times,
+};
+use crate::error::Error;
 use crate::orthogonal::Rotation;
+
+pub(super) const INFO: Info = Info {
+    name: "loreft",
+    label: "LoReFT (representation fine-tuning)",
+    paper: Some(Paper {
+        authors: "Wu et al. 2024",
+        title: "ReFT: Representation Finetuning for Language Models",
+        url: "https://arxiv.org/abs/2404.03592",
+    }),
+    needs: Needs::Nothing,
+    weights: Weights::Required,
+    trained: Some(Trained {
+        method: "LoReFT, representation fine-tuning",
+        rank: Rank::Chosen,
+        shared: None,
+        part: None,
+        group: None,
+        control: Control::Fresh,
+    }),
+    collects: false,
+    pyvene: Pyvene::new("LoreftIntervention", InterchangeDim::Ignored),
+};
 
 /// `base + (base W + b − base R) Rᵀ`: LoReFT. No source is read: what the subspace ought to hold is computed from the row itself.
 ///
@@ -49,5 +75,27 @@ impl Intervention for Loreft {
 
     fn space(&self, _width: usize) -> usize {
         self.rotation.dims()[1]
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.rotation)
+    }
+}
+
+impl BuiltIn for Loreft {
+    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+        Ok(Self::new(start.rotation(), start.rng, start.device))
+    }
+
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let rotation = tensors.rotation()?;
+        let [width, rank] = rotation.dims();
+        let weight = tensors.linear("learned_source.weight", [width, rank])?;
+        Ok(Self { rotation, weight, bias: tensors.param("learned_source.bias", [rank])? })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("learned_source.weight", self.weight.val().transpose());
+        tensors.tensor("learned_source.bias", self.bias.val());
     }
 }

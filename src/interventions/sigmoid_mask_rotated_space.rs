@@ -1,10 +1,37 @@
 //! A learned mask over the coordinates of a learned basis.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, activation};
+use rand::Rng;
 
-use super::{Intervention, Temperature, as_row, rotated_edit};
+use super::{
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, RateGroup, Reader, Start,
+    Temperature, Trained, Weights, Writer, as_row, rotated_edit,
+};
+use crate::error::Error;
 use crate::orthogonal::Rotation;
+
+pub(super) const INFO: Info = Info {
+    name: "sigmoid_mask_rotated_space",
+    label: "DAS with a mask over the rotation's columns",
+    paper: Some(Paper {
+        authors: "Davies et al. 2023",
+        title: "Discovering Variable Binding Circuitry with Desiderata",
+        url: "https://arxiv.org/abs/2307.03637",
+    }),
+    needs: Needs::Source,
+    weights: Weights::Required,
+    trained: Some(Trained {
+        method: "A search for a mask",
+        rank: Rank::Full,
+        shared: None,
+        part: Some(", in some directions"),
+        group: Some(RateGroup::Mask),
+        control: Control::Rotation,
+    }),
+    collects: false,
+    pyvene: Pyvene::new("SigmoidMaskRotatedSpaceIntervention", InterchangeDim::Ignored),
+};
 
 /// `base + ((source − base) R ⊙ σ(m / T)) Rᵀ`: Boundless DAS with a mask of its own for each column.
 ///
@@ -51,12 +78,41 @@ impl Intervention for SigmoidMaskRotatedSpace {
         self.rotation.dims()[1]
     }
 
-    fn anneal(&mut self, progress: f64) {
-        self.temperature.anneal(progress);
+    fn temperature(&self) -> Option<f64> {
+        Some(self.temperature.now())
+    }
+
+    fn temperature_mut(&mut self) -> Option<&mut Temperature> {
+        Some(&mut self.temperature)
     }
 
     /// The mask's mean: the share of the columns that is exchanged.
     fn penalty(&self) -> Option<Tensor<1>> {
         Some(self.soft_mask().mean())
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.rotation)
+    }
+
+    fn groups(&self) -> Vec<(ParamId, RateGroup)> {
+        vec![(self.mask.id, RateGroup::Mask)]
+    }
+}
+
+impl BuiltIn for SigmoidMaskRotatedSpace {
+    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+        Ok(Self::new(start.full_rotation()?, Temperature::ANNEALED, start.device))
+    }
+
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let rotation = tensors.rotation()?;
+        let mask = tensors.param("masks", [rotation.dims()[1]])?;
+        Ok(Self { rotation, mask, temperature: tensors.temperature(Temperature::ANNEALED)? })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("masks", self.mask.val());
+        tensors.scalar("temperature", self.temperature.now());
     }
 }

@@ -3,7 +3,18 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Intervention;
+use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Weights};
+
+pub(super) const INFO: Info = Info {
+    name: "skip",
+    label: "skipping of the module",
+    paper: None,
+    needs: Needs::Input,
+    weights: Weights::None,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene::new("SkipIntervention", InterchangeDim::Columns),
+};
 
 /// The row that entered takes the place of the row that came out, so the module might as well not be there.
 ///
@@ -16,3 +27,5 @@ impl Intervention for Skip {
         source
     }
 }
+
+without_parameters!(Skip);

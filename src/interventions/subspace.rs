@@ -73,11 +73,11 @@ impl Subspace {
 
 /// A space cut into numbered parts; a subspace is then some of the parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
+pub struct SubspacePartition {
     parts: Vec<Vec<usize>>,
 }
 
-impl Partition {
+impl SubspacePartition {
     /// Each part by its columns.
     #[must_use]
     pub const fn new(parts: Vec<Vec<usize>>) -> Self {

@@ -3,7 +3,18 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Intervention;
+use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Weights};
+
+pub(super) const INFO: Info = Info {
+    name: "zero",
+    label: "ablation to zero",
+    paper: None,
+    needs: Needs::Nothing,
+    weights: Weights::None,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene { constant: true, ..Pyvene::new("ZeroIntervention", InterchangeDim::Columns) },
+};
 
 /// Zeros take the base's place. It reads no source.
 #[derive(Module, Debug)]
@@ -14,3 +25,5 @@ impl Intervention for Zero {
         base.zeros_like()
     }
 }
+
+without_parameters!(Zero);

@@ -6,9 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::alignment::{Candidate, Partition, Target};
 use crate::data::Position;
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind, RotatedSpace, Temperature};
+use crate::interventions::{AnyIntervention, Kind, Temperature};
 use crate::models::Pretrained;
-use crate::orthogonal::{self, Rotation};
 use crate::recipe::{Intervention, Recipe};
 use crate::tap::Component;
 
@@ -57,7 +56,7 @@ impl Aim {
         // What all places have: columns are numbered alike in each.
         let least = spots.iter().map(|spot| spot.rank).min().unwrap_or(0);
         let partition = recipe.partition(asked, least, &names)?;
-        if partition.parts().len() > 1 && !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
+        if partition.parts().len() > 1 && !kind.info().shares_columns() {
             let problem = format!("intervention.partition: a {kind} has no columns to share: name one variable");
             return Err(Error::Invalid(problem));
         }
@@ -74,26 +73,18 @@ impl Aim {
             }
             Ok(start)
         };
-        let interventions = self.spots.iter().map(fresh).collect::<Result<_, Error>>()?;
-        Ok(Candidate { interventions, partition: self.partition.clone() })
+        Ok(self.candidate(self.spots.iter().map(fresh).collect::<Result<_, Error>>()?))
     }
 
-    /// What was found by Boundless DAS with hard masks in the place of the soft ones, and the number of columns that they
-    /// exchange, all places together; none of any other kind.
+    /// The interventions with hard masks in the place of learned boundaries, and the number of columns that these
+    /// exchange, all places together; `None` for a kind without a boundary.
     pub fn hardened(&self, found: &Candidate, device: &Device) -> Option<(Candidate, usize)> {
-        let hard = |one: &AnyIntervention| match one {
-            AnyIntervention::BoundlessRotatedSpace(boundless) => {
-                Some((boundless.harden(device), boundless.hard_rank()))
-            }
-            _ => None,
-        };
-        let (spaces, ranks): (Vec<RotatedSpace>, Vec<usize>) =
-            found.interventions.iter().map(hard).collect::<Option<Vec<_>>>()?.into_iter().unzip();
-        Some((self.spaces(spaces), ranks.iter().sum()))
+        let hard = found.interventions.iter().map(|one| one.harden(device)).collect::<Option<Vec<_>>>()?;
+        let rank = hard.iter().map(|space| space.rotation.dims()[1]).sum();
+        Some((self.candidate(hard.into_iter().map(Into::into).collect()), rank))
     }
 
-    /// Random rotations that exchange as many columns as what was found; of what has no rotation to exchange by, fresh
-    /// ones of its kind.
+    /// The random control of each intervention.
     pub fn random(
         &self,
         recipe: &Recipe,
@@ -101,21 +92,12 @@ impl Aim {
         rotations: &mut ChaCha8Rng,
         device: &Device,
     ) -> Result<Candidate, Error> {
-        if matches!(self.kind, Kind::SigmoidMask | Kind::Loreft) {
-            return Ok(self.start(recipe, rotations, device)?.valid());
-        }
-        let space = |(spot, one): (&Spot, &AnyIntervention)| {
-            let rank = match one {
-                AnyIntervention::BoundlessRotatedSpace(boundless) => boundless.hard_rank(),
-                _ => spot.rank,
-            };
-            RotatedSpace::new(Rotation::manifold(orthogonal::random(spot.width, rank, rotations, device), device))
-        };
-        Ok(self.spaces(self.spots.iter().zip(&found.interventions).map(space).collect()))
+        let map = recipe.orthogonal()?;
+        let random = |one: &AnyIntervention| one.random_control(map, rotations, device);
+        Ok(self.candidate(found.interventions.iter().map(random).collect::<Result<_, Error>>()?))
     }
 
-    fn spaces(&self, spaces: Vec<RotatedSpace>) -> Candidate {
-        let interventions = spaces.into_iter().map(AnyIntervention::RotatedSpace).collect();
+    fn candidate(&self, interventions: Vec<AnyIntervention>) -> Candidate {
         Candidate { interventions, partition: self.partition.clone() }
     }
 }

@@ -17,7 +17,7 @@ use crate::alignment::search::{Logged, Validate, orthogonality_error, search_tog
 use crate::alignment::{Batches, Cache, Candidate, Found, Rates, Target};
 use crate::device;
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind, Needs};
+use crate::interventions::{AnyIntervention, Kind, Needs, RateGroup};
 use crate::measure::median;
 use crate::recipe::Recipe;
 use crate::report::{Log, Progress};
@@ -189,7 +189,7 @@ fn check_spot(place: &Path, config: &Config, spot: &Spot, model: &ModelIdentity)
         return Err(Error::content(place, problem));
     }
     match config.rank.filter(|rank| *rank != spot.rank) {
-        Some(rank) if config.kind != Kind::BoundlessRotatedSpace.name() => {
+        Some(rank) if !config.kind.parse::<Kind>().is_ok_and(|kind| kind.info().learns_rank()) => {
             let problem = format!("the intervention has rank {rank}, the recipe names rank {}", spot.rank);
             Err(Error::content(place, problem))
         }
@@ -206,13 +206,9 @@ fn values(line: &Logged, kind: Kind, rates: &Rates) -> Vec<(&'static str, f64)> 
     ];
     // All rates rise and fall together.
     let now = |rate: f64| rate * line.learning_rate / rates.rotation;
-    let (rate, share) = match kind {
-        Kind::BoundlessRotatedSpace => (Some(("boundary_learning_rate", now(rates.boundary))), "boundary"),
-        Kind::SigmoidMask | Kind::SigmoidMaskRotatedSpace => (Some(("mask_learning_rate", now(rates.mask))), "taken"),
-        _ => (None, "taken"),
-    };
-    values.extend(rate);
+    let group = kind.info().trained.and_then(|trained| trained.group);
+    values.extend(group.map(|group| (group.rate_name(), now(rates.for_group(group)))));
     values.extend(line.temperature.map(|value| ("temperature", value)));
-    values.extend(line.taken.map(|value| (share, value)));
+    values.extend(line.taken.map(|value| (group.map_or("taken", RateGroup::penalty_name), value)));
     values
 }
