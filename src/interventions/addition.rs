@@ -8,11 +8,11 @@ use super::{Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Weights};
 pub(super) const INFO: Info = Info {
     name: "addition",
     label: "addition of the source",
-    paper: Some(Paper {
-        authors: "Turner et al. 2023",
-        title: "Steering Language Models With Activation Engineering",
-        url: "https://arxiv.org/abs/2308.10248",
-    }),
+    paper: Some(Paper::arxiv(
+        "Turner et al. 2023",
+        "Steering Language Models With Activation Engineering",
+        "2308.10248",
+    )),
     needs: Needs::Source,
     weights: Weights::None,
     trained: None,

@@ -89,19 +89,6 @@ impl AnyIntervention {
         Intervention::temperature_mut(self)
     }
 
-    /// The number of leading columns of its rotation that are exchanged; `None` where a soft mask, or no rotation,
-    /// decides. May read a parameter back from the device.
-    #[must_use]
-    pub fn hard_rank(&self) -> Option<usize> {
-        BuiltIn::hard_rank(self)
-    }
-
-    /// The same with a hard mask in the place of a learned boundary; `None` where there is no boundary.
-    #[must_use]
-    pub fn harden(&self, device: &Device) -> Option<RotatedSpace> {
-        BuiltIn::harden(self, device)
-    }
-
     /// An untrained intervention to compare it with, as its [`Control`] says; `map` is how a fresh one's rotation is
     /// parametrised.
     pub fn random_control(&self, map: Option<Map>, rng: &mut impl Rng, device: &Device) -> Result<Self, Error> {

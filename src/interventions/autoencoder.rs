@@ -38,7 +38,7 @@ pub struct Autoencoder {
     pub w_dec: Param<Tensor<2>>,
     /// `[width]`
     pub b_dec: Param<Tensor<1>>,
-    /// The latents that are exchanged where no mask says which; pyvene takes the one whose number is the row's width.
+    /// The latents that are exchanged without a mask; in pyvene, the one whose number is the row's width.
     #[module(skip)]
     pub exchanged: Range<usize>,
 }
@@ -50,7 +50,7 @@ impl Autoencoder {
         activation::relu(times(rows - as_row(self.b_dec.val()), self.w_enc.val()) + as_row(self.b_enc.val()))
     }
 
-    /// The way back.
+    /// From latents to rows, `[batch, units, width]`.
     #[must_use]
     pub fn decode(&self, latents: Tensor<3>) -> Tensor<3> {
         times(latents, self.w_dec.val()) + as_row(self.b_dec.val())

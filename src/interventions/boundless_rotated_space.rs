@@ -14,36 +14,33 @@ use crate::orthogonal::Rotation;
 pub(super) const INFO: Info = Info {
     name: "boundless_rotated_space",
     label: "Boundless DAS",
-    paper: Some(Paper {
-        authors: "Wu et al. 2023",
-        title: "Interpretability at Scale: Identifying Causal Mechanisms in Alpaca",
-        url: "https://arxiv.org/abs/2305.08809",
-    }),
+    paper: Some(Paper::arxiv(
+        "Wu et al. 2023",
+        "Interpretability at Scale: Identifying Causal Mechanisms in Alpaca",
+        "2305.08809",
+    )),
     needs: Needs::Source,
     weights: Weights::Required,
     trained: Some(Trained {
-        method: "Boundless distributed alignment search",
-        rank: Rank::Learned,
-        shared: None,
         part: Some(", in as many directions as it takes"),
         group: Some(RateGroup::Boundary),
-        control: Control::Rotation,
+        ..Trained::new("Boundless distributed alignment search", Rank::Learned, Control::Rotation)
     }),
     collects: false,
     pyvene: Pyvene::new("BoundlessRotatedSpaceIntervention", InterchangeDim::Ignored),
 };
 
-/// The least share of the columns.
+/// The smallest share of the columns.
 const LEAST: f64 = 1e-3;
 
-/// `base + ((source − base) R ⊙ m) Rᵀ`, where also the number of columns is learned.
+/// `base + ((source − base) R ⊙ m) Rᵀ`, with a learned number of columns.
 ///
 /// `mᵢ = σ(i / T) σ((β width − i) / T)`, with i counting the columns from 0 and the boundary β, the share of the columns
 /// that is exchanged, kept in `[0.001, 1]`. At a low temperature T the mask is one for the first ⌈β width⌉ columns
 /// (one half for the very first) and zero for the rest. (Wu et al. 2023, "Interpretability at Scale: Identifying Causal
 /// Mechanisms in Alpaca", arXiv 2305.08809.)
 ///
-/// The boundary's path ends in `boundary`: a group of its own gives it its own learning rate.
+/// The boundary has a learning rate of its own, that of [`RateGroup::Boundary`].
 #[derive(Module, Debug)]
 pub struct BoundlessRotatedSpace {
     /// R, `[width, width]`.
@@ -56,7 +53,7 @@ pub struct BoundlessRotatedSpace {
 }
 
 impl BoundlessRotatedSpace {
-    /// With half of the columns, at the start of the schedule.
+    /// β = 0.5: half of the columns, at the start of the schedule.
     #[must_use]
     pub fn new(rotation: Rotation, temperature: Temperature, device: &Device) -> Self {
         Self { rotation, boundary: Param::from_data([0.5_f32], device), temperature }
@@ -77,16 +74,16 @@ impl BoundlessRotatedSpace {
         as_row(lower * activation::sigmoid((end - index).div_scalar(t)))
     }
 
-    /// How many columns are exchanged once the mask is hard: ⌈β width⌉. Reads β back from the device.
+    /// The number of columns that a hard mask exchanges, ⌈β width⌉. Reads β back from the device.
     #[must_use]
     pub fn hard_rank(&self) -> usize {
         let rank = self.rotation.dims()[1];
-        // In f32, as the mask has it.
+        // In f32, as in the mask.
         let end = self.boundary.val().into_scalar::<f32>().clamp(LEAST as f32, 1.0) * rank as f32;
         end.ceil() as usize
     }
 
-    /// What was found, as an intervention with a hard mask: R's first ⌈β width⌉ columns.
+    /// The intervention with a hard mask: R's first ⌈β width⌉ columns.
     #[must_use]
     pub fn harden(&self, device: &Device) -> RotatedSpace {
         let r = self.rotation.matrix();

@@ -17,7 +17,7 @@ pub(super) const INFO: Info = Info {
     pyvene: Pyvene { constant: true, ..Pyvene::new("CollectIntervention", InterchangeDim::Columns) },
 };
 
-/// Leaves the base as it is; what it read is the point. It reads no source.
+/// The base, unchanged: its rows are collected. It reads no source.
 #[derive(Module, Debug)]
 pub struct Collect {}
 

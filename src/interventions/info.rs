@@ -1,4 +1,4 @@
-//! What is known of an intervention by its name alone.
+//! The description of an intervention, by its kind.
 
 use super::Kind;
 
@@ -22,7 +22,7 @@ pub enum Weights {
     Drawn,
     /// Drawn at random, once a rank is chosen.
     DrawnOfRank,
-    /// Of use only after training or loading.
+    /// Useless until it is trained or loaded.
     Required,
 }
 
@@ -78,7 +78,7 @@ pub enum Control {
     Fresh,
 }
 
-/// What only interventions have that a recipe can train.
+/// How a recipe trains an intervention.
 #[derive(Clone, Copy, Debug)]
 pub struct Trained {
     /// The method, as a model card opens with it.
@@ -95,6 +95,13 @@ pub struct Trained {
     pub control: Control,
 }
 
+impl Trained {
+    /// One variable, no learning rate of its own.
+    pub(super) const fn new(method: &'static str, rank: Rank, control: Control) -> Self {
+        Self { method, rank, shared: None, part: None, group: None, control }
+    }
+}
+
 /// A publication.
 #[derive(Clone, Copy, Debug)]
 pub struct Paper {
@@ -102,15 +109,19 @@ pub struct Paper {
     pub authors: &'static str,
     /// The title.
     pub title: &'static str,
-    /// Where it can be read.
-    pub url: &'static str,
+    /// The number on arXiv, for example `2305.08809`.
+    pub arxiv: &'static str,
 }
 
 impl Paper {
-    /// A Markdown link.
+    pub(super) const fn arxiv(authors: &'static str, title: &'static str, arxiv: &'static str) -> Self {
+        Self { authors, title, arxiv }
+    }
+
+    /// A link in Markdown.
     #[must_use]
     pub fn link(&self) -> String {
-        format!("[{}]({})", self.authors, self.url)
+        format!("[{}](https://arxiv.org/abs/{})", self.authors, self.arxiv)
     }
 }
 

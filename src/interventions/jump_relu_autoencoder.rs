@@ -14,11 +14,11 @@ use crate::error::Error;
 pub(super) const INFO: Info = Info {
     name: "jump_relu_autoencoder",
     label: "interchange of an autoencoder's latents",
-    paper: Some(Paper {
-        authors: "Rajamanoharan et al. 2024",
-        title: "Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders",
-        url: "https://arxiv.org/abs/2407.14435",
-    }),
+    paper: Some(Paper::arxiv(
+        "Rajamanoharan et al. 2024",
+        "Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders",
+        "2407.14435",
+    )),
     needs: Needs::Source,
     weights: Weights::Required,
     trained: None,
@@ -45,7 +45,7 @@ pub struct JumpReluAutoencoder {
     pub b_enc: Param<Tensor<1>>,
     /// `[width]`
     pub b_dec: Param<Tensor<1>>,
-    /// The latents that are exchanged where no mask says which; pyvene takes as many as the row is wide.
+    /// The latents that are exchanged without a mask; in pyvene, the first as many as the row is wide.
     #[module(skip)]
     pub exchanged: Range<usize>,
 }
@@ -59,7 +59,7 @@ impl JumpReluAutoencoder {
         activation::relu(before) * open
     }
 
-    /// The way back.
+    /// From latents to rows, `[batch, units, width]`.
     #[must_use]
     pub fn decode(&self, latents: Tensor<3>) -> Tensor<3> {
         times(latents, self.w_dec.val()) + as_row(self.b_dec.val())

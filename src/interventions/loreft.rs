@@ -14,26 +14,16 @@ use crate::orthogonal::Rotation;
 pub(super) const INFO: Info = Info {
     name: "loreft",
     label: "LoReFT (representation fine-tuning)",
-    paper: Some(Paper {
-        authors: "Wu et al. 2024",
-        title: "ReFT: Representation Finetuning for Language Models",
-        url: "https://arxiv.org/abs/2404.03592",
-    }),
+    paper: Some(Paper::arxiv("Wu et al. 2024", "ReFT: Representation Finetuning for Language Models", "2404.03592")),
     needs: Needs::Nothing,
     weights: Weights::Required,
-    trained: Some(Trained {
-        method: "LoReFT, representation fine-tuning",
-        rank: Rank::Chosen,
-        shared: None,
-        part: None,
-        group: None,
-        control: Control::Fresh,
-    }),
+    trained: Some(Trained::new("LoReFT, representation fine-tuning", Rank::Chosen, Control::Fresh)),
     collects: false,
     pyvene: Pyvene::new("LoreftIntervention", InterchangeDim::Ignored),
 };
 
-/// `base + (base W + b − base R) Rᵀ`: LoReFT. No source is read: what the subspace ought to hold is computed from the row itself.
+/// `base + (base W + b − base R) Rᵀ`: LoReFT. It reads no source: the new content of the
+/// subspace is computed from the row itself.
 ///
 /// (Wu et al. 2024, "ReFT: Representation Finetuning for Language Models", arXiv 2404.03592, with row vectors: its W is
 /// this one transposed, and its R too.)

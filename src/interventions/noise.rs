@@ -11,11 +11,7 @@ use crate::orthogonal::gaussian;
 pub(super) const INFO: Info = Info {
     name: "noise",
     label: "corruption by noise",
-    paper: Some(Paper {
-        authors: "Meng et al. 2022",
-        title: "Locating and Editing Factual Associations in GPT",
-        url: "https://arxiv.org/abs/2202.05262",
-    }),
+    paper: Some(Paper::arxiv("Meng et al. 2022", "Locating and Editing Factual Associations in GPT", "2202.05262")),
     needs: Needs::Nothing,
     weights: Weights::Drawn,
     trained: None,
@@ -26,13 +22,13 @@ pub(super) const INFO: Info = Info {
 /// pyvene's level: three times the spread of GPT-2 XL's embeddings, as in causal tracing.
 const LEVEL: f64 = 0.134_629_815_816_879_27;
 
-/// `base + level · noise`, the noise being drawn once and the same for each example. It reads no source. (Meng et al.
+/// `base + level · noise`, with noise that is drawn once and the same for each example. It reads no source. (Meng et al.
 /// 2022, "Locating and Editing Factual Associations in GPT", arXiv 2202.05262.)
 #[derive(Module, Debug)]
 pub struct Noise {
     /// `[1, units, width]`, or `[1, 1, width]` for any number of units.
     pub noise: Tensor<3>,
-    /// What the noise is multiplied by.
+    /// The factor of the noise.
     #[module(skip)]
     pub level: f64,
 }
@@ -44,7 +40,7 @@ impl Noise {
         Self { noise, level }
     }
 
-    /// Gaussian noise, drawn on the CPU; pyvene's level where none is given.
+    /// Gaussian noise, drawn on the CPU; at pyvene's level when `level` is `None`.
     #[must_use]
     pub fn gaussian(units: usize, width: usize, level: Option<f64>, rng: &mut impl Rng, device: &Device) -> Self {
         let noise: Vec<f32> = gaussian(units * width, rng).into_iter().map(|x| x as f32).collect();

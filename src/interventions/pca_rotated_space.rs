@@ -22,8 +22,8 @@ pub(super) const INFO: Info = Info {
 /// With `z(x) = ((x − mean) / std) Cᵀ`: the base's z, with the masked components taken from the source, mapped back by
 /// `z C std + mean`.
 ///
-/// What lies outside the components is lost, from the base as from the source; with fewer components than columns even
-/// an exchange with itself changes a row.
+/// Whatever lies outside the components is lost; with fewer components than columns, exchanging a row with itself
+/// changes it.
 #[derive(Module, Debug)]
 pub struct PcaRotatedSpace {
     /// C, `[components, width]`, rows orthonormal.
@@ -41,7 +41,7 @@ impl PcaRotatedSpace {
         times(normed, self.components.clone().transpose())
     }
 
-    /// The way back.
+    /// From components to rows, `[batch, units, width]`.
     fn decode(&self, z: Tensor<3>) -> Tensor<3> {
         times(z, self.components.clone()) * as_row(self.std.clone()) + as_row(self.mean.clone())
     }

@@ -15,22 +15,18 @@ use crate::error::Error;
 use crate::orthogonal::Rotation;
 
 const TRAINED: Trained = Trained {
-    method: "Distributed alignment search",
-    rank: Rank::Chosen,
     shared: Some("DAS, several variables in one basis"),
-    part: None,
-    group: None,
-    control: Control::Rotation,
+    ..Trained::new("Distributed alignment search", Rank::Chosen, Control::Rotation)
 };
 
 pub(super) const INFO: Info = Info {
     name: "rotated_space",
     label: "DAS (distributed alignment search)",
-    paper: Some(Paper {
-        authors: "Geiger et al. 2023",
-        title: "Finding Alignments Between Interpretable Causal Variables and Distributed Neural Representations",
-        url: "https://arxiv.org/abs/2303.02536",
-    }),
+    paper: Some(Paper::arxiv(
+        "Geiger et al. 2023",
+        "Finding Alignments Between Interpretable Causal Variables and Distributed Neural Representations",
+        "2303.02536",
+    )),
     needs: Needs::Source,
     weights: Weights::DrawnOfRank,
     trained: Some(TRAINED),
@@ -38,7 +34,7 @@ pub(super) const INFO: Info = Info {
     pyvene: Pyvene::new("RotatedSpaceIntervention", InterchangeDim::Columns),
 };
 
-/// Of a rank below the width.
+/// The same with a rank below the width.
 pub(super) const LOW_RANK: Info = Info {
     name: "low_rank_rotated_space",
     label: "DAS of low rank",
@@ -50,7 +46,7 @@ pub(super) const LOW_RANK: Info = Info {
     ..INFO
 };
 
-/// `base + ((source − base) R ⊙ mask) Rᵀ`, the mask being all ones where none is given.
+/// `base + ((source − base) R ⊙ mask) Rᵀ`, with a mask of ones by default.
 ///
 /// With R of low rank (pyvene's LowRankRotatedSpaceIntervention) this exchanges a subspace and keeps the rest; with R
 /// square (pyvene's RotatedSpaceIntervention) and no mask it is the vanilla interchange. (Geiger et al. 2023, "Finding

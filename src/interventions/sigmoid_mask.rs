@@ -10,26 +10,23 @@ use super::{
 };
 use crate::error::Error;
 
-/// pyvene's.
+/// pyvene's temperature.
 const TEMPERATURE: Temperature = Temperature::constant(0.01);
 
 pub(super) const INFO: Info = Info {
     name: "sigmoid_mask",
     label: "a mask over neurons (DBM)",
-    paper: Some(Paper {
-        authors: "Davies et al. 2023",
-        title: "Discovering Variable Binding Circuitry with Desiderata",
-        url: "https://arxiv.org/abs/2307.03637",
-    }),
+    paper: Some(Paper::arxiv(
+        "Davies et al. 2023",
+        "Discovering Variable Binding Circuitry with Desiderata",
+        "2307.03637",
+    )),
     needs: Needs::Source,
     weights: Weights::Required,
     trained: Some(Trained {
-        method: "A search for a mask",
-        rank: Rank::Full,
-        shared: None,
         part: Some(", in some of its neurons"),
         group: Some(RateGroup::Mask),
-        control: Control::Fresh,
+        ..Trained::new("A search for a mask", Rank::Full, Control::Fresh)
     }),
     collects: false,
     pyvene: Pyvene::new("SigmoidMaskIntervention", InterchangeDim::Ignored),
@@ -47,7 +44,7 @@ pub struct SigmoidMask {
 }
 
 impl SigmoidMask {
-    /// Half of everything: m = 0. (pyvene's temperature is 0.01.)
+    /// m = 0: each coordinate is half base, half source. (pyvene's temperature is 0.01.)
     #[must_use]
     pub fn new(width: usize, temperature: Temperature, device: &Device) -> Self {
         Self { mask: Param::from_tensor(Tensor::zeros([width], device)), temperature }

@@ -14,28 +14,26 @@ use crate::orthogonal::Rotation;
 pub(super) const INFO: Info = Info {
     name: "sigmoid_mask_rotated_space",
     label: "DAS with a mask over the rotation's columns",
-    paper: Some(Paper {
-        authors: "Davies et al. 2023",
-        title: "Discovering Variable Binding Circuitry with Desiderata",
-        url: "https://arxiv.org/abs/2307.03637",
-    }),
+    paper: Some(Paper::arxiv(
+        "Davies et al. 2023",
+        "Discovering Variable Binding Circuitry with Desiderata",
+        "2307.03637",
+    )),
     needs: Needs::Source,
     weights: Weights::Required,
     trained: Some(Trained {
-        method: "A search for a mask",
-        rank: Rank::Full,
-        shared: None,
         part: Some(", in some directions"),
         group: Some(RateGroup::Mask),
-        control: Control::Rotation,
+        ..Trained::new("A search for a mask", Rank::Full, Control::Rotation)
     }),
     collects: false,
     pyvene: Pyvene::new("SigmoidMaskRotatedSpaceIntervention", InterchangeDim::Ignored),
 };
 
-/// `base + ((source − base) R ⊙ σ(m / T)) Rᵀ`: Boundless DAS with a mask of its own for each column.
+/// `base + ((source − base) R ⊙ σ(m / T)) Rᵀ`: Boundless DAS with a learned mask for each column.
 ///
-/// While the mask is even, as at the start, the output does not depend on R: the mask's gradients have to part first.
+/// While all mask values are equal, as at the start, the output does not depend on R: R has a gradient only once the
+/// mask values differ.
 #[derive(Module, Debug)]
 pub struct SigmoidMaskRotatedSpace {
     /// R, `[width, width]`.
@@ -48,7 +46,7 @@ pub struct SigmoidMaskRotatedSpace {
 }
 
 impl SigmoidMaskRotatedSpace {
-    /// With m = 100, as pyvene has it: nearly everything at a temperature of 50.
+    /// m = 100, pyvene's start: a mask of 0.88 at a temperature of 50.
     #[must_use]
     pub fn new(rotation: Rotation, temperature: Temperature, device: &Device) -> Self {
         let mask = Tensor::full([rotation.dims()[1]], 100.0, device);

@@ -16,9 +16,9 @@ pub(super) const INFO: Info = Info {
     pyvene: Pyvene::new("SkipIntervention", InterchangeDim::Columns),
 };
 
-/// The row that entered takes the place of the row that came out, so the module might as well not be there.
+/// The module's input replaces its output, as if the module were absent.
 ///
-/// Its source is the base run's own row at the module's input, which the caller brings.
+/// Its source is the base run's own row at the module's input, which the caller passes.
 #[derive(Module, Debug)]
 pub struct Skip {}
 

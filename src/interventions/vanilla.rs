@@ -8,11 +8,7 @@ use super::{Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Weights};
 pub(super) const INFO: Info = Info {
     name: "vanilla",
     label: "interchange of whole rows",
-    paper: Some(Paper {
-        authors: "Geiger et al. 2021",
-        title: "Causal Abstractions of Neural Networks",
-        url: "https://arxiv.org/abs/2106.02997",
-    }),
+    paper: Some(Paper::arxiv("Geiger et al. 2021", "Causal Abstractions of Neural Networks", "2106.02997")),
     needs: Needs::Source,
     weights: Weights::None,
     trained: None,
@@ -20,7 +16,7 @@ pub(super) const INFO: Info = Info {
     pyvene: Pyvene::new("VanillaIntervention", InterchangeDim::Columns),
 };
 
-/// The source's row takes the base's place. (Geiger et al. 2021, "Causal Abstractions of Neural Networks", arXiv
+/// The source's row replaces the base's. (Geiger et al. 2021, "Causal Abstractions of Neural Networks", arXiv
 /// 2106.02997; as activation patching: Vig et al. 2020, arXiv 2004.12265.)
 #[derive(Module, Debug)]
 pub struct Vanilla {}

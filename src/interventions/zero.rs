@@ -16,7 +16,7 @@ pub(super) const INFO: Info = Info {
     pyvene: Pyvene { constant: true, ..Pyvene::new("ZeroIntervention", InterchangeDim::Columns) },
 };
 
-/// Zeros take the base's place. It reads no source.
+/// Zeros replace the base's row. It reads no source.
 #[derive(Module, Debug)]
 pub struct Zero {}
 

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::alignment::{Candidate, Partition, Target};
 use crate::data::Position;
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind, Temperature};
+use crate::interventions::{AnyIntervention, BuiltIn, Kind, Temperature};
 use crate::models::Pretrained;
 use crate::recipe::{Intervention, Recipe};
 use crate::tap::Component;

@@ -8,7 +8,7 @@ use super::spec::{InterventionSpec, Spec};
 use super::{Opened, make_folder};
 use crate::error::Error;
 use crate::files;
-use crate::interventions::AnyIntervention;
+use crate::interventions::{AnyIntervention, BuiltIn};
 use crate::pyvene::mib::{self, Place};
 use crate::run::ModelIdentity;
 use crate::tap::{Component, Site};
