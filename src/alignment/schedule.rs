@@ -96,7 +96,41 @@ pub(super) fn optimizer(interventions: &[impl Intervention]) -> ModuleOptimizer 
 
 #[cfg(test)]
 mod tests {
+    use burn::module::{Module, Param};
+    use burn::tensor::{Device, Tensor};
+
     use super::*;
+    use crate::interventions::{BoundlessRotatedSpace, SigmoidMask, Temperature};
+
+    /// An intervention whose field is called as a built-in's, and that declares no group.
+    #[derive(Module, Debug)]
+    struct Custom {
+        mask: Param<Tensor<1>>,
+    }
+
+    impl Intervention for Custom {
+        fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3> {
+            base + source * self.mask.val().unsqueeze()
+        }
+    }
+
+    #[test]
+    fn only_declared_parameters_have_a_rate_of_their_own() {
+        fn rate(one: impl Intervention, id: ParamId, path: &str) -> f64 {
+            let rates = Rates { rotation: 1.0, boundary: 2.0, mask: 3.0 };
+            scheduler(&[one], rates, 0, 10).step().lr_from_param(id, Some(path))
+        }
+        let device = Device::flex();
+        let custom = Custom { mask: Param::from_data([0.0_f32], &device) };
+        let mask = SigmoidMask::new(4, Temperature::constant(0.01), &device);
+        let rotation = Rotation::manifold(Tensor::eye(4, &device), &device);
+        let boundless = BoundlessRotatedSpace::new(rotation, Temperature::ANNEALED, &device);
+        let on_manifold = boundless.rotation.manifold_id().unwrap();
+        assert_eq!(rate(custom.clone(), custom.mask.id, "0.mask"), 1.0);
+        assert_eq!(rate(mask.clone(), mask.mask.id, "0.mask"), 3.0);
+        assert_eq!(rate(boundless.clone(), boundless.boundary.id, "0.boundary"), 2.0);
+        assert_eq!(rate(boundless, on_manifold, "0.rotation.stiefel"), 1.0);
+    }
 
     #[test]
     fn the_rate_rises_then_falls_to_nothing() {
