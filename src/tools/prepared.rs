@@ -281,7 +281,7 @@ fn constant(
             Tensors::read(&path)?.get(tensor, [0], device).map_err(|error| Error::content(&path, error.to_string()))?
         }
     };
-    // Of one long row only a run knows the width.
+    // The width of one long row is known only in a run.
     let seen = if one.layout() == Layout::Concatenated { row.dims()[0] } else { width };
     constant_source(&row, [1, 1, seen])?;
     Ok(row * one.coefficient.unwrap_or(1.0))
