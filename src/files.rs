@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::ErrorKind::AlreadyExists;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -47,7 +48,7 @@ pub fn create_new_dir(path: &Path) -> Result<(), Error> {
         fs::create_dir_all(parent).map_err(Error::file(parent, "cannot create the folder"))?;
     }
     match fs::create_dir(path) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+        Err(e) if e.kind() == AlreadyExists => {
             let mut held = fs::read_dir(path).map_err(Error::file(path, "cannot create the folder"))?;
             match held.next() {
                 None => Ok(()),

@@ -25,9 +25,26 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("bench", &["alignment", "models", "interventions", "data", "tap", "orthogonal"]),
     ("report", &[]),
     ("saved", &["report", "alignment", "models", "interventions", "data", "tap", "orthogonal"]),
-    ("experiment", &["recipe", "saved", "report", "alignment", "models", "interventions", "data", "tap", "orthogonal", "tasks"]),
+    (
+        "experiment",
+        &["recipe", "saved", "report", "alignment", "models", "interventions", "data", "tap", "orthogonal", "tasks"],
+    ),
     ("cli", &["report"]),
-    ("tools", &["saved", "alignment", "report", "pyvene", "intervenable", "models", "interventions", "data", "tap", "orthogonal"]),
+    (
+        "tools",
+        &[
+            "saved",
+            "alignment",
+            "report",
+            "pyvene",
+            "intervenable",
+            "models",
+            "interventions",
+            "data",
+            "tap",
+            "orthogonal",
+        ],
+    ),
 ];
 
 /// The ground floor: every module may import these, and they import only each other.

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use intervene::alignment::search::{Search, search};
 use intervene::alignment::step::Batch;
 use intervene::alignment::{Alignment, Candidate, Partition};
-use intervene::interventions::{AnyIntervention, Kind, Tensors};
+use intervene::interventions::{AnyIntervention, Kind, NamedTensors};
 use intervene::models::Mlp;
 use intervene::orthogonal::Map;
 use intervene::pyvene::{self, Folder, Saved};
@@ -32,14 +32,14 @@ fn train(model: &Mlp, start: Candidate, batch: &Batch, steps: usize, rate: f64) 
 }
 
 /// The tensors after writing and reading the file of a run folder.
-fn through_safetensors(found: &AnyIntervention, folder: &Path) -> Tensors {
+fn through_safetensors(found: &AnyIntervention, folder: &Path) -> NamedTensors {
     let path = folder.join("intervention.safetensors");
     tensors::Tensors::from(found.to_tensors()).write(&path).unwrap();
     tensors::Tensors::read(&path).unwrap().into()
 }
 
 /// The tensors after writing and reading pyvene's files.
-fn through_pyvene(found: &AnyIntervention, folder: &Path) -> Tensors {
+fn through_pyvene(found: &AnyIntervention, folder: &Path) -> NamedTensors {
     let saved = Saved {
         site: SITE,
         positions: true,

@@ -14,9 +14,9 @@ use crate::alignment::loss::{Objective, loss};
 use crate::alignment::{Cache, Candidate, Level, PairSet, Partition, Place, Storage};
 use crate::error::Error;
 use crate::files;
-use crate::interventions::{AnyIntervention, Kind};
+use crate::interventions::RotatedSpace;
 use crate::models::{Dtype, LanguageModel, Pretrained};
-use crate::orthogonal::{Rotation, gaussian};
+use crate::orthogonal::{self, Rotation, gaussian};
 use crate::tap::Component;
 
 /// How far from the processor's numbers a device's may be: logits absolutely, the gradient relative to its largest entry.
@@ -71,7 +71,8 @@ impl Computed {
         let cache = Cache::fill(&model, &[place], &Storage::at(Level::Memory), device, &mut |_, _| {})?;
         let (rank, columns) = work.columns(WIDTH);
         let (mut rng, tracked) = (ChaCha8Rng::seed_from_u64(2), device.clone().autodiff());
-        let rotated = AnyIntervention::fresh(Kind::RotatedSpace, WIDTH, Some(rank), None, &mut rng, &tracked)?;
+        let rotation = Rotation::manifold(orthogonal::random(WIDTH, rank, &mut rng, &tracked), &tracked);
+        let rotated = RotatedSpace::new(rotation).into();
         let partition = Partition::new(vec![("label".to_owned(), columns)], rank)?;
         let candidate = Candidate { interventions: vec![rotated], partition };
         let batch = cache.batch(&(0..pairs.len()).collect::<Vec<_>>())?;

@@ -12,9 +12,10 @@ use crate::alignment::loss::Objective;
 use crate::alignment::search::Search;
 use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, Partition, Place, Rates, Storage, Trainer};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind};
+use crate::interventions::{BoundlessRotatedSpace, RotatedSpace, Temperature};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
 use crate::models::{Dtype, LanguageModel, Pretrained};
+use crate::orthogonal::{self, Rotation};
 
 /// What was measured, under the keys of `benches/peer_das_step.py`, and the cache beside it.
 #[derive(Clone, Debug, Serialize)]
@@ -59,13 +60,13 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     let cache = Cache::fill(&model, &[place], &Storage::default(), device, &mut |_, _| {})?;
     let fill_ms = started.elapsed().as_secs_f64() * 1e3;
 
-    let kind = match work.method {
-        Method::Boundless => Kind::BoundlessRotatedSpace,
-        Method::Rotated | Method::LowRank(_) => Kind::RotatedSpace,
-    };
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let tracked = device.clone().autodiff();
-    let start = AnyIntervention::fresh(kind, location.width(&model), Some(rank), None, &mut rng, &tracked)?;
+    let rotation = Rotation::manifold(orthogonal::random(location.width(&model), rank, &mut rng, &tracked), &tracked);
+    let start = match work.method {
+        Method::Boundless => BoundlessRotatedSpace::new(rotation, Temperature::ANNEALED, &tracked).into(),
+        Method::Rotated | Method::LowRank(_) => RotatedSpace::new(rotation).into(),
+    };
     let rates = Rates { rotation: 1e-3, boundary: 1e-2, mask: 1e-3 };
     let config =
         Search { rates, objective: Objective::with_subspace(1.0), ..Search::plain(work.warmup + work.steps, 1e-3) };

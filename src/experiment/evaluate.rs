@@ -160,7 +160,7 @@ fn check(
         return Err(Error::content(&place, problem));
     }
     match config.rank.filter(|own| *own != rank) {
-        Some(own) if config.kind != Kind::BoundlessRotatedSpace.name() => {
+        Some(own) if !config.kind.parse::<Kind>().is_ok_and(|kind| kind.info().learns_rank()) => {
             let problem = format!("the intervention has rank {own}, the recipe names rank {rank}");
             Err(Error::content(&place, problem))
         }

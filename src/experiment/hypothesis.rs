@@ -5,9 +5,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::alignment::{Candidate, Location, Partition};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind, RotatedSpace, Temperature};
+use crate::interventions::{AnyIntervention, BuiltIn, Kind, Temperature};
 use crate::models::FrozenModel;
-use crate::orthogonal::{self, Map, Rotation};
+use crate::orthogonal::Map;
 use crate::recipe::{Intervention, Recipe};
 use crate::tap::Component;
 
@@ -42,7 +42,7 @@ impl Hypothesis {
         // Columns are numbered alike at every location, so a partition has those that all of them have.
         let least = sizes.iter().map(|[_, rank]| *rank).min().unwrap_or(0);
         let partition = recipe.partition(parts, least, &names)?;
-        if partition.parts().len() > 1 && !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
+        if partition.parts().len() > 1 && !kind.info().shares_columns() {
             let problem = format!("intervention.partition: a {kind} has no columns to share: name one variable");
             return Err(Error::Invalid(problem));
         }
@@ -59,47 +59,29 @@ impl Hypothesis {
             }
             Ok(start)
         };
-        let interventions = self.sizes.iter().map(fresh).collect::<Result<_, Error>>()?;
-        Ok(Candidate { interventions, partition: self.partition.clone() })
+        Ok(self.candidate(self.sizes.iter().map(fresh).collect::<Result<_, Error>>()?))
     }
 
-    /// The candidate with hard masks in place of soft ones, and the number of columns that they exchange, over all
-    /// locations; `None` where its kind has no soft mask to harden.
+    /// The candidate with hard masks in place of learned boundaries, and the number of columns that these exchange, over
+    /// all locations; `None` for a kind without a boundary.
     pub fn hardened(&self, candidate: &Candidate, device: &Device) -> Option<(Candidate, usize)> {
-        let hard = |one: &AnyIntervention| match one {
-            AnyIntervention::BoundlessRotatedSpace(boundless) => {
-                Some((boundless.harden(device), boundless.hard_rank()))
-            }
-            _ => None,
-        };
-        let (spaces, ranks): (Vec<RotatedSpace>, Vec<usize>) =
-            candidate.interventions.iter().map(hard).collect::<Option<Vec<_>>>()?.into_iter().unzip();
-        Some((self.spaces(spaces), ranks.iter().sum()))
+        let hard = candidate.interventions.iter().map(|one| one.harden(device)).collect::<Option<Vec<_>>>()?;
+        let rank = hard.iter().map(|space| space.rotation.dims()[1]).sum();
+        Some((self.candidate(hard.into_iter().map(Into::into).collect()), rank))
     }
 
-    /// Random rotations that exchange as many columns as the candidate; fresh interventions of its kind where that has no
-    /// rotation to exchange by.
+    /// The random control of each of the candidate's interventions.
     pub fn random(
         &self,
         candidate: &Candidate,
         rotations: &mut ChaCha8Rng,
         device: &Device,
     ) -> Result<Candidate, Error> {
-        if matches!(self.kind, Kind::SigmoidMask | Kind::Loreft) {
-            return Ok(self.start(rotations, device)?.valid());
-        }
-        let space = |([width, rank], one): (&[usize; 2], &AnyIntervention)| {
-            let rank = match one {
-                AnyIntervention::BoundlessRotatedSpace(boundless) => boundless.hard_rank(),
-                _ => *rank,
-            };
-            RotatedSpace::new(Rotation::manifold(orthogonal::random(*width, rank, rotations, device), device))
-        };
-        Ok(self.spaces(self.sizes.iter().zip(&candidate.interventions).map(space).collect()))
+        let random = |one: &AnyIntervention| one.random_control(self.map, rotations, device);
+        Ok(self.candidate(candidate.interventions.iter().map(random).collect::<Result<_, Error>>()?))
     }
 
-    fn spaces(&self, spaces: Vec<RotatedSpace>) -> Candidate {
-        let interventions = spaces.into_iter().map(AnyIntervention::RotatedSpace).collect();
+    fn candidate(&self, interventions: Vec<AnyIntervention>) -> Candidate {
         Candidate { interventions, partition: self.partition.clone() }
     }
 }

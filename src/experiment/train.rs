@@ -9,6 +9,7 @@ use super::{LOWER, Session, folder};
 use crate::alignment::search::{Logged, Rates, search};
 use crate::alignment::{Problem, SearchResult};
 use crate::error::Error;
+use crate::interventions::{Kind, RateGroup};
 use crate::measure::median;
 use crate::recipe::Recipe;
 use crate::report::{Column, Log, Observer, Series, curve};
@@ -151,8 +152,7 @@ fn find(
 }
 
 /// What a line of the log says.
-fn values(line: &Logged, kind: crate::interventions::Kind, rates: &Rates) -> Vec<(&'static str, f64)> {
-    use crate::interventions::Kind;
+fn values(line: &Logged, kind: Kind, rates: &Rates) -> Vec<(&'static str, f64)> {
     let mut values = vec![
         ("loss", line.loss),
         ("iia", line.iia),
@@ -161,13 +161,9 @@ fn values(line: &Logged, kind: crate::interventions::Kind, rates: &Rates) -> Vec
     ];
     // All rates rise and fall together.
     let now = |rate: f64| rate * line.learning_rate / rates.rotation;
-    let (rate, share) = match kind {
-        Kind::BoundlessRotatedSpace => (Some(("boundary_learning_rate", now(rates.boundary))), "boundary"),
-        Kind::SigmoidMask | Kind::SigmoidMaskRotatedSpace => (Some(("mask_learning_rate", now(rates.mask))), "taken"),
-        _ => (None, "taken"),
-    };
-    values.extend(rate);
+    let group = kind.info().trained.and_then(|trained| trained.group);
+    values.extend(group.map(|group| (group.rate_name(), now(rates.for_group(group)))));
     values.extend(line.temperature.map(|value| ("temperature", value)));
-    values.extend(line.taken.map(|value| (share, value)));
+    values.extend(line.taken.map(|value| (group.map_or("taken", RateGroup::penalty_name), value)));
     values
 }

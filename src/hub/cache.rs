@@ -8,14 +8,14 @@ use super::id::{Id, Origin};
 
 /// What a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RepositoryType {
     /// A model or an intervention.
     Model,
     /// A data set.
     Dataset,
 }
 
-impl Kind {
+impl RepositoryType {
     /// In words.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -33,12 +33,12 @@ impl Kind {
 }
 
 /// The folder of a repository.
-pub(super) fn repository(kind: Kind, id: &Id) -> PathBuf {
+pub(super) fn repository(kind: RepositoryType, id: &Id) -> PathBuf {
     hf_hub::resolve_cache_dir().join(format!("{}--{}", kind.prefix(), id.name.replace('/', "--")))
 }
 
 /// The folder of the revision's files, where some of them were fetched before.
-pub(super) fn snapshot(kind: Kind, id: &Id) -> Option<PathBuf> {
+pub(super) fn snapshot(kind: RepositoryType, id: &Id) -> Option<PathBuf> {
     let repository = repository(kind, id);
     let commit = fs::read_to_string(repository.join("refs").join(id.revision()));
     let commit = commit.map_or_else(|_| id.revision().to_owned(), |commit| commit.trim().to_owned());
@@ -47,7 +47,7 @@ pub(super) fn snapshot(kind: Kind, id: &Id) -> Option<PathBuf> {
 }
 
 /// Is it known that the commit has no such file?
-pub(super) fn is_absent(kind: Kind, id: &Id, commit: &str, file: &str) -> bool {
+pub(super) fn is_absent(kind: RepositoryType, id: &Id, commit: &str, file: &str) -> bool {
     repository(kind, id).join(".no_exist").join(commit).join(file).is_file()
 }
 

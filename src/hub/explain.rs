@@ -2,7 +2,7 @@
 
 use hf_hub::HFError;
 
-use super::cache::Kind;
+use super::cache::RepositoryType;
 use super::client::Client;
 use super::id::Id;
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::error::Error;
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) client: &'a Client,
-    pub(super) kind: Kind,
+    pub(super) kind: RepositoryType,
     pub(super) id: &'a Id,
 }
 

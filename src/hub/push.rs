@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hf_hub::repository::{AddSource, CommitOperation, RepoTypeModel};
 
-use super::cache::Kind;
+use super::cache::RepositoryType;
 use super::client::{Client, offline};
 use super::explain::Asked;
 use super::id::Id;
@@ -42,7 +42,7 @@ pub struct Pushed {
 /// store. Either all of them are there afterwards or none is.
 pub fn push(id: &Id, files: &[Upload], private: bool, message: &str) -> Result<Pushed, Error> {
     let client = Client::new()?;
-    let asked = Asked { client: &client, kind: Kind::Model, id };
+    let asked = Asked { client: &client, kind: RepositoryType::Model, id };
     if offline() {
         return Err(asked.wrong("HF_HUB_OFFLINE is set: without it, it is published"));
     }

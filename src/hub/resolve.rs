@@ -8,7 +8,7 @@ use hf_hub::HFRepositorySync;
 use hf_hub::repository::{RepoTreeEntry, RepoType};
 use serde::Deserialize;
 
-use super::cache::{self, Kind};
+use super::cache::{self, RepositoryType};
 use super::client::{Client, offline};
 use super::explain::Asked;
 use super::fetch::{Fetched, fetch};
@@ -39,7 +39,7 @@ pub fn resolve(model: &str) -> Result<PathBuf, Error> {
                        model.safetensors, tokenizer.json) or ORG/NAME is needed";
         Error::content(folder, problem)
     })?;
-    snapshot(Kind::Model, &id, "config.json", |wanted| {
+    snapshot(RepositoryType::Model, &id, "config.json", |wanted| {
         let index = match wanted.get(WEIGHTS[0])? {
             Some(_) => None,
             None => wanted.get(WEIGHTS[1])?,
@@ -58,7 +58,7 @@ pub fn data_file(path: &Path) -> Result<PathBuf, Error> {
         return Ok(path.to_owned());
     }
     let (id, file) = id::data(path)?;
-    Ok(snapshot(Kind::Dataset, &id, &file, |_| Ok(()))?.join(file))
+    Ok(snapshot(RepositoryType::Dataset, &id, &file, |_| Ok(()))?.join(file))
 }
 
 /// The folder of an intervention: a folder or a file as it is, or `ORG/NAME[@REVISION]` of the Hub, all of whose files are
@@ -70,7 +70,9 @@ pub fn folder(path: &Path) -> Result<PathBuf, Error> {
     let id = path.to_str().and_then(|text| text.parse::<Id>().ok());
     let id =
         id.ok_or_else(|| Error::content(path, "there is no such file or folder, and this is no name on the Hub"))?;
-    snapshot(Kind::Model, &id, "config.json", |wanted| wanted.all()?.iter().try_for_each(|file| wanted.require(file)))
+    snapshot(RepositoryType::Model, &id, "config.json", |wanted| {
+        wanted.all()?.iter().try_for_each(|file| wanted.require(file))
+    })
 }
 
 /// Copies the files of an intervention of the Hub into a folder, which must be new or empty.
@@ -103,7 +105,7 @@ pub fn origin(folder: &Path) -> Option<Origin> {
 
 /// A revision of a repository in the cache, with `first` in it and whatever else `want` asks for.
 fn snapshot(
-    kind: Kind,
+    kind: RepositoryType,
     id: &Id,
     first: &str,
     want: impl Fn(&mut Wanted<'_>) -> Result<(), Error>,
@@ -111,8 +113,8 @@ fn snapshot(
     let client = Client::new()?;
     let asked = Asked { client: &client, kind, id };
     match kind {
-        Kind::Model => of(&asked, &client.model(id), first, want),
-        Kind::Dataset => of(&asked, &client.dataset(id), first, want),
+        RepositoryType::Model => of(&asked, &client.model(id), first, want),
+        RepositoryType::Dataset => of(&asked, &client.dataset(id), first, want),
     }
 }
 

@@ -1,21 +1,21 @@
-//! What a representation does to its rows: an intervention, or code of one's own.
+//! What a representation does to its rows: an intervention, or custom code.
 
 use burn::tensor::Tensor;
 
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Intervention, Needs, blend};
+use crate::interventions::{AnyIntervention, BuiltIn, Intervention, Needs, blend};
 
 /// Maps base rows and source rows to rows, without knowing where in the model they lie.
 ///
-/// [`AnyIntervention`] is one, and so is a closure `|base, source| ..`; [`Sourceless`] makes one of a closure `|base| ..`
-/// and [`Own`] of a trainable module. A struct of one's own needs [`edit`](Self::edit) alone.
+/// [`AnyIntervention`] is one, and so is a closure `|base, source| ..`; [`Sourceless`] wraps a closure `|base| ..`, and
+/// [`Own`] a trainable module. A custom struct needs [`edit`](Self::edit) alone.
 pub trait Operation {
     /// # Shapes
     /// - base, source, output: `[batch, rows, width]`, f32
     /// - mask: `[batch or 1, 1, space]`, zeros where the base's coordinates stay
     fn edit(&self, base: Tensor<3>, source: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3>;
 
-    /// What is read besides the base; where nothing is, `edit` is given the base twice.
+    /// What is read besides the base; if nothing is, `edit` gets the base twice.
     fn needs(&self) -> Needs {
         Needs::Source
     }
@@ -25,12 +25,12 @@ pub trait Operation {
         width
     }
 
-    /// Refuses rows that it is not made for, in words.
+    /// Refuses a number or a width of rows that it is not made for.
     fn check(&self, _rows: usize, _width: usize) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Is it there to hand out what it reads? Then it edits nothing.
+    /// Whether it hands out the rows that it reads, and edits nothing.
     fn collects(&self) -> bool {
         false
     }
@@ -54,17 +54,16 @@ impl Operation for AnyIntervention {
         if let Some(own) = self.width().filter(|own| *own != width) {
             return Err(Error::Invalid(format!("{kind} is made for rows of width {own}, these are {width} wide")));
         }
-        match self {
-            Self::Noise(noise) if ![1, rows].contains(&noise.noise.dims()[1]) => Err(Error::Invalid(format!(
-                "the noise is drawn for {} rows, not {rows}: name as many positions",
-                noise.noise.dims()[1]
-            ))),
-            _ => Ok(()),
+        match self.units().filter(|units| *units != rows) {
+            Some(units) => {
+                Err(Error::Invalid(format!("{kind} is made for {units} rows, not {rows}: name as many positions")))
+            }
+            None => Ok(()),
         }
     }
 
     fn collects(&self) -> bool {
-        matches!(self, Self::Collect(_))
+        self.kind().info().collects
     }
 }
 
@@ -87,7 +86,7 @@ impl<F: Fn(Tensor<3>) -> Tensor<3>> Operation for Sourceless<F> {
     }
 }
 
-/// An [`Intervention`] of one's own: a module, with parameters that can be trained.
+/// A custom [`Intervention`]: a module with parameters that can be trained.
 pub struct Own<'a, I>(pub &'a I);
 
 impl<I: Intervention> Operation for Own<'_, I> {

@@ -5,7 +5,24 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 
-use super::{Intervention, Subspace, as_row, blend, times};
+use super::{
+    BuiltIn, Info, InterchangeDim, Intervention, Needs, Pyvene, Reader, Subspace, Weights, Writer, as_row, blend, times,
+};
+use crate::error::Error;
+
+pub(super) const INFO: Info = Info {
+    name: "autoencoder",
+    label: "interchange of an autoencoder's latents",
+    paper: None,
+    needs: Needs::Source,
+    weights: Weights::Required,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene {
+        latent_dim: Some(("autoencoder.encoder.0.bias", 0)),
+        ..Pyvene::new("AutoencoderIntervention", InterchangeDim::Latent)
+    },
+};
 
 /// With `z(x) = relu((x − b_dec) W_enc + b_enc)`: the base's z, with some latents taken from the source, decoded by
 /// `z W_dec + b_dec`.
@@ -21,7 +38,7 @@ pub struct Autoencoder {
     pub w_dec: Param<Tensor<2>>,
     /// `[width]`
     pub b_dec: Param<Tensor<1>>,
-    /// The latents that are exchanged where no mask says which; pyvene takes the one whose number is the row's width.
+    /// The latents that are exchanged without a mask; in pyvene, the one whose number is the row's width.
     #[module(skip)]
     pub exchanged: Range<usize>,
 }
@@ -33,7 +50,7 @@ impl Autoencoder {
         activation::relu(times(rows - as_row(self.b_dec.val()), self.w_enc.val()) + as_row(self.b_enc.val()))
     }
 
-    /// The way back.
+    /// From latents to rows, `[batch, units, width]`.
     #[must_use]
     pub fn decode(&self, latents: Tensor<3>) -> Tensor<3> {
         times(latents, self.w_dec.val()) + as_row(self.b_dec.val())
@@ -52,5 +69,30 @@ impl Intervention for Autoencoder {
 
     fn space(&self, _width: usize) -> usize {
         self.b_enc.val().dims()[0]
+    }
+}
+
+impl BuiltIn for Autoencoder {
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let [latents, width] = tensors.untracked().tensor::<2>("autoencoder.encoder.0.weight")?.dims();
+        Ok(Self {
+            w_enc: tensors.linear("autoencoder.encoder.0.weight", [width, latents])?,
+            b_enc: tensors.param("autoencoder.encoder.0.bias", [latents])?,
+            w_dec: tensors.linear("autoencoder.decoder.0.weight", [latents, width])?,
+            b_dec: tensors.param("autoencoder.decoder.0.bias", [width])?,
+            // pyvene exchanges the one latent whose number is the width; where there is none, all of them.
+            exchanged: if width < latents { width..width + 1 } else { 0..latents },
+        })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("autoencoder.encoder.0.weight", self.w_enc.val().transpose());
+        tensors.tensor("autoencoder.encoder.0.bias", self.b_enc.val());
+        tensors.tensor("autoencoder.decoder.0.weight", self.w_dec.val().transpose());
+        tensors.tensor("autoencoder.decoder.0.bias", self.b_dec.val());
+    }
+
+    fn width(&self) -> Option<usize> {
+        Some(self.b_dec.val().dims()[0])
     }
 }

@@ -3,10 +3,21 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Intervention, Subspace};
+use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Subspace, Weights};
 use crate::error::Error;
 
-/// Leaves the base as it is; what it read is the point. It reads no source.
+pub(super) const INFO: Info = Info {
+    name: "collect",
+    label: "collection of rows",
+    paper: None,
+    needs: Needs::Nothing,
+    weights: Weights::None,
+    trained: None,
+    collects: true,
+    pyvene: Pyvene { constant: true, ..Pyvene::new("CollectIntervention", InterchangeDim::Columns) },
+};
+
+/// The base, unchanged: its rows are collected. It reads no source.
 #[derive(Module, Debug)]
 pub struct Collect {}
 
@@ -33,3 +44,5 @@ impl Intervention for Collect {
         base
     }
 }
+
+without_parameters!(Collect);

@@ -5,7 +5,29 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 
-use super::{Intervention, Subspace, as_row, blend, times};
+use super::{
+    BuiltIn, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Reader, Subspace, Weights, Writer, as_row,
+    blend, times,
+};
+use crate::error::Error;
+
+pub(super) const INFO: Info = Info {
+    name: "jump_relu_autoencoder",
+    label: "interchange of an autoencoder's latents",
+    paper: Some(Paper::arxiv(
+        "Rajamanoharan et al. 2024",
+        "Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders",
+        "2407.14435",
+    )),
+    needs: Needs::Source,
+    weights: Weights::Required,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene {
+        low_rank_dimension: Some(("threshold", 0)),
+        ..Pyvene::new("JumpReLUAutoencoderIntervention", InterchangeDim::Latents)
+    },
+};
 
 /// With `z(x) = relu(p) ⊙ [p > threshold]`, `p = x W_enc + b_enc`: the base's z, with some latents taken from the source,
 /// decoded by `z W_dec + b_dec`. (Rajamanoharan et al. 2024, arXiv 2407.14435; the weights of Gemma Scope are of this form.)
@@ -23,7 +45,7 @@ pub struct JumpReluAutoencoder {
     pub b_enc: Param<Tensor<1>>,
     /// `[width]`
     pub b_dec: Param<Tensor<1>>,
-    /// The latents that are exchanged where no mask says which; pyvene takes as many as the row is wide.
+    /// The latents that are exchanged without a mask; in pyvene, the first as many as the row is wide.
     #[module(skip)]
     pub exchanged: Range<usize>,
 }
@@ -37,7 +59,7 @@ impl JumpReluAutoencoder {
         activation::relu(before) * open
     }
 
-    /// The way back.
+    /// From latents to rows, `[batch, units, width]`.
     #[must_use]
     pub fn decode(&self, latents: Tensor<3>) -> Tensor<3> {
         times(latents, self.w_dec.val()) + as_row(self.b_dec.val())
@@ -56,5 +78,32 @@ impl Intervention for JumpReluAutoencoder {
 
     fn space(&self, _width: usize) -> usize {
         self.threshold.val().dims()[0]
+    }
+}
+
+impl BuiltIn for JumpReluAutoencoder {
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let w_enc = tensors.tensor::<2>("W_enc")?;
+        let [width, latents] = w_enc.dims();
+        Ok(Self {
+            w_enc: Param::from_tensor(w_enc),
+            w_dec: tensors.param("W_dec", [latents, width])?,
+            threshold: tensors.param("threshold", [latents])?,
+            b_enc: tensors.param("b_enc", [latents])?,
+            b_dec: tensors.param("b_dec", [width])?,
+            exchanged: 0..width.min(latents),
+        })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("W_enc", self.w_enc.val());
+        tensors.tensor("W_dec", self.w_dec.val());
+        tensors.tensor("threshold", self.threshold.val());
+        tensors.tensor("b_enc", self.b_enc.val());
+        tensors.tensor("b_dec", self.b_dec.val());
+    }
+
+    fn width(&self) -> Option<usize> {
+        Some(self.b_dec.val().dims()[0])
     }
 }

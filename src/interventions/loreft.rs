@@ -4,10 +4,26 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, RngExt};
 
-use super::{Intervention, as_row, edit_in, times};
+use super::{
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, Reader, Start, Trained, Weights,
+    Writer, as_row, edit_in, times,
+};
+use crate::error::Error;
 use crate::orthogonal::Rotation;
 
-/// `base + (base W + b − base R) Rᵀ`: LoReFT. No source is read: what the subspace ought to hold is computed from the row itself.
+pub(super) const INFO: Info = Info {
+    name: "loreft",
+    label: "LoReFT (representation fine-tuning)",
+    paper: Some(Paper::arxiv("Wu et al. 2024", "ReFT: Representation Finetuning for Language Models", "2404.03592")),
+    needs: Needs::Nothing,
+    weights: Weights::Required,
+    trained: Some(Trained::new("LoReFT, representation fine-tuning", Rank::Chosen, Control::Fresh)),
+    collects: false,
+    pyvene: Pyvene::new("LoreftIntervention", InterchangeDim::Ignored),
+};
+
+/// `base + (base W + b − base R) Rᵀ`: LoReFT. It reads no source: the new content of the
+/// subspace is computed from the row itself.
 ///
 /// (Wu et al. 2024, "ReFT: Representation Finetuning for Language Models", arXiv 2404.03592, with row vectors: its W is
 /// this one transposed, and its R too.)
@@ -49,5 +65,27 @@ impl Intervention for Loreft {
 
     fn space(&self, _width: usize) -> usize {
         self.rotation.dims()[1]
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.rotation)
+    }
+}
+
+impl BuiltIn for Loreft {
+    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+        Ok(Self::new(start.rotation(), start.rng, start.device))
+    }
+
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let rotation = tensors.rotation()?;
+        let [width, rank] = rotation.dims();
+        let weight = tensors.linear("learned_source.weight", [width, rank])?;
+        Ok(Self { rotation, weight, bias: tensors.param("learned_source.bias", [rank])? })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("learned_source.weight", self.weight.val().transpose());
+        tensors.tensor("learned_source.bias", self.bias.val());
     }
 }

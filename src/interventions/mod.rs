@@ -1,82 +1,72 @@
 //! Interventions: small modules that map base rows and source rows to rows.
 //!
-//! | intervention | becomes of the base b and the source s | space of its mask |
-//! |---|---|---|
-//! | [`Vanilla`] | s | the row |
-//! | [`Zero`] | 0 | the row |
-//! | [`Collect`] | b; its rows are what is wanted | the row |
-//! | [`Addition`], [`Subtraction`] | b + s, b − s | the row |
-//! | [`Noise`] | b + level · noise | the row |
-//! | [`Skip`] | the row that entered the block | the row |
-//! | [`RotatedSpace`], of full or of low rank | b + ((s − b) R) Rᵀ | R's columns |
-//! | [`BoundlessRotatedSpace`] | b + ((s − b) R ⊙ boundary) Rᵀ | R's columns |
-//! | [`SigmoidMaskRotatedSpace`] | b + ((s − b) R ⊙ σ(m / T)) Rᵀ | R's columns |
-//! | [`SigmoidMask`] | b + (s − b) ⊙ σ(m / T) | the row |
-//! | [`Loreft`] | b + (b W + c − b R) Rᵀ | R's columns |
-//! | [`PcaRotatedSpace`] | the exchange of principal components | the components |
-//! | [`JumpReluAutoencoder`], [`Autoencoder`] | the exchange of latents | the latents |
+//! The documentation of each opens with its formula and names the space that its masks act on, if that is not the row.
+//! They are those of pyvene (Wu et al. 2024, arXiv 2403.07809) and pyreft, with the same results. [`AnyIntervention`] is
+//! any of them, and reads and writes pyvene's tensors; [`Kind::info`] describes each. A row is `width` numbers: the caller
+//! decides whether several units are one row each or one long row. All parameters are f32.
 //!
-//! They are pyvene's (Wu et al. 2024, arXiv 2403.07809) and pyreft's, and compute what those compute. [`AnyIntervention`] is the
-//! closed set of them, and reads and writes pyvene's tensors. What several units are to an intervention (one row each, or
-//! one long row) is its caller's business: here a row is `width` numbers. All parameters are f32.
+//! An intervention is one file and one row of the table below. The file holds the module, its [`Intervention`], its
+//! `BuiltIn` (how it is drawn, read and written) and its [`Info`].
 
-mod addition;
+#[macro_use]
+mod built_in;
+#[macro_use]
+mod table;
+
 mod any;
-mod autoencoder;
-mod boundless_rotated_space;
-mod collect;
-mod jump_relu_autoencoder;
+mod info;
 mod kind;
-mod loreft;
-mod noise;
-mod pca_rotated_space;
-mod rotated_space;
-mod sigmoid_mask;
-mod sigmoid_mask_rotated_space;
-mod skip;
 mod subspace;
-mod subtraction;
 mod temperature;
 mod tensors;
-mod vanilla;
-mod zero;
 
-pub use addition::Addition;
-pub use any::AnyIntervention;
-pub use autoencoder::Autoencoder;
-pub use boundless_rotated_space::BoundlessRotatedSpace;
-pub use collect::Collect;
-pub use jump_relu_autoencoder::JumpReluAutoencoder;
-pub use kind::{Kind, Needs};
-pub use loreft::Loreft;
-pub use noise::Noise;
-pub use pca_rotated_space::PcaRotatedSpace;
-pub use rotated_space::RotatedSpace;
-pub use sigmoid_mask::SigmoidMask;
-pub use sigmoid_mask_rotated_space::SigmoidMaskRotatedSpace;
-pub use skip::Skip;
-pub use subspace::{Partition, Subspace};
-pub use subtraction::Subtraction;
+pub use info::{Control, Info, InterchangeDim, Needs, Paper, Pyvene, Rank, RateGroup, Trained, Weights};
+pub use subspace::{Subspace, SubspacePartition};
 pub use temperature::Temperature;
-pub use tensors::{Tensors, constant_source};
-pub use vanilla::Vanilla;
-pub use zero::Zero;
+pub use tensors::{NamedTensors, constant_source};
 
-use burn::module::Module;
-use burn::tensor::Tensor;
+pub(crate) use built_in::{BuiltIn, Start};
+pub(crate) use tensors::{Reader, Writer};
 
+use burn::module::{Module, ParamId};
+use burn::tensor::{Device, Tensor};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
 use crate::orthogonal::Rotation;
+
+// A row is `module: Type`, and the kind of its low-rank form if that has a name of its own. Rows declare the modules, so
+// `cargo fmt` needs their paths: see `.ci/run`.
+interventions! {
+    vanilla: Vanilla;
+    zero: Zero;
+    collect: Collect;
+    addition: Addition;
+    subtraction: Subtraction;
+    noise: Noise;
+    skip: Skip;
+    rotated_space: RotatedSpace, LowRankRotatedSpace;
+    boundless_rotated_space: BoundlessRotatedSpace;
+    sigmoid_mask: SigmoidMask;
+    sigmoid_mask_rotated_space: SigmoidMaskRotatedSpace;
+    loreft: Loreft;
+    pca_rotated_space: PcaRotatedSpace;
+    jump_relu_autoencoder: JumpReluAutoencoder;
+    autoencoder: Autoencoder;
+}
 
 /// Maps base rows and source rows to the rows that take the base's place.
 ///
-/// Only [`forward`](Self::forward) is needed for an intervention of one's own.
+/// A custom intervention needs only [`forward`](Self::forward); to be trained with a [`Rotation`], also
+/// [`rotation`](Self::rotation).
 pub trait Intervention: Module {
     /// # Shapes
     /// - base, source, output: `[batch, units, width]`
     fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3>;
 
-    /// The same in a part of its space, which may differ from example to example: zeros in the mask keep the base's
-    /// coordinates. The space is the row itself, unless the intervention has a basis of its own.
+    /// The same in a subspace, which may differ between examples: the base's coordinates stay where the mask is zero. The
+    /// space is the row itself, unless the intervention has a basis of its own.
     ///
     /// # Shapes
     /// - base, source, output: `[batch, units, width]`
@@ -85,7 +75,7 @@ pub trait Intervention: Module {
         blend(base.clone(), self.forward(base, source), mask)
     }
 
-    /// With a mask or without.
+    /// [`forward_masked`](Self::forward_masked) with a mask, [`forward`](Self::forward) without.
     fn edit(&self, base: Tensor<3>, source: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3> {
         match mask {
             None => self.forward(base, source),
@@ -98,12 +88,36 @@ pub trait Intervention: Module {
         width
     }
 
-    /// Told once per step how far the training is, from 0 to 1.
-    fn anneal(&mut self, _progress: f64) {}
-
-    /// What may be added to the loss, `[1]`: how much of its space the intervention takes.
+    /// A term that may be added to the loss, `[1]`: how much of its space the intervention takes.
     fn penalty(&self) -> Option<Tensor<1>> {
         None
+    }
+
+    /// Its rotation. A parameter on the manifold stays orthonormal because the optimiser finds it here.
+    fn rotation(&self) -> Option<&Rotation> {
+        None
+    }
+
+    /// The parameters that have a learning rate of their own. All others have the rotation's.
+    fn groups(&self) -> Vec<(ParamId, RateGroup)> {
+        Vec::new()
+    }
+
+    /// The present temperature of its soft mask.
+    fn temperature(&self) -> Option<f64> {
+        None
+    }
+
+    /// The temperature of its soft mask, with its schedule.
+    fn temperature_mut(&mut self) -> Option<&mut Temperature> {
+        None
+    }
+
+    /// Called before each step with the progress of the training, from 0 to 1. The default sets the temperature.
+    fn anneal(&mut self, progress: f64) {
+        if let Some(temperature) = self.temperature_mut() {
+            temperature.anneal(progress);
+        }
     }
 }
 

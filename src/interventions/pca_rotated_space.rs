@@ -3,13 +3,27 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Intervention, as_row, blend, times};
+use super::{
+    BuiltIn, Info, InterchangeDim, Intervention, Needs, Pyvene, Reader, Weights, Writer, as_row, blend, times,
+};
+use crate::error::Error;
+
+pub(super) const INFO: Info = Info {
+    name: "pca_rotated_space",
+    label: "interchange of principal components",
+    paper: None,
+    needs: Needs::Source,
+    weights: Weights::Required,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene { saved: false, ..Pyvene::new("PCARotatedSpaceIntervention", InterchangeDim::Ignored) },
+};
 
 /// With `z(x) = ((x − mean) / std) Cᵀ`: the base's z, with the masked components taken from the source, mapped back by
 /// `z C std + mean`.
 ///
-/// What lies outside the components is lost, from the base as from the source; with fewer components than columns even
-/// an exchange with itself changes a row.
+/// Whatever lies outside the components is lost; with fewer components than columns, exchanging a row with itself
+/// changes it.
 #[derive(Module, Debug)]
 pub struct PcaRotatedSpace {
     /// C, `[components, width]`, rows orthonormal.
@@ -27,7 +41,7 @@ impl PcaRotatedSpace {
         times(normed, self.components.clone().transpose())
     }
 
-    /// The way back.
+    /// From components to rows, `[batch, units, width]`.
     fn decode(&self, z: Tensor<3>) -> Tensor<3> {
         times(z, self.components.clone()) * as_row(self.std.clone()) + as_row(self.mean.clone())
     }
@@ -44,5 +58,25 @@ impl Intervention for PcaRotatedSpace {
 
     fn space(&self, _width: usize) -> usize {
         self.components.dims()[0]
+    }
+}
+
+impl BuiltIn for PcaRotatedSpace {
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let tensors = tensors.untracked();
+        let components = tensors.tensor::<2>("pca_components")?;
+        let [_, width] = components.dims();
+        let (mean, std) = (tensors.shaped("pca_mean", [width])?, tensors.shaped("pca_std", [width])?);
+        Ok(Self { components, mean, std })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("pca_components", self.components.clone());
+        tensors.tensor("pca_mean", self.mean.clone());
+        tensors.tensor("pca_std", self.std.clone());
+    }
+
+    fn width(&self) -> Option<usize> {
+        Some(self.mean.dims()[0])
     }
 }

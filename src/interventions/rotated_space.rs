@@ -4,11 +4,49 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use rand::Rng;
 
-use super::{Intervention, Subspace, edit_in, rotated_edit};
+use super::tensors::ORIGINAL;
+use super::{
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, Reader, Start, Subspace, Trained,
+    Weights, edit_in, rotated_edit,
+};
+use crate::error::Error;
 use crate::orthogonal::Rotation;
 
-/// `base + ((source − base) R ⊙ mask) Rᵀ`, the mask being all ones where none is given.
+const TRAINED: Trained = Trained {
+    shared: Some("DAS, several variables in one basis"),
+    ..Trained::new("Distributed alignment search", Rank::Chosen, Control::Rotation)
+};
+
+pub(super) const INFO: Info = Info {
+    name: "rotated_space",
+    label: "DAS (distributed alignment search)",
+    paper: Some(Paper::arxiv(
+        "Geiger et al. 2023",
+        "Finding Alignments Between Interpretable Causal Variables and Distributed Neural Representations",
+        "2303.02536",
+    )),
+    needs: Needs::Source,
+    weights: Weights::DrawnOfRank,
+    trained: Some(TRAINED),
+    collects: false,
+    pyvene: Pyvene::new("RotatedSpaceIntervention", InterchangeDim::Columns),
+};
+
+/// The same with a rank below the width.
+pub(super) const LOW_RANK: Info = Info {
+    name: "low_rank_rotated_space",
+    label: "DAS of low rank",
+    trained: Some(Trained { shared: Some("DAS of low rank"), ..TRAINED }),
+    pyvene: Pyvene {
+        low_rank_dimension: Some((ORIGINAL[0], 1)),
+        ..Pyvene::new("LowRankRotatedSpaceIntervention", InterchangeDim::Width)
+    },
+    ..INFO
+};
+
+/// `base + ((source − base) R ⊙ mask) Rᵀ`, with a mask of ones by default.
 ///
 /// With R of low rank (pyvene's LowRankRotatedSpaceIntervention) this exchanges a subspace and keeps the rest; with R
 /// square (pyvene's RotatedSpaceIntervention) and no mask it is the vanilla interchange. (Geiger et al. 2023, "Finding
@@ -24,6 +62,11 @@ impl RotatedSpace {
     #[must_use]
     pub const fn new(rotation: Rotation) -> Self {
         Self { rotation }
+    }
+
+    pub(super) fn is_low_rank(&self) -> bool {
+        let [width, rank] = self.rotation.dims();
+        rank < width
     }
 
     /// The edit with one mask over R's columns per source: `base + (Σₖ ((sourceₖ − base) R) ⊙ maskₖ) Rᵀ`.
@@ -79,5 +122,23 @@ impl Intervention for RotatedSpace {
 
     fn space(&self, _width: usize) -> usize {
         self.rotation.dims()[1]
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.rotation)
+    }
+}
+
+impl BuiltIn for RotatedSpace {
+    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+        Ok(Self::new(start.rotation()))
+    }
+
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        tensors.rotation().map(Self::new)
+    }
+
+    fn hard_rank(&self) -> Option<usize> {
+        Some(self.rotation.dims()[1])
     }
 }

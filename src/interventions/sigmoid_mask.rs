@@ -1,9 +1,36 @@
 //! A learned mask over the coordinates.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, activation};
+use rand::Rng;
 
-use super::{Intervention, Temperature, as_row, blend};
+use super::{
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, RateGroup, Reader, Start,
+    Temperature, Trained, Weights, Writer, as_row, blend,
+};
+use crate::error::Error;
+
+/// pyvene's temperature.
+const TEMPERATURE: Temperature = Temperature::constant(0.01);
+
+pub(super) const INFO: Info = Info {
+    name: "sigmoid_mask",
+    label: "a mask over neurons (DBM)",
+    paper: Some(Paper::arxiv(
+        "Davies et al. 2023",
+        "Discovering Variable Binding Circuitry with Desiderata",
+        "2307.03637",
+    )),
+    needs: Needs::Source,
+    weights: Weights::Required,
+    trained: Some(Trained {
+        part: Some(", in some of its neurons"),
+        group: Some(RateGroup::Mask),
+        ..Trained::new("A search for a mask", Rank::Full, Control::Fresh)
+    }),
+    collects: false,
+    pyvene: Pyvene::new("SigmoidMaskIntervention", InterchangeDim::Ignored),
+};
 
 /// `(1 − σ(m / T)) ⊙ base + σ(m / T) ⊙ source`: which coordinates of the row are exchanged. (De Cao et al. 2020, arXiv
 /// 2004.14992; Davies et al. 2023, arXiv 2307.03637.)
@@ -17,7 +44,7 @@ pub struct SigmoidMask {
 }
 
 impl SigmoidMask {
-    /// Half of everything: m = 0. (pyvene's temperature is 0.01.)
+    /// m = 0: each coordinate is half base, half source. (pyvene's temperature is 0.01.)
     #[must_use]
     pub fn new(width: usize, temperature: Temperature, device: &Device) -> Self {
         Self { mask: Param::from_tensor(Tensor::zeros([width], device)), temperature }
@@ -38,12 +65,40 @@ impl Intervention for SigmoidMask {
         blend(base, source, self.soft_mask())
     }
 
-    fn anneal(&mut self, progress: f64) {
-        self.temperature.anneal(progress);
+    fn temperature(&self) -> Option<f64> {
+        Some(self.temperature.now())
+    }
+
+    fn temperature_mut(&mut self) -> Option<&mut Temperature> {
+        Some(&mut self.temperature)
     }
 
     /// The mask's mean: the share of the coordinates that is exchanged.
     fn penalty(&self) -> Option<Tensor<1>> {
         Some(self.soft_mask().mean())
+    }
+
+    fn groups(&self) -> Vec<(ParamId, RateGroup)> {
+        vec![(self.mask.id, RateGroup::Mask)]
+    }
+}
+
+impl BuiltIn for SigmoidMask {
+    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+        Ok(Self::new(start.width, TEMPERATURE, start.device))
+    }
+
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let mask = Param::from_tensor(tensors.tensor("mask")?);
+        Ok(Self { mask, temperature: tensors.temperature(TEMPERATURE)? })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("mask", self.mask.val());
+        tensors.scalar("temperature", self.temperature.now());
+    }
+
+    fn width(&self) -> Option<usize> {
+        Some(self.mask.val().dims()[0])
     }
 }

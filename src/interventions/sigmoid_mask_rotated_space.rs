@@ -1,14 +1,39 @@
 //! A learned mask over the coordinates of a learned basis.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, activation};
+use rand::Rng;
 
-use super::{Intervention, Temperature, as_row, rotated_edit};
+use super::{
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, RateGroup, Reader, Start,
+    Temperature, Trained, Weights, Writer, as_row, rotated_edit,
+};
+use crate::error::Error;
 use crate::orthogonal::Rotation;
 
-/// `base + ((source − base) R ⊙ σ(m / T)) Rᵀ`: Boundless DAS with a mask of its own for each column.
+pub(super) const INFO: Info = Info {
+    name: "sigmoid_mask_rotated_space",
+    label: "DAS with a mask over the rotation's columns",
+    paper: Some(Paper::arxiv(
+        "Davies et al. 2023",
+        "Discovering Variable Binding Circuitry with Desiderata",
+        "2307.03637",
+    )),
+    needs: Needs::Source,
+    weights: Weights::Required,
+    trained: Some(Trained {
+        part: Some(", in some directions"),
+        group: Some(RateGroup::Mask),
+        ..Trained::new("A search for a mask", Rank::Full, Control::Rotation)
+    }),
+    collects: false,
+    pyvene: Pyvene::new("SigmoidMaskRotatedSpaceIntervention", InterchangeDim::Ignored),
+};
+
+/// `base + ((source − base) R ⊙ σ(m / T)) Rᵀ`: Boundless DAS with a learned mask for each column.
 ///
-/// While the mask is even, as at the start, the output does not depend on R: the mask's gradients have to part first.
+/// While all mask values are equal, as at the start, the output does not depend on R: R has a gradient only once the
+/// mask values differ.
 #[derive(Module, Debug)]
 pub struct SigmoidMaskRotatedSpace {
     /// R, `[width, width]`.
@@ -21,7 +46,7 @@ pub struct SigmoidMaskRotatedSpace {
 }
 
 impl SigmoidMaskRotatedSpace {
-    /// With m = 100, as pyvene has it: nearly everything at a temperature of 50.
+    /// m = 100, pyvene's start: a mask of 0.88 at a temperature of 50.
     #[must_use]
     pub fn new(rotation: Rotation, temperature: Temperature, device: &Device) -> Self {
         let mask = Tensor::full([rotation.dims()[1]], 100.0, device);
@@ -51,12 +76,41 @@ impl Intervention for SigmoidMaskRotatedSpace {
         self.rotation.dims()[1]
     }
 
-    fn anneal(&mut self, progress: f64) {
-        self.temperature.anneal(progress);
+    fn temperature(&self) -> Option<f64> {
+        Some(self.temperature.now())
+    }
+
+    fn temperature_mut(&mut self) -> Option<&mut Temperature> {
+        Some(&mut self.temperature)
     }
 
     /// The mask's mean: the share of the columns that is exchanged.
     fn penalty(&self) -> Option<Tensor<1>> {
         Some(self.soft_mask().mean())
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.rotation)
+    }
+
+    fn groups(&self) -> Vec<(ParamId, RateGroup)> {
+        vec![(self.mask.id, RateGroup::Mask)]
+    }
+}
+
+impl BuiltIn for SigmoidMaskRotatedSpace {
+    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+        Ok(Self::new(start.full_rotation()?, Temperature::ANNEALED, start.device))
+    }
+
+    fn read(tensors: &Reader<'_>) -> Result<Self, Error> {
+        let rotation = tensors.rotation()?;
+        let mask = tensors.param("masks", [rotation.dims()[1]])?;
+        Ok(Self { rotation, mask, temperature: tensors.temperature(Temperature::ANNEALED)? })
+    }
+
+    fn write(&self, tensors: &mut Writer) {
+        tensors.tensor("masks", self.mask.val());
+        tensors.scalar("temperature", self.temperature.now());
     }
 }

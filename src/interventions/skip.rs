@@ -3,11 +3,22 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Intervention;
+use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Weights};
 
-/// The row that entered takes the place of the row that came out, so the module might as well not be there.
+pub(super) const INFO: Info = Info {
+    name: "skip",
+    label: "skipping of the module",
+    paper: None,
+    needs: Needs::Input,
+    weights: Weights::None,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene::new("SkipIntervention", InterchangeDim::Columns),
+};
+
+/// The module's input replaces its output, as if the module were absent.
 ///
-/// Its source is the base run's own row at the module's input, which the caller brings.
+/// Its source is the base run's own row at the module's input, which the caller passes.
 #[derive(Module, Debug)]
 pub struct Skip {}
 
@@ -16,3 +27,5 @@ impl Intervention for Skip {
         source
     }
 }
+
+without_parameters!(Skip);

@@ -49,7 +49,7 @@ impl Subspace {
         Ok(rows.gather(2, index.expand([batch, units, count])))
     }
 
-    /// The mask of a range, where the space is known to hold it.
+    /// The mask of a range that lies within the space.
     pub(super) fn range_mask(range: Range<usize>, space: usize, device: &Device) -> Tensor<3> {
         Self::Same(range.collect()).mask(space, 1, device).expect("the range lies in the space")
     }
@@ -71,13 +71,13 @@ impl Subspace {
     }
 }
 
-/// A space cut into numbered parts; a subspace is then some of the parts.
+/// A space cut into numbered parts, some of which make a subspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
+pub struct SubspacePartition {
     parts: Vec<Vec<usize>>,
 }
 
-impl Partition {
+impl SubspacePartition {
     /// Each part by its columns.
     #[must_use]
     pub const fn new(parts: Vec<Vec<usize>>) -> Self {
@@ -90,7 +90,7 @@ impl Partition {
         Self { parts: parts.into_iter().map(Iterator::collect).collect() }
     }
 
-    /// As pyvene writes it, where a pair is a range and any other list names columns.
+    /// In pyvene's notation: a pair is a range, any other list names columns.
     #[must_use]
     pub fn pyvene(parts: &[Vec<usize>]) -> Self {
         let part = |part: &Vec<usize>| match part[..] {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Falls in a straight line from `start` to `end` while the training goes on.
+/// Changes linearly from `start` to `end` over the training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Temperature {
     /// At progress 0.
@@ -13,16 +13,16 @@ pub struct Temperature {
 }
 
 impl Temperature {
-    /// pyvene's tutorials: 50 to 0.1.
+    /// 50 to 0.1, as in pyvene's tutorials.
     pub const ANNEALED: Self = Self::new(50.0, 0.1);
 
-    /// From a start, where it is now, to an end.
+    /// A schedule, at its start.
     #[must_use]
     pub const fn new(start: f64, end: f64) -> Self {
         Self { start, end, now: start }
     }
 
-    /// Without a schedule.
+    /// The same throughout.
     #[must_use]
     pub const fn constant(value: f64) -> Self {
         Self::new(value, value)
@@ -39,7 +39,7 @@ impl Temperature {
         self.now = now;
     }
 
-    /// Sets the temperature that belongs to a progress from 0 to 1.
+    /// Sets the temperature to that of a progress from 0 to 1.
     pub fn anneal(&mut self, progress: f64) {
         self.now = self.start + (self.end - self.start) * progress.clamp(0.0, 1.0);
     }

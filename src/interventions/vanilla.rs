@@ -3,9 +3,20 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Intervention;
+use super::{Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Weights};
 
-/// The source's row takes the base's place. (Geiger et al. 2021, "Causal Abstractions of Neural Networks", arXiv
+pub(super) const INFO: Info = Info {
+    name: "vanilla",
+    label: "interchange of whole rows",
+    paper: Some(Paper::arxiv("Geiger et al. 2021", "Causal Abstractions of Neural Networks", "2106.02997")),
+    needs: Needs::Source,
+    weights: Weights::None,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene::new("VanillaIntervention", InterchangeDim::Columns),
+};
+
+/// The source's row replaces the base's. (Geiger et al. 2021, "Causal Abstractions of Neural Networks", arXiv
 /// 2106.02997; as activation patching: Vig et al. 2020, arXiv 2004.12265.)
 #[derive(Module, Debug)]
 pub struct Vanilla {}
@@ -15,3 +26,5 @@ impl Intervention for Vanilla {
         source
     }
 }
+
+without_parameters!(Vanilla);

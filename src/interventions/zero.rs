@@ -3,9 +3,20 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Intervention;
+use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Weights};
 
-/// Zeros take the base's place. It reads no source.
+pub(super) const INFO: Info = Info {
+    name: "zero",
+    label: "ablation to zero",
+    paper: None,
+    needs: Needs::Nothing,
+    weights: Weights::None,
+    trained: None,
+    collects: false,
+    pyvene: Pyvene { constant: true, ..Pyvene::new("ZeroIntervention", InterchangeDim::Columns) },
+};
+
+/// Zeros replace the base's row. It reads no source.
 #[derive(Module, Debug)]
 pub struct Zero {}
 
@@ -14,3 +25,5 @@ impl Intervention for Zero {
         base.zeros_like()
     }
 }
+
+without_parameters!(Zero);

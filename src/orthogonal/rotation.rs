@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -129,8 +129,7 @@ fn start(r: Tensor<2>, plain: &Device) -> (Tensor<2>, Tensor<2>) {
 
 /// A matrix R, `[width, rank]`, whose columns stay orthonormal while it is trained.
 ///
-/// The paths of its parameters end in `stiefel` (on the manifold) or `original` (parametrised), so a
-/// `ParamGroup::from_predicate("stiefel")` gives [`super::StiefelAdam`] exactly those that need it.
+/// On the manifold its parameter needs [`super::StiefelAdam`]: [`manifold_id`](Self::manifold_id) names it.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
 pub enum Rotation {
@@ -224,6 +223,15 @@ impl Rotation {
         match self {
             Self::Manifold(manifold) => applied::matrix(manifold.stiefel.val()),
             Self::Parametrised(parametrised) => parametrised.matrix(),
+        }
+    }
+
+    /// The id of the parameter that is R itself, which [`super::StiefelAdam`] keeps orthonormal; `None` behind a map.
+    #[must_use]
+    pub fn manifold_id(&self) -> Option<ParamId> {
+        match self {
+            Self::Manifold(manifold) => Some(manifold.stiefel.id),
+            Self::Parametrised(_) => None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Tensors in PyTorch's archives: what `torch.save(state_dict)` writes since release 1.6.
+//! NamedTensors in PyTorch's archives: what `torch.save(state_dict)` writes since release 1.6.
 //!
 //! The archive is a zip file whose entries are stored as they are: `data.pkl`, a pickle of a dictionary of tensors that
 //! names storages by number, and `data/0`, `data/1`, .. with the storages' numbers.
@@ -14,7 +14,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::pickle;
 use crate::error::Error;
-use crate::interventions::Tensors;
+use crate::interventions::NamedTensors;
 
 /// The folder inside an archive; PyTorch takes any.
 const ROOT: &str = "archive";
@@ -24,7 +24,7 @@ const ORDERED_DICT: &[u8] = b"ccollections\nOrderedDict\n)R";
 const LARGEST_PICKLE: u64 = 64 << 20;
 
 /// Reads the tensors of an archive. Nothing in its pickle is run; one that asks for more than tensors is refused.
-pub fn read_tensors(path: &Path) -> Result<Tensors, Error> {
+pub fn read_tensors(path: &Path) -> Result<NamedTensors, Error> {
     let wrong = |problem: String| Error::content(path, problem);
     check(path)?;
     let reader = PytorchReader::new(path).map_err(|error| wrong(format!("not a PyTorch file of tensors: {error}")))?;

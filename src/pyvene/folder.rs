@@ -9,7 +9,7 @@ use super::config::{self, Config, Mode, Representation};
 use super::keys;
 use crate::error::Error;
 use crate::files;
-use crate::interventions::{Kind, Needs, Tensors};
+use crate::interventions::{Kind, NamedTensors, Needs};
 use crate::tap::{Component, Site};
 
 /// The name of a constant source among an intervention's tensors.
@@ -38,7 +38,7 @@ pub struct Saved {
     /// What it is.
     pub kind: Kind,
     /// Its tensors, under the names of its `state_dict`.
-    pub tensors: Tensors,
+    pub tensors: NamedTensors,
     /// A row in the source's place.
     pub constant: Option<Vec<f32>>,
     /// The number of the source that it reads, counted from 0 over those that are read.
@@ -64,11 +64,11 @@ pub fn read(folder: &Path) -> Result<Folder, Error> {
         let (site, positions) = site(representation).map_err(|problem| at(Error::Invalid(problem)))?;
         let mut tensors = match bin(folder, &config, number) {
             Some(bin) => archive::read_tensors(&bin)?,
-            None if has_tensors(kind) || representation.constant_source => {
+            None if kind.info().has_tensors() || representation.constant_source => {
                 let problem = missing(folder, &config, number, kind);
                 return Err(at(Error::Invalid(problem)));
             }
-            None => Tensors::new(),
+            None => NamedTensors::new(),
         };
         let constant = tensors.remove(CONSTANT).filter(|_| takes_constant(kind));
         let constant = constant.map(|data| row(&data)).transpose().map_err(|problem| at(Error::Invalid(problem)))?;
@@ -112,15 +112,10 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
     let groups = group_keys(saved)?;
     let (mut keys, mut dimensions, mut constants) = (Vec::<String>::new(), Vec::new(), Vec::new());
     for (number, one) in saved.interventions.iter().enumerate() {
-        let shape = |name: &str| one.tensors.get(name).map(|data| data.shape().to_vec());
-        let low_rank_dimension = match one.kind {
-            Kind::LowRankRotatedSpace => {
-                shape("rotate_layer.parametrizations.weight.original").and_then(|shape| shape.get(1).copied())
-            }
-            Kind::JumpReluAutoencoder => shape("threshold").and_then(|shape| shape.first().copied()),
-            _ => None,
-        };
-        let latent_dim = shape("autoencoder.encoder.0.bias").and_then(|shape| shape.first().copied());
+        let info = one.kind.info();
+        let length = |(name, axis): (&str, usize)| one.tensors.get(name)?.shape().to_vec().get(axis).copied();
+        let low_rank_dimension = info.pyvene.low_rank_dimension.and_then(length);
+        let latent_dim = info.pyvene.latent_dim.and_then(length);
         let unit = match (one.site.component.is_head(), one.positions) {
             (false, _) => "pos",
             (true, true) => "h.pos",
@@ -129,14 +124,14 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
         let [name, ..] = keys::names(one.site.layer, one.site.component.name(), unit, one.units);
         let same = keys.iter().filter(|key| key.rsplit_once('#').is_some_and(|(known, _)| known == name)).count();
         let key = format!("{name}#{same}");
-        if matches!(one.kind, Kind::Noise | Kind::PcaRotatedSpace) {
+        if !info.pyvene.saved {
             return Err(Error::Invalid(format!(
                 "intervention {number} is a {}: pyvene's load has no place for its tensors",
                 one.kind
             )));
         }
         // pyvene loads a file of every one of its constant interventions but the zero, also where there is no constant.
-        let constant = one.constant.is_some() || matches!(one.kind, Kind::Collect | Kind::Zero);
+        let constant = one.constant.is_some() || info.pyvene.constant;
         let source = one.constant.as_ref().map(|row| TensorData::new(row.clone(), [row.len()]));
         let mut tensors: Vec<(String, Option<TensorData>)> =
             one.tensors.iter().map(|(name, data)| (name.clone(), Some(data.clone()))).collect();
@@ -145,7 +140,7 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
         {
             entry.1 = Some(TensorData::new(vec![columns as i64], [0_usize; 0]));
         }
-        if source.is_some() || one.kind == Kind::Collect {
+        if source.is_some() || info.collects {
             tensors.push((CONSTANT.to_owned(), source));
         }
         if !tensors.is_empty() {
@@ -250,19 +245,13 @@ fn candidates(config: &Config, number: usize) -> Vec<String> {
 
 fn missing(folder: &Path, config: &Config, number: usize, kind: Kind) -> String {
     let names: Vec<String> = candidates(config, number).iter().map(|key| keys::file(key)).collect();
-    let why = match kind {
-        Kind::Noise | Kind::PcaRotatedSpace => " (pyvene's save does not write any for this kind)",
-        _ => "",
-    };
+    let why = if kind.info().pyvene.saved { "" } else { " (pyvene's save does not write any for this kind)" };
     format!("{} holds no tensors of this {kind}{why}: {} is needed", folder.display(), names.join(" or "))
 }
 
-const fn has_tensors(kind: Kind) -> bool {
-    !matches!(kind, Kind::Vanilla | Kind::Zero | Kind::Collect | Kind::Addition | Kind::Subtraction | Kind::Skip)
-}
-
-const fn takes_constant(kind: Kind) -> bool {
-    matches!(kind, Kind::Vanilla | Kind::Addition | Kind::Subtraction)
+/// pyvene's interventions with tensors of their own take no constant.
+fn takes_constant(kind: Kind) -> bool {
+    kind.needs() == Needs::Source && !kind.info().has_tensors()
 }
 
 /// A constant source as one row.

@@ -3,23 +3,13 @@
 use super::{Answers, Recipe, Sweep};
 use crate::error::{Error, nearest};
 use crate::hub;
-use crate::interventions::Kind;
+use crate::interventions::{Kind, Needs};
 use crate::models::Dtype;
 use crate::tap::Component;
 use crate::tasks::PROMPT_TASKS;
 
 /// The dotted key of a mistake, and what is wrong there.
 pub(super) type Mistake = (String, String);
-
-/// The interventions that a language model can be searched with.
-const TRAINED: [Kind; 6] = [
-    Kind::RotatedSpace,
-    Kind::LowRankRotatedSpace,
-    Kind::BoundlessRotatedSpace,
-    Kind::SigmoidMask,
-    Kind::SigmoidMaskRotatedSpace,
-    Kind::Loreft,
-];
 
 const NO_VALIDATION: &str = "there are no validation pairs: set data.validation or data.validation_pairs";
 
@@ -107,8 +97,9 @@ impl Recipe {
         self.model.dtype.parse::<Dtype>().map_err(at("model.dtype"))?;
         let asked = &self.intervention;
         let kind: Kind = asked.kind.parse().map_err(at("intervention.kind"))?;
-        if !TRAINED.contains(&kind) {
-            let names = TRAINED.map(Kind::name).join(", ");
+        if kind.info().trained.is_none() {
+            let trained = Kind::ALL.into_iter().filter(|kind| kind.info().trained.is_some());
+            let names = trained.map(Kind::name).collect::<Vec<_>>().join(", ");
             return wrong("intervention.kind", format!("a {kind} has nothing to train; there are: {names}"));
         }
         for (number, place) in self.places().iter().enumerate() {
@@ -124,10 +115,11 @@ impl Recipe {
                 return wrong(&key("rank"), "at least 1".to_owned());
             }
         }
-        if kind == Kind::Loreft && self.task.is_some() {
-            let problem =
-                "a task has pairs to interchange; a loreft is trained on the prompts and completions of `data`";
-            return wrong("task", problem.to_owned());
+        if kind.needs() == Needs::Nothing && self.task.is_some() {
+            let problem = format!(
+                "a task has pairs to interchange; a {kind} is trained on the prompts and completions of `data`"
+            );
+            return wrong("task", problem);
         }
         if self.contrast.is_some() || self.model.weights.is_some() {
             let key = if self.contrast.is_some() { "contrast" } else { "model.weights" };
@@ -205,7 +197,7 @@ impl Recipe {
         }
         if let Some(ranks) = &sweep.ranks {
             let kind: Kind = self.intervention.kind.parse().map_err(at("intervention.kind"))?;
-            if !matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace | Kind::Loreft) {
+            if !kind.info().chooses_rank() {
                 return wrong("ranks", &format!("a {kind} has no rank to choose"));
             }
             let least = ranks.values(0).into_iter().min().unwrap_or(0);

@@ -12,7 +12,7 @@ use super::{ModelChoice, Opened};
 use crate::error::Error;
 use crate::files;
 use crate::intervenable::{Layout, Order};
-use crate::interventions::{AnyIntervention, Kind, Needs};
+use crate::interventions::{AnyIntervention, InterchangeDim, Needs, SubspacePartition};
 use crate::models::Dtype;
 use crate::pyvene::{self, Folder, Saved};
 use crate::tap::{Component, Site};
@@ -98,7 +98,7 @@ fn first_columns(one: &InterventionSpec) -> Option<usize> {
     let members = one.subspace.as_ref()?;
     let columns: Vec<usize> = match &one.partition {
         None => members.clone(),
-        Some(parts) => crate::interventions::Partition::pyvene(parts)
+        Some(parts) => SubspacePartition::pyvene(parts)
             .parts()
             .iter()
             .enumerate()
@@ -106,7 +106,8 @@ fn first_columns(one: &InterventionSpec) -> Option<usize> {
             .flat_map(|(_, columns)| columns.clone())
             .collect(),
     };
-    (one.kind != Kind::LowRankRotatedSpace && columns.iter().copied().eq(0..columns.len())).then_some(columns.len())
+    let named = one.kind.info().pyvene.interchange_dim != InterchangeDim::Width;
+    (named && columns.iter().copied().eq(0..columns.len())).then_some(columns.len())
 }
 
 /// pyvene takes the residual stream's width where a folder says none.

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::found::{SEVERAL, TENSORS};
 use super::{ModelChoice, Opened, make_folder};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind};
+use crate::interventions::{AnyIntervention, InterchangeDim};
 use crate::models::{Dtype, SiteShape};
 use crate::pyvene::{self, Saved};
 use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
@@ -142,18 +142,11 @@ fn unit_width(saved: &Saved, shape: SiteShape) -> usize {
 fn exchanged(saved: &Saved, width: Option<usize>) -> Option<Exchanged> {
     let columns = saved.columns?;
     let less = width.is_none_or(|width| columns < width);
-    match saved.kind {
-        Kind::Vanilla
-        | Kind::Zero
-        | Kind::Collect
-        | Kind::Addition
-        | Kind::Subtraction
-        | Kind::Skip
-        | Kind::RotatedSpace => less.then_some(Exchanged::First(columns)),
-        Kind::JumpReluAutoencoder => (width != Some(columns)).then_some(Exchanged::First(columns)),
-        Kind::Autoencoder => (width != Some(columns)).then_some(Exchanged::One(columns)),
-        // pyvene's others take no notice of it.
-        _ => None,
+    match saved.kind.info().pyvene.interchange_dim {
+        InterchangeDim::Columns => less.then_some(Exchanged::First(columns)),
+        InterchangeDim::Latents => (width != Some(columns)).then_some(Exchanged::First(columns)),
+        InterchangeDim::Latent => (width != Some(columns)).then_some(Exchanged::One(columns)),
+        InterchangeDim::Ignored | InterchangeDim::Width => None,
     }
 }
 

@@ -14,7 +14,10 @@ use crate::data::{Input, Positions, Tokenised};
 use crate::error::Error;
 use crate::files;
 use crate::intervenable::{Intervenable, Layout, Order, Placement, Representation, Units};
-use crate::interventions::{AnyIntervention, Intervention, Kind, Needs, Noise, Partition, Subspace, constant_source};
+use crate::interventions::{
+    AnyIntervention, BuiltIn, Intervention, NamedTensors, Needs, Start, Subspace, SubspacePartition, Weights,
+    constant_source,
+};
 use crate::models::SiteShape;
 use crate::saved::ModelIdentity;
 use crate::tap::Site;
@@ -106,7 +109,7 @@ impl Prepared {
                 Subspace::Same(known).mask(space, 1, &opened.device).map_err(at("subspace"))?;
             }
             let layout = one.layout();
-            if one.kind == Kind::Collect && one.subspace.is_some() && layout == Layout::Concatenated {
+            if one.kind.info().collects && one.subspace.is_some() && layout == Layout::Concatenated {
                 let problem = "a subspace of one long row is not collected: collect the rows";
                 return Err(at("subspace")(Error::Invalid(problem.to_owned())));
             }
@@ -155,7 +158,7 @@ impl Prepared {
             let read = of.source.filter(|_| one.kind.needs() == Needs::Source).map(|source| &sources[source]);
             let source = read.map(|source| from.resolve(source)).transpose();
             let own = line.subspaces.get(number).cloned().flatten();
-            if own.is_some() && one.kind == Kind::Collect {
+            if own.is_some() && one.kind.info().collects {
                 let problem = "what is collected is as wide for all lines: give its subspace in the specification";
                 return Err(Error::Invalid(problem.to_owned()));
             }
@@ -184,7 +187,7 @@ impl Prepared {
                 base: units(number, base),
                 source: each(&|place| place.source.clone()).map(|source| units(number, source)),
                 subspace: each(&|place| place.subspace.clone()).map(|lists| match &self.spec.interventions[number] {
-                    one if one.kind == Kind::Collect => Subspace::Same(lists[0].clone()),
+                    one if one.kind.info().collects => Subspace::Same(lists[0].clone()),
                     _ => Subspace::PerExample(lists),
                 }),
             })
@@ -199,7 +202,7 @@ impl Prepared {
             let unit = self.shapes[number].heads.filter(|_| heads.is_some());
             let width = unit.map_or(self.shapes[number].width, |heads| self.shapes[number].width / heads);
             let width = one.subspace.as_ref().and_then(|given| subspace(one, given).ok()).map_or(width, |s| s.len());
-            (one.kind == Kind::Collect).then(|| Collected { number, site: self.representations[number].site, width })
+            one.kind.info().collects.then(|| Collected { number, site: self.representations[number].site, width })
         };
         self.spec.interventions.iter().enumerate().filter_map(collects).collect()
     }
@@ -214,7 +217,7 @@ impl Prepared {
 fn subspace(one: &InterventionSpec, members: &[usize]) -> Result<Vec<usize>, Error> {
     match &one.partition {
         None => Ok(members.to_vec()),
-        Some(parts) => match Partition::pyvene(parts).same(members)? {
+        Some(parts) => match SubspacePartition::pyvene(parts).same(members)? {
             Subspace::Same(columns) => Ok(columns),
             Subspace::PerExample(lists) => Ok(lists.concat()),
         },
@@ -248,22 +251,17 @@ fn operation(
     if let Some(path) = &one.weights {
         return AnyIntervention::from_tensors(kind, &read(&spec.path(path))?, None, device);
     }
-    match kind {
-        Kind::Noise => Ok(AnyIntervention::Noise(Noise::gaussian(1, width, one.level, random, device))),
-        Kind::Vanilla | Kind::Zero | Kind::Collect | Kind::Addition | Kind::Subtraction | Kind::Skip => {
-            AnyIntervention::fresh(kind, width, None, None, random, device)
+    let needed = |alternative: &str| {
+        Err(Error::Invalid(format!("{kind} needs its tensors: weights = \"FILE.safetensors\"{alternative}")))
+    };
+    match (kind.info().weights, one.rank) {
+        (Weights::DrawnOfRank, None) => needed(", or a rank to draw a random one"),
+        (Weights::DrawnOfRank, rank) => AnyIntervention::fresh(kind, width, rank, None, random, device),
+        (Weights::None | Weights::Drawn, _) => {
+            let (rank, level) = (width, one.level);
+            AnyIntervention::draw(&mut Start { kind, width, rank, map: None, level, rng: random, device })
         }
-        Kind::RotatedSpace | Kind::LowRankRotatedSpace if one.rank.is_some() => {
-            AnyIntervention::fresh(kind, width, one.rank, None, random, device)
-        }
-        _ => Err(Error::Invalid(format!(
-            "{kind} needs its tensors: weights = \"FILE.safetensors\"{}",
-            if matches!(kind, Kind::RotatedSpace | Kind::LowRankRotatedSpace) {
-                ", or a rank to draw a random one"
-            } else {
-                ""
-            }
-        ))),
+        (Weights::Required, _) => needed(""),
     }
 }
 
@@ -283,14 +281,14 @@ fn constant(
             Tensors::read(&path)?.get(tensor, [0], device).map_err(|error| Error::content(&path, error.to_string()))?
         }
     };
-    // Of one long row only a run knows the width.
+    // The width of one long row is known only in a run.
     let seen = if one.layout() == Layout::Concatenated { row.dims()[0] } else { width };
     constant_source(&row, [1, 1, seen])?;
     Ok(row * one.coefficient.unwrap_or(1.0))
 }
 
 /// All tensors of a safetensors file whose numbers burn knows.
-pub(super) fn read(path: &Path) -> Result<crate::interventions::Tensors, Error> {
+pub(super) fn read(path: &Path) -> Result<NamedTensors, Error> {
     let bytes = files::read(path)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| Error::content(path, format!("not a whole safetensors file: {error}")))?;

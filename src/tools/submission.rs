@@ -8,7 +8,7 @@ use super::spec::{InterventionSpec, Spec};
 use super::{Opened, make_folder};
 use crate::error::Error;
 use crate::files;
-use crate::interventions::AnyIntervention;
+use crate::interventions::{AnyIntervention, BuiltIn};
 use crate::models;
 use crate::pyvene::mib::{self, Place};
 use crate::saved::ModelIdentity;
@@ -65,12 +65,12 @@ fn place(
     let made = read(&spec.path(weights))
         .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
         .map_err(at("weights"))?;
-    let (rotation, taken) = match &made {
-        AnyIntervention::RotatedSpace(space) => (&space.rotation, None),
-        AnyIntervention::BoundlessRotatedSpace(space) => (&space.rotation, Some((0..space.hard_rank()).collect())),
-        other => return wrong("kind", format!("a {} has no hard subspace to submit", other.kind())),
+    let kind = made.kind();
+    let Some((rotation, rank)) = made.rotation().zip(made.hard_rank()) else {
+        return wrong("kind", format!("a {kind} has no hard subspace to submit"));
     };
-    // Of a rotation that several variables share, the columns of this one.
+    let taken = kind.info().learns_rank().then(|| (0..rank).collect());
+    // The variable's own columns, where several variables share the rotation.
     let own = spec.made_for.iter().find(|(of, ..)| *of == number);
     let columns = own.and_then(|(_, _, config)| config.partition.get(variable).filter(|_| config.partition.len() > 1));
     let (original, base) = rotation.to_pytorch();

@@ -1,7 +1,7 @@
 //! Subspaces, partitions and constant sources select the columns that they name.
 
 use burn::tensor::{Device, Tensor};
-use intervene::interventions::{AnyIntervention, Kind, Partition, Subspace, constant_source};
+use intervene::interventions::{AnyIntervention, Kind, Subspace, SubspacePartition, constant_source};
 
 use super::{BATCH, UNITS, WIDTH, rng, rows, values};
 
@@ -26,7 +26,7 @@ fn collecting_takes_columns_in_their_order() {
 
 #[test]
 fn pairs_of_a_partition_are_ranges_as_in_pyvene() {
-    let partition = Partition::pyvene(&[vec![0, 3], vec![3, 4, 6], vec![7, 8]]);
+    let partition = SubspacePartition::pyvene(&[vec![0, 3], vec![3, 4, 6], vec![7, 8]]);
     assert_eq!(partition.parts(), [vec![0, 1, 2], vec![3, 4, 6], vec![7]]);
     assert_eq!(partition.same(&[2, 0]).unwrap(), Subspace::Same(vec![7, 0, 1, 2]));
     assert!(partition.same(&[3]).unwrap_err().to_string().contains("no part 3"));

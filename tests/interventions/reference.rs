@@ -1,7 +1,7 @@
 //! pyvene's formulas (pyreft's for LoReFT) in f64, and random tensors for every kind.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use intervene::interventions::{Kind, Tensors};
+use intervene::interventions::{Kind, NamedTensors};
 use intervene::orthogonal;
 use rand_chacha::ChaCha8Rng;
 
@@ -69,10 +69,10 @@ pub fn data<const D: usize>(shape: [usize; D], rng: &mut ChaCha8Rng) -> TensorDa
 }
 
 /// Random tensors of a kind, under pyvene's names.
-pub fn tensors(kind: Kind, seed: u64) -> Tensors {
+pub fn tensors(kind: Kind, seed: u64) -> NamedTensors {
     let device = Device::flex();
     let rng = &mut rng(seed);
-    let mut tensors = Tensors::new();
+    let mut tensors = NamedTensors::new();
     let mut put = |name: &str, data: TensorData| tensors.insert(name.to_owned(), data);
     let rank = if matches!(kind, Kind::LowRankRotatedSpace | Kind::Loreft) { 5 } else { WIDTH };
     if matches!(
@@ -136,7 +136,7 @@ pub fn tensors(kind: Kind, seed: u64) -> Tensors {
 /// pyvene's formula (pyreft's for LoReFT) for one row; `columns` is the subspace of the example.
 pub fn pyvene(
     kind: Kind,
-    t: &Tensors,
+    t: &NamedTensors,
     unit: usize,
     base: &[f64],
     source: &[f64],

@@ -1,7 +1,7 @@
 //! Several sources are swapped through one rotation, each into its own columns.
 
 use burn::tensor::Device;
-use intervene::interventions::{Partition, RotatedSpace};
+use intervene::interventions::{RotatedSpace, SubspacePartition};
 use intervene::orthogonal::{self, Rotation};
 
 use super::reference::{check, matrix, product, swapped, transposed, zip};
@@ -14,7 +14,7 @@ fn several_sources_share_a_rotation() {
     for rank in [WIDTH, 6] {
         let r = orthogonal::random(WIDTH, rank, &mut rng(13), &device);
         let space = RotatedSpace::new(Rotation::manifold(r.clone(), &device));
-        let parts = Partition::ranges([0..4, 4..6]);
+        let parts = SubspacePartition::ranges([0..4, 4..6]);
         let by_range = space.interchange(base.clone(), &[(first.clone(), 0..4), (second.clone(), 4..6)]);
         let mask = |part: usize| parts.same(&[part]).unwrap().mask(rank, BATCH, &device).unwrap();
         let by_mask = space.swap(base.clone(), &[(first.clone(), mask(0)), (second.clone(), mask(1))]);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use burn::tensor::{Device, TensorData};
-use intervene::interventions::{AnyIntervention, Kind, Subspace, Tensors};
+use intervene::interventions::{AnyIntervention, Kind, NamedTensors, Subspace};
 use intervene::orthogonal::{self, Map};
 use safetensors::SafeTensors;
 
 use super::reference::{tensors, vector};
 use super::{BATCH, WIDTH, rng, values};
 
-/// Tensors are read and written with the same bits, and pyvene's `state_dict` gives the same R.
+/// NamedTensors are read and written with the same bits, and pyvene's `state_dict` gives the same R.
 #[test]
 fn tensors_are_read_and_written_with_the_same_bits() {
     let device = Device::flex();
@@ -43,7 +43,7 @@ fn pyvenes_weights_load() {
     for family in std::fs::read_dir(folder).unwrap() {
         let Ok(bytes) = std::fs::read(family.unwrap().path().join("cases.safetensors")) else { continue };
         let file = SafeTensors::deserialize(&bytes).unwrap();
-        let mut groups = BTreeMap::<(Kind, String), Tensors>::new();
+        let mut groups = BTreeMap::<(Kind, String), NamedTensors>::new();
         for (name, view) in file.tensors() {
             let Some([class, size, name]) = name.strip_prefix("w/").map(|name| {
                 let mut parts = name.splitn(3, '/');

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 use intervene::Error;
 use intervene::intervenable::{Layout, Operation, Units};
-use intervene::interventions::{AnyIntervention, Kind, Needs, Tensors};
+use intervene::interventions::{AnyIntervention, Kind, NamedTensors, Needs};
 
 use super::case::{Case, Family, Representation};
 use crate::common::device::device;
@@ -102,6 +102,6 @@ impl Operations {
 fn intervention(family: &Family, representation: &Representation) -> Result<AnyIntervention, String> {
     let kind: Kind = representation.intervention_type.parse().map_err(|error: Error| error.to_string())?;
     let weights = representation.weights.iter();
-    let tensors: Tensors = weights.map(|(name, stored)| (name.clone(), family.numbers.data(stored))).collect();
+    let tensors: NamedTensors = weights.map(|(name, stored)| (name.clone(), family.numbers.data(stored))).collect();
     AnyIntervention::from_tensors(kind, &tensors, None, &device()).map_err(|error| error.to_string())
 }

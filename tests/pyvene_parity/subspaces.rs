@@ -1,6 +1,6 @@
 //! `subspaces` and `subspace_partition`, and what pyvene makes of them.
 
-use intervene::interventions::{Kind, Partition, Subspace};
+use intervene::interventions::{Kind, Subspace, SubspacePartition};
 use serde_json::Value;
 
 use super::case::{Case, Family};
@@ -31,7 +31,7 @@ pub fn subspace(
         let short = representation.embed_dim.filter(|short| localist && !exact && *short < width);
         return Ok(short.map(|short| Subspace::Same((0..short).collect())));
     };
-    let partition = representation.subspace_partition.as_ref().map(|parts| Partition::pyvene(parts));
+    let partition = representation.subspace_partition.as_ref().map(|parts| SubspacePartition::pyvene(parts));
     let columns = |list: &Vec<usize>| match &partition {
         None => Ok(list.clone()),
         Some(partition) => match partition.same(list).map_err(|error| error.to_string())? {

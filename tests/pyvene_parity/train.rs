@@ -6,7 +6,7 @@ use burn::lr_scheduler::module_lr_scheduler::ModuleLrSchedulerConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Int, Tensor, TensorData, activation};
 use intervene::intervenable::{Input, Intervenable, Order, Placement, Representation, Units};
-use intervene::interventions::{AnyIntervention, Intervention, Kind, Subspace, Tensors};
+use intervene::interventions::{AnyIntervention, Intervention, Kind, NamedTensors, Subspace};
 use intervene::orthogonal::{Map, Rotation};
 use intervene::tap::Component;
 
@@ -146,7 +146,7 @@ fn train(family: &Family, case: &Case, kind: Kind, settle: bool) -> Result<usize
 
 /// The intervention at its start, with PyTorch's own choice of an orthogonal map.
 fn start(numbers: &Numbers, kind: Kind) -> Result<AnyIntervention, String> {
-    let tensors: Tensors = numbers.family.numbers.under(&format!("{}/init/", numbers.id)).into_iter().collect();
+    let tensors: NamedTensors = numbers.family.numbers.under(&format!("{}/init/", numbers.id)).into_iter().collect();
     let original = tensors.get("rotate_layer.parametrizations.weight.original");
     let map = original.map(|x| Map::default_for(x.shape()[0], x.shape()[1]));
     AnyIntervention::from_tensors(kind, &tensors, map, &device().autodiff()).map_err(|error| error.to_string())

@@ -1,20 +1,21 @@
 //! Learning rates: one for each kind of parameter, with a linear warm-up and a linear decay.
 
-use burn::module::ParamGroup;
+use burn::module::{ParamGroup, ParamId};
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::optim::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use burn::optim::{AdamConfig, ModuleOptimizer};
 
-use crate::orthogonal::StiefelAdam;
+use crate::interventions::{Intervention, RateGroup};
+use crate::orthogonal::{Rotation, StiefelAdam};
 
-/// The learning rates at their height.
+/// The learning rates at the end of the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Of rotations.
+    /// The rate of rotations, and of all parameters that are in no group.
     pub rotation: f64,
-    /// Of a boundary, the share of columns that Boundless DAS learns.
+    /// The rate of [`RateGroup::Boundary`].
     pub boundary: f64,
-    /// Of masks.
+    /// The rate of [`RateGroup::Mask`].
     pub mask: f64,
 }
 
@@ -24,9 +25,18 @@ impl Rates {
     pub const fn all(rate: f64) -> Self {
         Self { rotation: rate, boundary: rate, mask: rate }
     }
+
+    /// The rate of a group.
+    #[must_use]
+    pub const fn for_group(&self, group: RateGroup) -> f64 {
+        match group {
+            RateGroup::Boundary => self.boundary,
+            RateGroup::Mask => self.mask,
+        }
+    }
 }
 
-/// Rises from nothing in `warmup` steps, then falls to nothing at the last of `steps`.
+/// Rises linearly from 0 in `warmup` steps, then falls linearly to 0 after `steps`.
 #[derive(Clone, Copy, Debug)]
 struct WarmupLinear {
     rate: f64,
@@ -62,23 +72,65 @@ impl LrScheduler for WarmupLinear {
     }
 }
 
-/// A scheduler of the rates over a number of steps.
-pub(super) fn scheduler(rates: Rates, warmup: usize, steps: usize) -> ModuleLrScheduler {
+/// A scheduler of the rates over a number of steps, for the parameters in the groups that the interventions declare.
+pub(super) fn scheduler(
+    interventions: &[impl Intervention],
+    rates: Rates,
+    warmup: usize,
+    steps: usize,
+) -> ModuleLrScheduler {
     let schedule = |rate: f64| WarmupLinear { rate, warmup, steps, done: 0 };
-    ModuleLrScheduler::new(schedule(rates.rotation))
-        .with_group(ParamGroup::from_predicate("boundary"), schedule(rates.boundary))
-        .with_group(ParamGroup::from_predicate("mask"), schedule(rates.mask))
+    let declared: Vec<(ParamId, RateGroup)> = interventions.iter().flat_map(Intervention::groups).collect();
+    RateGroup::ALL.into_iter().fold(ModuleLrScheduler::new(schedule(rates.rotation)), |scheduler, group| {
+        let members = declared.iter().filter(|(_, own)| *own == group).map(|(id, _)| *id).collect();
+        scheduler.with_group(ParamGroup::from_ids(members), schedule(rates.for_group(group)))
+    })
 }
 
-/// Adam, on the manifold where a parameter lies on it.
-pub(super) fn optimizer() -> ModuleOptimizer {
+/// Adam; Riemannian Adam for the interventions' rotations on the manifold.
+pub(super) fn optimizer(interventions: &[impl Intervention]) -> ModuleOptimizer {
     let adam = AdamConfig::new().with_epsilon(1e-8).build();
-    ModuleOptimizer::from(adam).with_group(ParamGroup::from_predicate("stiefel"), StiefelAdam::default(), None)
+    let on_manifold = interventions.iter().filter_map(Intervention::rotation).filter_map(Rotation::manifold_id);
+    ModuleOptimizer::from(adam).with_group(ParamGroup::from_ids(on_manifold.collect()), StiefelAdam::default(), None)
 }
 
 #[cfg(test)]
 mod tests {
+    use burn::module::{Module, Param};
+    use burn::tensor::{Device, Tensor};
+
     use super::*;
+    use crate::interventions::{BoundlessRotatedSpace, SigmoidMask, Temperature};
+
+    /// An intervention whose field is called as a built-in's, and that declares no group.
+    #[derive(Module, Debug)]
+    struct Custom {
+        mask: Param<Tensor<1>>,
+    }
+
+    impl Intervention for Custom {
+        fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3> {
+            base + source * self.mask.val().unsqueeze()
+        }
+    }
+
+    #[test]
+    fn only_declared_parameters_have_a_rate_of_their_own() {
+        fn rate(one: impl Intervention, id: ParamId, path: &str) -> f64 {
+            let rates = Rates { rotation: 1.0, boundary: 2.0, mask: 3.0 };
+            scheduler(&[one], rates, 0, 10).step().lr_from_param(id, Some(path))
+        }
+        let device = Device::flex();
+        let custom = Custom { mask: Param::from_data([0.0_f32], &device) };
+        let mask = SigmoidMask::new(4, Temperature::constant(0.01), &device);
+        let rotation = Rotation::manifold(Tensor::eye(4, &device), &device);
+        let boundless = BoundlessRotatedSpace::new(rotation, Temperature::ANNEALED, &device);
+        let on_manifold = boundless.rotation.manifold_id().unwrap();
+        assert_eq!(rate(custom.clone(), custom.mask.id, "0.mask"), 1.0);
+        assert_eq!(rate(mask.clone(), mask.mask.id, "0.mask"), 3.0);
+        assert_eq!(rate(boundless.clone(), boundless.boundary.id, "0.boundary"), 2.0);
+        assert_eq!(rate(boundless, on_manifold, "0.rotation.stiefel"), 1.0);
+    }
 
     #[test]
     fn the_rate_rises_then_falls_to_nothing() {

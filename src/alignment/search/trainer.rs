@@ -51,11 +51,11 @@ impl Trainer {
     /// A trainer at step 0. The candidates are numbered in their order.
     #[must_use]
     pub fn new(starts: Vec<Candidate>, config: Search) -> Self {
-        let member = |(number, candidate)| Member {
+        let member = |(number, candidate): (usize, Candidate)| Member {
             number,
+            optimizer: optimizer(&candidate.interventions),
+            rates: scheduler(&candidate.interventions, config.rates, config.warmup, config.steps),
             candidate,
-            optimizer: optimizer(),
-            rates: scheduler(config.rates, config.warmup, config.steps),
         };
         let members = starts.into_iter().enumerate().map(member).collect();
         Self { config, members, done: 0 }

@@ -168,16 +168,8 @@ fn places(configs: &[RunConfig], base_model: Option<&str>) -> Vec<(String, Strin
 }
 
 fn method(recipe: &Recipe, metrics: &Metrics) -> String {
-    let what = match recipe.intervention.kind.parse() {
-        Ok(Kind::BoundlessRotatedSpace) => {
-            "Boundless distributed alignment search ([Wu et al. 2023](https://arxiv.org/abs/2305.08809))"
-        }
-        Ok(Kind::SigmoidMask | Kind::SigmoidMaskRotatedSpace) => {
-            "A search for a mask ([Davies et al. 2023](https://arxiv.org/abs/2307.03637))"
-        }
-        Ok(Kind::Loreft) => "LoReFT, representation fine-tuning ([Wu et al. 2024](https://arxiv.org/abs/2404.03592))",
-        _ => "Distributed alignment search ([Geiger et al. 2023](https://arxiv.org/abs/2303.02536))",
-    };
+    let kind = &recipe.intervention.kind;
+    let what = kind.parse::<Kind>().map_or_else(|_| kind.clone(), |kind| kind.info().method());
     let training = &recipe.training;
     let measured = &metrics.measured;
     format!(

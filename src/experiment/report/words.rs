@@ -2,6 +2,7 @@
 
 use crate::alignment::Location;
 use crate::data::Position;
+use crate::interventions::{Kind, Needs};
 use crate::recipe::Recipe;
 use crate::report::page::Figure;
 use crate::saved::{Measured, Metrics};
@@ -32,28 +33,18 @@ pub fn place(target: &Location) -> String {
     }
 }
 
-/// The method as the literature calls it.
+/// The method's name in the literature.
 pub fn method(kind: &str, several: bool) -> String {
-    let name = match kind {
-        "rotated_space" if several => "DAS, several variables in one basis",
-        "rotated_space" => "DAS (distributed alignment search)",
-        "low_rank_rotated_space" => "DAS of low rank",
-        "boundless_rotated_space" => "Boundless DAS",
-        "sigmoid_mask" => "a mask over neurons (DBM)",
-        "sigmoid_mask_rotated_space" => "DAS with a mask over the rotation's columns",
-        "loreft" => "LoReFT (representation fine-tuning)",
-        "vanilla" => "interchange of whole rows",
-        other => other,
-    };
-    name.to_owned()
+    let Ok(known) = kind.parse::<Kind>() else { return kind.to_owned() };
+    let shared = known.info().trained.and_then(|trained| trained.shared).filter(|_| several);
+    shared.unwrap_or(known.info().label).to_owned()
 }
 
 /// In which part of the site the variable is looked for.
 fn part(recipe: &Recipe) -> String {
-    match (recipe.intervention.kind.as_str(), recipe.intervention.rank) {
-        ("boundless_rotated_space", _) => ", in as many directions as it takes".to_owned(),
-        ("sigmoid_mask", _) => ", in some of its neurons".to_owned(),
-        ("sigmoid_mask_rotated_space", _) => ", in some directions".to_owned(),
+    let trained = recipe.intervention.kind.parse::<Kind>().ok().and_then(|kind| kind.info().trained);
+    match (trained.and_then(|trained| trained.part), recipe.intervention.rank) {
+        (Some(part), _) => part.to_owned(),
         (_, Some(1)) => ", along one direction".to_owned(),
         (_, Some(rank)) => format!(", in {rank} directions"),
         (_, None) if recipe.intervention.partition.len() > 1 => ", each in directions of its own".to_owned(),
@@ -67,7 +58,7 @@ pub fn question(recipe: &Recipe, asked: Option<&str>, variables: &[String], targ
         true => format!(", at {}", tokens(&recipe.intervention.position.to_string())),
         false => String::new(),
     };
-    if recipe.intervention.kind == "loreft" {
+    if recipe.intervention.kind.parse::<Kind>().is_ok_and(|kind| kind.needs() == Needs::Nothing) {
         return format!(
             "Can the model be taught its completions by editing {}{tokens}{}?",
             place(target),

@@ -12,6 +12,7 @@
 //! piece after all (one was asleep for long), both write the same result.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind::AlreadyExists;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -123,14 +124,14 @@ impl Claims {
         // A draft that stays is only an untidy folder.
         let _ = fs::remove_file(&draft);
         let made = match linked {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() != AlreadyExists => {
                 write(OpenOptions::new().write(true).create_new(true).open(path), &text).map(|_| ())
             }
             linked => linked,
         };
         match made {
             Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if error.kind() == AlreadyExists => Ok(false),
             Err(error) => Err(Error::file(path, "cannot claim")(error)),
         }
     }
