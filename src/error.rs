@@ -71,7 +71,7 @@ pub enum Error {
     Rows(String),
     /// A tap that waited for a site which the run did not visit.
     #[error(
-        "the {what} at {site} never fired: the run did not visit that site (is the layer in the range that was run, and does the model have the component?)"
+        "the {what} at {site} was not applied: the run did not visit this site; its layer must be in the range that is run, and the model must have its component"
     )]
     NeverVisited {
         /// Where it waited.
