@@ -1,4 +1,4 @@
-//! From rows of text to pairs of tokens.
+//! Encoding rows of text as pairs of tokens.
 
 use std::ops::Range;
 
@@ -11,49 +11,49 @@ use super::{Pair, Prompt, Tokenizer};
 use crate::error::{Error, nearest};
 use crate::tasks::{PromptTask, Split, TextPair};
 
-/// How prompts and answers become tokens.
+/// Encodes prompts and answers as tokens.
 #[derive(Clone, Debug)]
 pub struct Encoder<'a> {
     /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// Which tokens of base and sources are meant.
+    /// The tokens of base and sources on which interventions act.
     pub position: Position,
-    /// Begin prompts with the special tokens that the tokenizer has for that? Not by default.
+    /// If true, prompts begin with the tokenizer's special tokens. The default is false.
     pub special_tokens: bool,
-    /// May an answer's first token stand for the whole? Else an answer of several tokens is an error, the default.
+    /// If true, an answer's first token represents it. If false (the default), an answer of several tokens is an error.
     pub first_token: bool,
 }
 
-/// Pairs that a task drew.
+/// Pairs that were drawn from a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drawn {
+pub struct DrawnPairs {
     /// The pairs.
     pub pairs: Vec<Pair>,
-    /// The pairs as text, one for one.
+    /// The rows of text of the pairs, in the same order.
     pub rows: Vec<Row>,
-    /// How many more were drawn and left out, for their label's token is also the base's own answer's, while the answers
-    /// differ: first tokens alone cannot tell them apart.
+    /// The number of further rows that were drawn and dropped, because the label and the base's answer differ but have the
+    /// same first token.
     pub ambiguous: usize,
 }
 
 impl<'a> Encoder<'a> {
-    /// Plain prompts, and answers of one token.
+    /// Creates an encoder without special tokens, for answers of one token.
     #[must_use]
     pub fn new(tokenizer: &'a Tokenizer, position: Position) -> Self {
         Self { tokenizer, position, special_tokens: false, first_token: false }
     }
 
-    /// The row's tokens.
+    /// Encodes a row; an error names the row's place.
     pub fn pair(&self, row: &Row) -> Result<Pair, Error> {
         self.encode(row).map_err(|problem| Error::Data { place: row.place.clone(), problem })
     }
 
-    /// The rows' tokens.
+    /// Encodes rows; an error names the row's place.
     pub fn pairs(&self, rows: &[Row]) -> Result<Vec<Pair>, Error> {
         rows.iter().map(|row| self.pair(row)).collect()
     }
 
-    /// Draws `count` interchanges of the named variables. The first tokens of answers stand for them.
+    /// Draws `count` interchanges of the named variables. The first token of an answer represents it.
     pub fn draw(
         &self,
         task: &dyn PromptTask,
@@ -61,11 +61,11 @@ impl<'a> Encoder<'a> {
         variables: &[&str],
         count: usize,
         rng: &mut dyn Rng,
-    ) -> Result<Drawn, Error> {
+    ) -> Result<DrawnPairs, Error> {
         self.collect(task.name(), count, &mut || task.sample(split, variables, rng))
     }
 
-    /// The same, of interchanges that keep the base's answer.
+    /// Draws `count` interchanges of the named variables that do not change the base's answer, otherwise as [`Self::draw`].
     pub fn draw_isolating(
         &self,
         task: &dyn PromptTask,
@@ -73,7 +73,7 @@ impl<'a> Encoder<'a> {
         variables: &[&str],
         count: usize,
         rng: &mut dyn Rng,
-    ) -> Result<Drawn, Error> {
+    ) -> Result<DrawnPairs, Error> {
         self.collect(task.name(), count, &mut || task.sample_isolating(split, variables, rng))
     }
 
@@ -82,16 +82,17 @@ impl<'a> Encoder<'a> {
         name: &str,
         count: usize,
         sample: &mut dyn FnMut() -> Result<TextPair, Error>,
-    ) -> Result<Drawn, Error> {
+    ) -> Result<DrawnPairs, Error> {
         let encoder = Self { first_token: true, ..self.clone() };
-        let mut drawn = Drawn { pairs: Vec::with_capacity(count), rows: Vec::with_capacity(count), ambiguous: 0 };
+        let mut drawn = DrawnPairs { pairs: Vec::with_capacity(count), rows: Vec::with_capacity(count), ambiguous: 0 };
         while drawn.pairs.len() < count {
-            let row = Row::of_task(sample()?, name);
+            let row = Row::from_task(sample()?, name);
             let pair = encoder.pair(&row)?;
             if pair.keeps_answer() && row.base_answer.as_ref() != Some(&row.label) {
                 drawn.ambiguous += 1;
                 if drawn.ambiguous > 100 * (count + 100) {
-                    let problem = "the first tokens of its answers are nearly all the same with this tokenizer";
+                    let problem =
+                        "with this tokenizer, nearly all answers have the same first token; use another model";
                     return Err(Error::Data { place: name.to_owned(), problem: problem.to_owned() });
                 }
             } else {
@@ -110,10 +111,10 @@ impl<'a> Encoder<'a> {
         let sources = row.sources.iter().map(|(variable, source)| Ok((*variable, self.prompt(source, "source")?)));
         let sources = sources.collect::<Result<Vec<_>, String>>()?;
         for (_, source) in &sources {
-            let [here, there] = [&base, source].map(|prompt| prompt.positions.len());
-            if here != there {
+            let [in_base, in_source] = [&base, source].map(|prompt| prompt.positions.len());
+            if in_base != in_source {
                 return Err(format!(
-                    "position `{}` is {here} tokens of the base and {there} of the source: as many are needed",
+                    "position `{}` is {in_base} tokens of the base and {in_source} of the source: the numbers must be equal",
                     self.position
                 ));
             }
@@ -131,7 +132,8 @@ impl<'a> Encoder<'a> {
         })
     }
 
-    /// A prompt that is gone on with: the answer's tokens but the last follow the prompt's own, and all are asked for.
+    /// Encodes a prompt and its completion: the prompt is followed by all of the answer's tokens but the last, and all of
+    /// the answer's tokens are labels.
     fn completion(&self, row: &Row) -> Result<Pair, String> {
         let mut base = self.prompt(&row.base, "prompt")?;
         let labels = self.answer_tokens(&row.base.text, &row.label, "completion")?;
@@ -151,7 +153,7 @@ impl<'a> Encoder<'a> {
             let position = if index < 0 { index + count as i64 } else { index };
             usize::try_from(position).ok().filter(|position| *position < count).ok_or_else(|| {
                 format!(
-                    "position {index} is not there: the {which} \"{}\" has {count} tokens, counted from 0",
+                    "position {index} does not exist: the {which} \"{}\" has {count} tokens, counted from 0",
                     text.text
                 )
             })
@@ -168,18 +170,18 @@ impl<'a> Encoder<'a> {
             }
             Position::Slot(slot, take) => (slot, take),
         };
-        if let (Some(given), "span") = (&text.positions, slot.as_str()) {
-            return given.iter().map(|index| from_index(*index)).collect();
+        if let (Some(positions), "span") = (&text.positions, slot.as_str()) {
+            return positions.iter().map(|index| from_index(*index)).collect();
         }
         let span = text.spans.iter().find(|(name, _)| name == slot).map(|(_, span)| span.clone());
         let span: Range<usize> = span.ok_or_else(|| {
             if slot == "span" {
-                return format!("no `{which}_span` and no `{which}_position` says which tokens are meant");
+                return format!("the position is missing: `{which}_span` or `{which}_position` is needed");
             }
             format!("there is no position `{slot}`{}", nearest(slot, text.spans.iter().map(|(name, _)| name.as_str())))
         })?;
         let tokens =
-            encoded.touching(&span).ok_or_else(|| format!("no token holds \"{}\"", &text.text[span.clone()]))?;
+            encoded.touching(&span).ok_or_else(|| format!("no token contains \"{}\"", &text.text[span.clone()]))?;
         Ok(match take {
             Take::First => vec![tokens.start],
             Take::Last => vec![tokens.end - 1],
@@ -187,7 +189,7 @@ impl<'a> Encoder<'a> {
         })
     }
 
-    /// The token with which the answer goes on after the prompt.
+    /// Returns the answer's token after the prompt; its first one if `first_token` is set.
     fn answer(&self, prompt: &str, answer: &str, key: &str) -> Result<u32, String> {
         let tokens = self.answer_tokens(prompt, answer, key)?;
         match tokens[..] {
@@ -201,10 +203,10 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The tokens with which the answer goes on after the prompt, one at least.
+    /// Returns the answer's tokens after the prompt, at least one.
     ///
-    /// Prompt and answer are tokenised together, and what follows the prompt's own tokens is the answer: a tokenizer
-    /// that puts a space of its own before every text (Llama 2's) then gives the same token as the model would.
+    /// Prompt and answer are tokenised together, and the tokens after the prompt's tokens are the answer's. With a
+    /// tokenizer that puts a space before every text (Llama 2's), this gives the token that the model would produce.
     fn answer_tokens(&self, prompt: &str, answer: &str, key: &str) -> Result<Vec<u32>, String> {
         let encode = |text: &str| self.tokenizer.encode(text).map_err(|error| error.to_string());
         let joins = |text: &str, answer: &str| {
@@ -215,8 +217,8 @@ impl<'a> Encoder<'a> {
             return Err(format!("the {key} \"{answer}\" runs into the prompt's last word: write \" {answer}\""));
         }
         let (before, whole) = (encode(prompt)?, encode(&format!("{prompt}{answer}"))?);
-        // Where the prompt's last tokens change with the answer (it ends in a space, say), the model never sees this
-        // text; the answer is then what it is alone.
+        // If the answer changes the prompt's last tokens (for example because the prompt ends in a space), the model never
+        // sees the joined text; the answer is then tokenised alone.
         match whole.strip_prefix(&before[..]) {
             Some(tokens) if !tokens.is_empty() => Ok(tokens.to_vec()),
             _ => encode(answer),

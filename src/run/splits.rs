@@ -146,7 +146,7 @@ impl Splits<Kept> {
     /// Three examples with their intervened tokens marked, and how many pairs there are.
     pub fn explain(&self, tokenizer: &Tokenizer) {
         for pair in self.train.pairs.iter().take(3) {
-            eprintln!("{}\n", show(pair, tokenizer, Marks::of_stderr()));
+            eprintln!("{}\n", show(pair, tokenizer, Marks::for_stderr()));
         }
         for (name, kept) in self.iter() {
             let solves = kept.solved.map_or_else(
