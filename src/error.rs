@@ -71,7 +71,8 @@ pub enum Error {
     Rows(String),
     /// The run did not visit a tap's site.
     #[error(
-        "the {what} at {site} was not applied: the run did not visit this site; its layer must be in the range that is run, and the model must have its component"
+        "the {what} at {site} was not applied: the run did not visit this site; its layer must be in the \
+         range that is run, and the model must have its component"
     )]
     NeverVisited {
         /// The tap's site.

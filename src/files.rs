@@ -76,8 +76,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
         .map_err(|e| Error::content(path, format!("not the JSON expected here: {e}")))
 }
 
-/// A file that is written in parts as `NAME.partial` and renamed by [`Stream::finish`]. If it is not finished, the partial
-/// file remains and shows how far the run got.
+/// A file that is written in parts as `NAME.partial` and renamed by [`Stream::finish`]. If it is not finished, the
+/// partial file remains and shows how far the run got.
 pub struct Stream {
     path: PathBuf,
     partial: PathBuf,

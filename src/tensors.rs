@@ -1,4 +1,5 @@
-//! Safetensors files: small files (interventions, trained MLPs) are read and written whole, large files with [`Growing`].
+//! Safetensors files: small files (interventions, trained MLPs) are read and written whole, large files with
+//! [`Growing`].
 
 mod growing;
 
@@ -40,7 +41,7 @@ impl Tensors {
         self.0.insert(name.into(), (shape, values));
     }
 
-    /// Returns the tensor with this name; an error if it is missing or has another shape. A 0 in `shape` matches any size.
+    /// Returns the tensor with this name; an error if it is missing or has another shape. 0 in `shape` matches any size.
     pub fn get<const D: usize>(&self, name: &str, shape: [usize; D], device: &Device) -> Result<Tensor<D>, Error> {
         let (actual, values) = self.0.get(name).ok_or_else(|| Error::Invalid(format!("no tensor {name}")))?;
         let fits = actual.len() == D && actual.iter().zip(shape).all(|(n, expected)| expected == 0 || expected == *n);

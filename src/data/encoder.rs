@@ -31,8 +31,8 @@ pub struct DrawnPairs {
     pub pairs: Vec<Pair>,
     /// The rows of text of the pairs, in the same order.
     pub rows: Vec<Row>,
-    /// The number of further rows that were drawn and dropped, because the label and the base's answer differ but have the
-    /// same first token.
+    /// The number of further rows that were drawn and dropped, because the label and the base's answer differ but have
+    /// the same first token.
     pub ambiguous: usize,
 }
 
@@ -65,7 +65,8 @@ impl<'a> Encoder<'a> {
         self.collect(task.name(), count, &mut || task.sample(split, variables, rng))
     }
 
-    /// Draws `count` interchanges of the named variables that do not change the base's answer, otherwise as [`Self::draw`].
+    /// Draws `count` interchanges of the named variables that do not change the base's answer, otherwise as
+    /// [`Self::draw`].
     pub fn draw_isolating(
         &self,
         task: &dyn PromptTask,
@@ -91,8 +92,7 @@ impl<'a> Encoder<'a> {
             if pair.keeps_answer() && row.base_answer.as_ref() != Some(&row.label) {
                 drawn.ambiguous += 1;
                 if drawn.ambiguous > 100 * (count + 100) {
-                    let problem =
-                        "with this tokenizer, nearly all answers have the same first token; use another model";
+                    let problem = "nearly all answers have the same first token: use another model";
                     return Err(Error::Data { place: name.to_owned(), problem: problem.to_owned() });
                 }
             } else {
@@ -132,8 +132,8 @@ impl<'a> Encoder<'a> {
         })
     }
 
-    /// Encodes a prompt and its completion: the prompt is followed by all of the answer's tokens but the last, and all of
-    /// the answer's tokens are labels.
+    /// Encodes a prompt and its completion: the prompt is followed by all of the answer's tokens but the last, and all
+    /// of the answer's tokens are labels.
     fn completion(&self, row: &Row) -> Result<Pair, String> {
         let mut base = self.prompt(&row.base, "prompt")?;
         let labels = self.answer_tokens(&row.base.text, &row.label, "completion")?;
@@ -217,8 +217,8 @@ impl<'a> Encoder<'a> {
             return Err(format!("the {key} \"{answer}\" runs into the prompt's last word: write \" {answer}\""));
         }
         let (before, whole) = (encode(prompt)?, encode(&format!("{prompt}{answer}"))?);
-        // If the answer changes the prompt's last tokens (for example because the prompt ends in a space), the model never
-        // sees the joined text; the answer is then tokenised alone.
+        // If the answer changes the prompt's last tokens (for example because the prompt ends in a space), the model
+        // never sees the joined text; the answer is then tokenised alone.
         match whole.strip_prefix(&before[..]) {
             Some(tokens) if !tokens.is_empty() => Ok(tokens.to_vec()),
             _ => encode(answer),

@@ -9,16 +9,16 @@ pub struct Prompt {
     pub positions: Vec<usize>,
 }
 
-/// One interchange: the base's rows are replaced with rows of the sources; the label is the causal model's counterfactual
-/// answer after the base's last token.
+/// One interchange: the base's rows are replaced with rows of the sources; the label is the causal model's
+/// counterfactual answer after the base's last token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// The prompt that is intervened on.
     pub base: Prompt,
     /// For each swapped variable, its index in the task and the prompt that supplies its value.
     pub sources: Vec<(usize, Prompt)>,
-    /// The answer's tokens; the last one follows the base's last token. There is one, except in a completion, where the base
-    /// ends with all of the answer's tokens but the last.
+    /// The answer's tokens; the last one follows the base's last token. There is one, except in a completion, where the
+    /// base ends with all of the answer's tokens but the last.
     pub labels: Vec<u32>,
     /// The causal model's answer to the base without an interchange, if known.
     pub base_answer: Option<u32>,

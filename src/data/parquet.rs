@@ -1,4 +1,5 @@
-//! Rows in Parquet files, the format of data sets on the Hugging Face Hub; the columns are the keys of [`super::jsonl`].
+//! Rows in Parquet files, the format of data sets on the Hugging Face Hub; the columns are the keys of
+//! [`super::jsonl`].
 
 use std::fs::File;
 use std::path::Path;

@@ -20,12 +20,13 @@ pub enum Take {
 
 const TAKES: [(Take, &str); 3] = [(Take::First, "first"), (Take::Last, "last"), (Take::All, "all")];
 
-/// The selected tokens of a prompt: in recipes `"name"`, `"name:first"`, `"name:all"`, `"last"`, `3`, `-1` or `"f2+l2"`.
+/// The selected tokens of a prompt: in recipes `"name"`, `"name:first"`, `"name:all"`, `"last"`, `3`, `-1` or
+/// `"f2+l2"`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "NumberOrText", into = "NumberOrText")]
 pub enum Position {
-    /// A named part of the prompt: a task's slot; `span` for the `base_span` or `base_position` of a file; `last` for the
-    /// last token.
+    /// A named part of the prompt: a task's slot; `span` for the `base_span` or `base_position` of a file; `last` for
+    /// the last token.
     Slot(String, Take),
     /// A token's index, counted from the end if negative: -1 is the last token.
     Index(i64),

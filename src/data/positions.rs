@@ -46,8 +46,8 @@ impl Positions {
         Self(vec![Selector::Index(-1)])
     }
 
-    /// Returns the selected indices of a prompt, counted from 0, in the order of the selectors. An index outside the prompt
-    /// and a text that does not occur in it are errors.
+    /// Returns the selected indices of a prompt, counted from 0, in the order of the selectors. An index outside the
+    /// prompt and a text that does not occur in it are errors.
     pub fn resolve(&self, prompt: &Tokenised) -> Result<Vec<usize>, Error> {
         let mut indices = Vec::new();
         for selector in &self.0 {

@@ -23,7 +23,8 @@ pub struct Text {
 pub struct Row {
     /// The prompt that is intervened on.
     pub base: Text,
-    /// For each swapped variable, its index and the prompt that supplies its value; empty for a prompt with a completion.
+    /// For each swapped variable, its index and the prompt that supplies its value; empty for a prompt with a
+    /// completion.
     pub sources: Vec<(usize, Text)>,
     /// The causal model's answer after the interchange, with its leading space; or the completion.
     pub label: String,
@@ -56,8 +57,8 @@ impl Row {
         }
     }
 
-    /// Reads a row of a file. A row has either a `source` or a list `sources` with one source for each variable. Unknown
-    /// and missing keys and wrong types are errors that name `place`.
+    /// Reads a row of a file. A row has either a `source` or a list `sources` with one source for each variable.
+    /// Unknown and missing keys and wrong types are errors that name `place`.
     ///
     /// | key | value |
     /// |---|---|

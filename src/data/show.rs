@@ -23,8 +23,8 @@ impl Marks {
     }
 }
 
-/// Returns a pair as text: base, sources and label on a line each, with the intervened tokens marked. Line breaks become
-/// `\n`.
+/// Returns a pair as text: base, sources and label on a line each, with the intervened tokens marked. Line breaks
+/// become `\n`.
 ///
 /// ```text
 /// base    Yesterday,[ Bob] took a taxi because
@@ -55,8 +55,8 @@ fn prompt(prompt: &Prompt, tokenizer: &Tokenizer, marks: Marks) -> String {
     pieces(prompt, tokenizer).into_iter().map(piece).collect()
 }
 
-/// Returns a prompt's text in pieces; the flag is true for tokens that are intervened on. Neighbouring tokens with the same
-/// flag are decoded together, because a character may be split over tokens.
+/// Returns a prompt's text in pieces; the flag is true for tokens that are intervened on. Neighbouring tokens with the
+/// same flag are decoded together, because a character may be split over tokens.
 #[must_use]
 pub fn pieces(prompt: &Prompt, tokenizer: &Tokenizer) -> Vec<(String, bool)> {
     let marked: Vec<bool> = (0..prompt.tokens.len()).map(|index| prompt.positions.contains(&index)).collect();

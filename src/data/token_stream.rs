@@ -3,7 +3,7 @@
 use super::Tokenizer;
 use crate::error::Error;
 
-/// The number of prompt tokens that are decoded with the first new token: some decoders treat the start of a text specially.
+/// Number of prompt tokens decoded with the first new token: some treat a text's start specially.
 const CONTEXT: usize = 5;
 
 /// The character that a decoder outputs for the bytes of an incomplete character.

@@ -53,8 +53,8 @@ impl Tokenised {
         }
     }
 
-    /// Returns the positions of the tokens that overlap an occurrence of `part`, counted from 0. An error if the text has no
-    /// such occurrence, or if there is no text.
+    /// Returns the positions of the tokens that overlap an occurrence of `part`, counted from 0. An error if the text
+    /// has no such occurrence, or if there is no text.
     pub fn positions(&self, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
         let Origin::Text(text, encoded) = &self.0 else {
             return Err(Error::Invalid(format!(

@@ -87,7 +87,8 @@ impl Tokenizer {
         self.0.get_vocab_size(true)
     }
 
-    /// Tokenises a model's prompt, with the special tokens that the model expects at its start; an error if it is empty.
+    /// Tokenises a model's prompt, with the special tokens that the model expects at its start; an error if it is
+    /// empty.
     pub fn prompt(&self, text: &str) -> Result<Tokenised, Error> {
         if text.is_empty() {
             return Err(Error::Invalid("an empty prompt: at least one character is needed".to_owned()));
@@ -95,8 +96,8 @@ impl Tokenizer {
         Ok(Tokenised::from_text(text, self.encoded(text, true)?))
     }
 
-    /// Returns the positions of the tokens that overlap an occurrence of `part` in `text`, counted from 0, without special
-    /// tokens; an error if there is no such occurrence.
+    /// Returns the positions of the tokens that overlap an occurrence of `part` in `text`, counted from 0, without
+    /// special tokens; an error if there is no such occurrence.
     pub fn positions(&self, text: &str, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
         Tokenised::from_text(text, self.encoded(text, false)?).positions(part, occurrence)
     }

@@ -6,8 +6,8 @@ use super::{is_cpu, known, name};
 use crate::error::Error;
 use crate::measure::free_memory_bytes;
 
-/// The environment variable that limits the memory used on every device, such as `"8 GB"`: for drivers that do not report
-/// their memory, or to leave some memory free.
+/// The environment variable that limits the memory used on every device, such as `"8 GB"`: for drivers that do not
+/// report their memory, or to leave some memory free.
 pub const LIMIT: &str = "INTERVENE_DEVICE_MEMORY";
 
 /// Returns the bytes that may be used on a device in total: `INTERVENE_DEVICE_MEMORY`, else the size that its driver
@@ -36,8 +36,8 @@ pub fn free(device: &Device) -> Option<u64> {
     budget(device).map(|budget| budget.saturating_sub(used))
 }
 
-/// Returns an error if `bytes` bytes (`what`: "the weights of M in f32") do not fit. The error names them, the budget, and
-/// the settings that need less memory (`lower`). Without a known budget, nothing is checked.
+/// Returns an error if `bytes` bytes (`what`: "the weights of M in f32") do not fit. The error names them, the budget,
+/// and the settings that need less memory (`lower`). Without a known budget, nothing is checked.
 ///
 /// The processor is checked only if `INTERVENE_DEVICE_MEMORY` is set, because its memory can be swapped to disk.
 pub fn check_room(device: &Device, what: &str, bytes: u64, lower: &str) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! Devices that run models: names, drivers, memory, and errors.
 //!
-//! [`find`] opens a device by its [`Name`], once in a process; if its driver fails, the error says what to install. Work
-//! on a device runs within [`attempt`], which turns a driver's panic into an error that names the operation and, if the
-//! memory ran out, the settings that need less.
+//! [`find`] opens a device by its [`Name`], once in a process; if its driver fails, the error says what to install.
+//! Work on a device runs within [`attempt`], which turns a driver's panic into an error that names the operation and,
+//! if the memory ran out, the settings that need less.
 
 #[cfg(any(feature = "cuda", feature = "rocm"))]
 mod cards;

@@ -12,8 +12,8 @@ pub struct SurveyedDevice {
     pub problem: Option<String>,
 }
 
-/// Returns every device of this machine, the best first and the processor last, and an entry with the reason for each kind
-/// that is unavailable.
+/// Returns every device of this machine, the best first and the processor last, and an entry with the reason for each
+/// kind that is unavailable.
 #[must_use]
 pub fn survey() -> Vec<SurveyedDevice> {
     let mut devices = Vec::new();

@@ -38,8 +38,8 @@ pub struct Pushed {
     pub commit: Option<String>,
 }
 
-/// Creates the repository if it does not exist, and uploads all files in one commit, large ones through the Hub's content
-/// store. On an error, none of the files is visible in the repository.
+/// Creates the repository if it does not exist, and uploads all files in one commit, large ones through the Hub's
+/// content store. On an error, none of the files is visible in the repository.
 pub fn push(id: &Id, files: &[Upload], private: bool, message: &str) -> Result<Pushed, Error> {
     let client = Client::new()?;
     let request = Request { client: &client, kind: Kind::Model, id };

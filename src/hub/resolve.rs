@@ -21,8 +21,8 @@ const WEIGHTS: [&str; 2] = ["model.safetensors", "model.safetensors.index.json"]
 /// Files that are fetched if the repository has them.
 const OPTIONAL: [&str; 2] = ["tokenizer.json", "generation_config.json"];
 
-/// Returns the checkpoint folder of `model`: a folder, or `ORG/NAME[@REVISION]` on the Hub, whose configuration, weights
-/// (safetensors) and tokenizer are fetched unless they are in the cache.
+/// Returns the checkpoint folder of `model`: a folder, or `ORG/NAME[@REVISION]` on the Hub, whose configuration,
+/// weights (safetensors) and tokenizer are fetched unless they are in the cache.
 ///
 /// If a branch has new commits, they are fetched. If the Hub cannot be reached, the commit in the cache is used, with a
 /// message on standard error.
@@ -53,8 +53,8 @@ pub fn resolve(model: &str) -> Result<PathBuf, Error> {
     })
 }
 
-/// Returns the path of a file of pairs or inputs: a path is returned unchanged, `hub:ORG/NAME[@REVISION]/PATH` is fetched
-/// from a data set of the Hub.
+/// Returns the path of a file of pairs or inputs: a path is returned unchanged, `hub:ORG/NAME[@REVISION]/PATH` is
+/// fetched from a data set of the Hub.
 pub fn data_file(path: &Path) -> Result<PathBuf, Error> {
     if !id::is_data(path) {
         return Ok(path.to_owned());
@@ -63,8 +63,8 @@ pub fn data_file(path: &Path) -> Result<PathBuf, Error> {
     Ok(snapshot(Kind::Dataset, &id, &file, |_| Ok(()))?.join(file))
 }
 
-/// Returns the folder of an intervention: an existing path is returned unchanged; for `ORG/NAME[@REVISION]`, all files of
-/// the repository are fetched from the Hub.
+/// Returns the folder of an intervention: an existing path is returned unchanged; for `ORG/NAME[@REVISION]`, all files
+/// of the repository are fetched from the Hub.
 pub fn folder(path: &Path) -> Result<PathBuf, Error> {
     if path.exists() {
         return Ok(path.to_owned());

@@ -15,8 +15,8 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// Reads the token from the first of `HF_TOKEN`, the file at `HF_TOKEN_PATH`, and the file of `hf auth login`, in the
-    /// order of the Hub's other clients.
+    /// Reads the token from the first of `HF_TOKEN`, the file at `HF_TOKEN_PATH`, and the file of `hf auth login`, in
+    /// the order of the Hub's other clients.
     pub(super) fn find() -> Self {
         if variable("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some() {
             return Self(None);

@@ -37,7 +37,7 @@ impl Columns {
         }
     }
 
-    /// Orthonormalises the columns (Gram-Schmidt), leaving the first `fixed` ones unchanged. Two passes reach f64 precision.
+    /// Orthonormalises the columns (Gram-Schmidt), except the first `fixed` ones. Two passes reach f64 precision.
     ///
     /// The diagonal of the triangular factor is positive, so Gaussian columns become uniformly distributed ones.
     pub fn orthonormalise(&mut self, fixed: usize) {

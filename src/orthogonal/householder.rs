@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 /// Returns the first `rank` columns of `H₁ H₂ … H_rank`; differentiable.
 ///
-/// `Hᵢ = I − τᵢ vᵢ vᵢᵀ` with `τᵢ = 2 / ‖vᵢ‖²`, where vᵢ is 0 above its i-th entry, 1 at that entry, and equal to X's i-th
-/// column below it. X's upper triangle is not read.
+/// `Hᵢ = I − τᵢ vᵢ vᵢᵀ` with `τᵢ = 2 / ‖vᵢ‖²`, where vᵢ is 0 above its i-th entry, 1 at that entry, and equal to X's
+/// i-th column below it. X's upper triangle is not read.
 ///
 /// # Shapes
 /// - x, output: `[width, rank]`

@@ -1,7 +1,7 @@
 //! Matrices with orthonormal columns: random matrices, the orthogonality error, and two ways of training.
 //!
-//! *On the manifold* ([`StiefelAdam`], the default) the parameter is R itself. *Parametrised* ([`Map`]) the parameter is
-//! PyTorch's unconstrained X, which reproduces a run of `torch.nn.utils.parametrizations.orthogonal`. In both cases
+//! *On the manifold* ([`StiefelAdam`], the default) the parameter is R itself. *Parametrised* ([`Map`]) the parameter
+//! is PyTorch's unconstrained X, which reproduces a run of `torch.nn.utils.parametrizations.orthogonal`. In both cases
 //! [`Rotation::matrix`] returns R, `[width, rank]`, which is applied to rows as `x R` and is what is saved.
 //!
 //! This module is linear algebra only: it does not depend on models or interventions.

@@ -4,10 +4,10 @@ use burn::tensor::Tensor;
 
 /// A rotation R for products with rows in one step; gradients are projected onto the tangent space.
 ///
-/// For a parameter on the manifold with the Euclidean gradient G, the required gradient is `P(G) = G − R sym(RᵀG)`. P is
-/// linear and self-adjoint, so a product with `P(ρ)` in place of R, where ρ is the parameter and every other R a constant,
-/// has that gradient; its value is R's. If there are fewer rows than R has columns, `P(ρ)` is never formed: the rows are
-/// multiplied with its terms one by one, and no product costs `width · rank²`.
+/// For a parameter on the manifold with the Euclidean gradient G, the required gradient is `P(G) = G − R sym(RᵀG)`. P
+/// is linear and self-adjoint, so a product with `P(ρ)` in place of R, where ρ is the parameter and every other R a
+/// constant, has that gradient; its value is R's. If there are fewer rows than R has columns, `P(ρ)` is never formed:
+/// the rows are multiplied with its terms one by one, and no product costs `width · rank²`.
 #[allow(clippy::large_enum_variant, reason = "a step creates one of them")]
 pub enum ProjectedRotation {
     /// R itself, `[width, rank]`; P(ρ) has been formed, or R is parametrised and needs no projection.

@@ -1,8 +1,9 @@
 //! Taps: how an intervention reaches into a frozen model.
 //!
 //! A model calls its tap at every *site* of every layer with the activation there, `[batch, seq, width]`, and continues
-//! with the tensor that the tap returns. [`Patch`] replaces rows, [`Record`] stores them, `()` changes nothing; closures,
-//! pairs and slices of taps are taps too. A head is a range of columns of a site, so every activation has rank 3.
+//! with the tensor that the tap returns. [`Patch`] replaces rows, [`Record`] stores them, `()` changes nothing;
+//! closures, pairs and slices of taps are taps too. A head is a range of columns of a site, so every activation has
+//! rank 3.
 //!
 //! pyvene's `attention_weight` is not supported on purpose: it has rank 4.
 

@@ -118,7 +118,7 @@ impl Rows {
         activation.reshape([batch * per_example, width / self.chunks]).select(0, index).reshape(shape)
     }
 
-    /// Writes the units and leaves every other entry unchanged, bit for bit. If a unit occurs twice, its last row is used.
+    /// Writes the units and leaves every other entry unchanged, bit for bit. The last row of a repeated unit is used.
     ///
     /// # Shapes
     /// - activation: `[batch, seq, site width]`

@@ -142,7 +142,7 @@ impl Component {
         }
     }
 
-    /// Returns the component that a tap visits: `query_output` for `head_query_output`, which is a range of its columns.
+    /// Returns the component that a tap visits: `query_output` for `head_query_output`.
     #[must_use]
     pub fn site(self) -> Self {
         match self {

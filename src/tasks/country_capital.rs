@@ -73,8 +73,8 @@ const CAPITALS: [(&str, &str); 60] = [
 /// Creates the task "The capital of {country} is the city of"; the answer is the country's capital.
 ///
 /// The variable is `capital`. Interchanges always change the answer. The seed divides the countries between the splits.
-/// Most capitals have several tokens; the first token represents the capital, as is usual with RAVEL (Huang et al. 2024,
-/// arXiv 2402.17700).
+/// Most capitals have several tokens; the first token represents the capital, as is usual with RAVEL (Huang et al.
+/// 2024, arXiv 2402.17700).
 #[must_use]
 pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
     let countries = SplitItems::new(&CAPITALS.map(|(country, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));

@@ -14,7 +14,7 @@ pub struct GraphNode {
 }
 
 impl<V: Clone + PartialEq> CausalModel<V> {
-    /// Returns every variable with its parents, parents before children; `aligned` lists those an alignment may search for.
+    /// Returns every variable with its parents, parents before children; `aligned` lists the alignable ones.
     #[must_use]
     pub fn graph(&self, aligned: &[Variable]) -> Vec<GraphNode> {
         let all: Vec<Variable> = self.variables().collect();

@@ -21,8 +21,8 @@ const OBJECTS: [&str; 8] = ["drink", "ring", "kiss", "bone", "basketball", "comp
 ///
 /// The variables are `position`, the position of the indirect object among the two names (`first` in ABBA prompts,
 /// `second` in BABA prompts), and `token`, the name at that position: the output position and the output token of the
-/// MIB benchmark (arXiv 2504.13151). Interchanges always change the answer. The seed divides the names between the splits.
-/// The slots `io`, `s1` and `s2` are named by role, `first` and `second` by order.
+/// MIB benchmark (arXiv 2504.13151). Interchanges always change the answer. The seed divides the names between the
+/// splits. The slots `io`, `s1` and `s2` are named by role, `first` and `second` by order.
 #[must_use]
 pub fn ioi(seed: u64) -> LanguageTask<&'static str> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -89,9 +89,9 @@ impl Value {
 
 /// Creates the task "Question: A banana is yellow. What color is a banana?" with four lettered choices.
 ///
-/// The variables are `answer_pointer`, the index of the right choice, and `answer_token`, its letter. Half of the prompts
-/// have the letters A to D, the others four random letters; with A to D alone, the two variables would be equivalent.
-/// Interchanges always change the answer. The seed divides the things between the splits.
+/// The variables are `answer_pointer`, the index of the right choice, and `answer_token`, its letter. Half of the
+/// prompts have the letters A to D, the others four random letters; with A to D alone, the two variables would be
+/// equivalent. Interchanges always change the answer. The seed divides the things between the splits.
 #[must_use]
 pub fn mcqa(seed: u64) -> LanguageTask<Value> {
     let things = SplitItems::new(&THINGS, &mut ChaCha8Rng::seed_from_u64(seed));

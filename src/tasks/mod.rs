@@ -26,8 +26,8 @@ use crate::error::{Error, nearest};
 pub const PROMPT_TASKS: [&str; 6] =
     ["gender_agreement", "ioi", "country_capital", "country_attributes", "price_tagging", "mcqa"];
 
-/// Returns the language task with this name; the seed divides its words into train, validation and test. An unknown name
-/// is an error.
+/// Returns the language task with this name; the seed divides its words into train, validation and test. An unknown
+/// name is an error.
 pub fn prompt_task(name: &str, seed: u64) -> Result<Box<dyn PromptTask>, Error> {
     Ok(match name {
         "gender_agreement" => Box::new(gender_agreement::gender_agreement(seed)),

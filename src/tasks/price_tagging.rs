@@ -35,10 +35,10 @@ impl Value {
 
 /// Creates the task. The variables are `left`, `amount >= lower`, and `right`, `amount <= upper`.
 ///
-/// Bounds are drawn as in the paper's released code: a width of 2.50 to 7.50 dollars anywhere between 0.05 and 9.95; the
-/// amount lies below, within or above them, with probability 1/3 each. Labels are balanced as there: half of them are
-/// "Yes" after the interchange, whether it changes the answer or not, so guessing reaches an IIA of 0.5. The seed divides
-/// the amounts, in cents, between the splits.
+/// Bounds are drawn as in the paper's released code: a width of 2.50 to 7.50 dollars anywhere between 0.05 and 9.95;
+/// the amount lies below, within or above them, with probability 1/3 each. Labels are balanced as there: half of them
+/// are "Yes" after the interchange, whether it changes the answer or not, so guessing reaches an IIA of 0.5. The seed
+/// divides the amounts, in cents, between the splits.
 #[must_use]
 pub fn price_tagging(seed: u64) -> LanguageTask<Value> {
     let amounts = SplitItems::new(&(1..=999).collect::<Vec<u32>>(), &mut ChaCha8Rng::seed_from_u64(seed));

@@ -127,8 +127,8 @@ pub trait PromptTask: Send + Sync {
     fn slots(&self) -> Vec<&str>;
     /// Returns all possible answers if there are only a few; else empty.
     fn answers(&self) -> Vec<&str>;
-    /// Draws an interchange of the named variables with one source for each, balanced according to [`Balance`]. An unknown
-    /// variable is an error.
+    /// Draws an interchange of the named variables with one source for each, balanced according to [`Balance`]. An
+    /// unknown variable is an error.
     fn sample(&self, split: Split, variables: &[&str], rng: &mut dyn Rng) -> Result<TextPair, Error>;
     /// Draws an interchange of the named variables that does not change the base's answer, which depends on other
     /// variables; a swap of all variables would change it. An intervention that isolates a variable must not change it

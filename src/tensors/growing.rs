@@ -33,8 +33,8 @@ impl Numbers {
     }
 }
 
-/// A safetensors file to whose tensors rows are appended, in any order of the tensors, until each has its declared shape.
-/// It is written as `NAME.partial` and renamed by [`Growing::finish`]; if it is dropped before, it is removed.
+/// A safetensors file to whose tensors rows are appended, in any order of the tensors, until each has its declared
+/// shape. It is written as `NAME.partial` and renamed by [`Growing::finish`]; if it is dropped before, it is removed.
 pub struct Growing {
     path: PathBuf,
     partial: PathBuf,

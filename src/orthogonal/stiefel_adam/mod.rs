@@ -9,11 +9,11 @@ mod tall;
 /// Adam for matrices with orthonormal columns: the parameter is R itself, `[width, rank]`, or a batch of them,
 /// `[n, width, rank]`.
 ///
-/// With `P(X) = X − R sym(RᵀX)`, the projection onto the tangent space at R, and the Euclidean gradient G, the gradient is
-/// `P(G)`. [`super::Rotation`] returns it; with few rows that costs far less than P. (G itself would keep R on the manifold
-/// too, but the search is slower.) Adam's moments of this gradient are elementwise; only the second moments of a tall R
-/// are per column (see below). The step follows the projection of Adam's direction D and is then mapped back onto the
-/// manifold, in a way that depends on R's shape:
+/// With `P(X) = X − R sym(RᵀX)`, the projection onto the tangent space at R, and the Euclidean gradient G, the gradient
+/// is `P(G)`. [`super::Rotation`] returns it; with few rows that costs far less than P. (G itself would keep R on the
+/// manifold too, but the search is slower.) Adam's moments of this gradient are elementwise; only the second moments of
+/// a tall R are per column (see below). The step follows the projection of Adam's direction D and is then mapped back
+/// onto the manifold, in a way that depends on R's shape:
 ///
 /// | R | the tangent space | mapping back onto the manifold | matrix products |
 /// |---|---|---|---|
@@ -24,24 +24,24 @@ mod tall;
 /// are corrected and do not accumulate. A step that is too long for the polynomials is shortened.
 ///
 /// For a square R, moments of S itself would need one product less, but the search is slower and ends at a higher loss.
-/// Measured on the equality network at a learning rate of 1e-2 (three seeds): 0.17, 0.27 and 0.21 against 0.14, 0.21 and
-/// 0.17 after 60 steps, and 0.079, 0.083 and 0.078 against 0.078, 0.080 and 0.077 after 2,000.
+/// Measured on the equality network at a learning rate of 1e-2 (three seeds): 0.17, 0.27 and 0.21 against 0.14, 0.21
+/// and 0.17 after 60 steps, and 0.079, 0.083 and 0.078 against 0.078, 0.080 and 0.077 after 2,000.
 ///
 /// # Second moments of a tall R
-/// There is one for each column, the mean over its rows, as in Riemannian Adam (Bécigneul & Ganea 2019, arXiv 1810.00760),
-/// so the step follows the gradient in any basis. Elementwise moments make the step nearly a vector of signs in the basis
-/// of the model's states, where a low-rank gradient lies in few coordinates. Measured with rank 1 on the pairs of
-/// `recipes/pairs_das_smollm2.toml`, 30 steps, seeds 0, 1 and 2: the IIA on names outside the training split is 0.84, 0.81
-/// and 0.72 with elementwise moments, and 1.00 in each case with moments per column.
+/// There is one for each column, the mean over its rows, as in Riemannian Adam (Bécigneul & Ganea 2019, arXiv
+/// 1810.00760), so the step follows the gradient in any basis. Elementwise moments make the step nearly a vector of
+/// signs in the basis of the model's states, where a low-rank gradient lies in few coordinates. Measured with rank 1 on
+/// the pairs of `recipes/pairs_das_smollm2.toml`, 30 steps, seeds 0, 1 and 2: the IIA on names outside the training
+/// split is 0.84, 0.81 and 0.72 with elementwise moments, and 1.00 in each case with moments per column.
 ///
 /// The step of a tall R is twice the learning rate, so that learning rates carry over from PyTorch's Householder
 /// parametrisation, whose reflections move R twice as far as its parameter.
 ///
 /// # Comparison with the Newton-Schulz iteration
-/// The number of iterations `R ← 1.5 R − 0.5 R RᵀR` that is needed depends on the spectrum of the step, not on its length
-/// alone, and beyond `σ = √3` the iteration diverges. Adam's first directions consist of signs, and a gradient of rank one
-/// gives them a singular value near `√(width · rank)`. Measured for 768 × 768: one iteration left an error of 1e-4 at a
-/// learning rate of 1e-3, and at 5e-3 any number of iterations ended in NaN.
+/// The number of iterations `R ← 1.5 R − 0.5 R RᵀR` that is needed depends on the spectrum of the step, not on its
+/// length alone, and beyond `σ = √3` the iteration diverges. Adam's first directions consist of signs, and a gradient
+/// of rank one gives them a singular value near `√(width · rank)`. Measured for 768 × 768: one iteration left an error
+/// of 1e-4 at a learning rate of 1e-3, and at 5e-3 any number of iterations ended in NaN.
 #[derive(Clone, Debug)]
 pub struct StiefelAdam {
     /// Decay rate of the first moment.

@@ -14,8 +14,8 @@ const CORRECTED_EVERY: usize = 8;
 
 /// Returns `R q(−length S)` with `R S = P(D)`, so `S = (RᵀD − DᵀR) / 2`; this is step number `time`.
 ///
-/// `τ = min(1, LONGEST / ‖S²‖_∞)^½` keeps every eigenvalue of `length τ S` in the range where q is accurate. Every eighth
-/// step also subtracts half of `RᵀR − I`: one Newton-Schulz iteration, for an error that is only rounding.
+/// `τ = min(1, LONGEST / ‖S²‖_∞)^½` keeps every eigenvalue of `length τ S` in the range where q is accurate. Every
+/// eighth step also subtracts half of `RᵀR − I`: one Newton-Schulz iteration, for an error that is only rounding.
 ///
 /// # Shapes
 /// - r, direction, output: `[.., width, width]`

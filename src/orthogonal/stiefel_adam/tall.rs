@@ -13,8 +13,9 @@ const INVERSE_ROOT: [f64; 4] = [-0.499_960_928, 0.373_428_877, -0.292_372_706, 0
 
 /// Returns the polar factor of `X = R − τ length P(D)`.
 ///
-/// As S = length P(D) is tangent, `XᵀX = I + τ² SᵀS`, and `τ = min(1, LONGEST / ‖(SᵀS)²‖_F^½)^½` keeps `E = XᵀX − I` where
-/// a polynomial of degree four approximates `(I + E)^(-1/2)`. E is computed from X itself, so rounding is corrected.
+/// As S = length P(D) is tangent, `XᵀX = I + τ² SᵀS`, and `τ = min(1, LONGEST / ‖(SᵀS)²‖_F^½)^½` keeps `E = XᵀX − I`
+/// where a polynomial of degree four approximates `(I + E)^(-1/2)`. E is computed from X itself, so rounding is
+/// corrected.
 ///
 /// # Shapes
 /// - r, direction, output: `[.., width, rank]`
