@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The peer's side of the benchmark: one training step of distributed alignment search in pyvene, on PyTorch.
+"""The peer of `intervene bench step`: one training step of distributed alignment search in pyvene, on PyTorch.
 
     pip install torch transformers pyvene matplotlib accelerate     # pyvene 0.1.8 from PyPI
     python3 benches/peer_das_step.py --model DIR --method boundless --layer 15 --position 31
 
-Prints one line of JSON: the median wall and CPU milliseconds of a step (after --warmup steps, so that the rotation has left
-its starting point), the losses, and the peak resident memory. Random token ids, the loss of pyvene's Boundless DAS tutorial
-(cross-entropy at the last token, plus the sum of the boundaries), Adam at 1e-3 (boundary 1e-2). `--make-gpt2 DIR` writes a
-checkpoint of GPT-2's default shape (124M, random weights) and stops.
+Prints one line of JSON: the median wall and CPU milliseconds of a step (after --warmup steps, so that the rotation differs
+from its initial value), the losses, and the peak resident memory. The inputs are random token ids; the loss is that of
+pyvene's Boundless DAS tutorial (cross-entropy at the last token plus the sum of the boundaries); the optimiser is Adam at
+1e-3 (boundary 1e-2). `--make-gpt2 DIR` writes a checkpoint of GPT-2's default shape (124M, random weights) and exits.
 """
 import argparse, json, os, resource, statistics, time
 

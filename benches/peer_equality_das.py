@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""The peer's side of the first benchmark: distributed alignment search on the hierarchical equality task, in pyvene on PyTorch.
+"""The peer of the equality benchmark: distributed alignment search on the hierarchical equality task, in pyvene on
+PyTorch.
 
     pip install torch transformers pyvene matplotlib accelerate safetensors     # pyvene 0.1.8 from PyPI
     python3 benches/peer_equality_das.py --weights tests/fixtures/equality_mlp.safetensors
 
-The search of pyvene's tutorial "DAS main introduction": at layer 0's block_output one rotation, whose first half of columns is to
-carry WX (the first pair is equal) and whose second half YZ; each batch swaps WX, YZ or both; cross-entropy against the causal model's
-counterfactual label; Adam. Fresh examples are drawn for every batch, and their drawing is not timed. Prints one line of JSON: wall and CPU
-seconds of the training loop, and the IIA on fresh pairs before and after, overall and for each swap. On a busy machine two threads wait for each
-other more than they work, in CPU seconds too: time it on an idle one, or with `--threads 1`.
+This is the search of pyvene's tutorial "DAS main introduction": one rotation at layer 0's block_output, whose first
+half of columns is aligned with WX (the first pair is equal) and whose second half with YZ. Each batch swaps WX, YZ or
+both; the loss is the cross-entropy against the causal model's counterfactual label; the optimiser is Adam. Fresh
+examples are drawn for every batch; drawing them is not timed. Prints one line of JSON: wall and CPU seconds of the
+training loop, and the IIA on fresh pairs before and after training, overall and for each swap. On a busy machine,
+threads spend most of their wall and CPU time waiting for each other: time it on an idle machine, or with `--threads 1`.
 """
 import argparse, json, os, resource, time
 
@@ -45,7 +47,7 @@ WX, YZ, BOTH = range(3)
 
 
 def draw(count):
-    """Inputs `[count, 1, 16]` of four objects, and whether the first and the second pair are equal: each half of the time."""
+    """Returns inputs `[count, 1, 16]` of four objects and, `[count, 2]`, whether each pair is equal (probability 1/2)."""
     objects = (torch.rand(count, 4, 4) * 200 - 100).round() / 100
     equal = torch.rand(count, 2) < 0.5
     objects[:, 1] = torch.where(equal[:, :1], objects[:, 0], objects[:, 1])
@@ -54,7 +56,7 @@ def draw(count):
 
 
 def pairs(swap, count):
-    """A base, a source for each variable (None where it is not swapped), and the causal model's counterfactual label."""
+    """Returns a base, a source for each variable (None if it is not swapped), and the counterfactual label."""
     base, equal = draw(count)
     sources = [None, None]
     for variable in (WX, YZ):
@@ -66,10 +68,10 @@ def pairs(swap, count):
 
 def counterfactual_logits(base, sources):
     count = len(base)
-    given = [None if source is None else {"inputs_embeds": source} for source in sources]
+    inputs = [None if source is None else {"inputs_embeds": source} for source in sources]
     units = [None if source is None else [[0]] * count for source in sources]
     subspaces = [None if source is None else [[variable]] * count for variable, source in enumerate(sources)]
-    return search({"inputs_embeds": base}, given, {"sources->base": (units, units)}, subspaces=subspaces)[1][0]
+    return search({"inputs_embeds": base}, inputs, {"sources->base": (units, units)}, subspaces=subspaces)[1][0]
 
 
 @torch.no_grad()
@@ -85,7 +87,7 @@ with torch.no_grad():
     inputs, equal = draw(a.evaluate)
     accuracy = (network(inputs_embeds=inputs)[0].argmax(-1) == (equal[:, WX] == equal[:, YZ])).float().mean().item()
 before = iia()
-# The two representations share one rotation, so its parameters are given once.
+# The two representations share one rotation, so its parameters are passed once.
 rotation = next(iter(search.interventions.values())).rotate_layer
 optimizer = torch.optim.Adam(rotation.parameters(), lr=a.lr)
 losses, wall, cpu = [], 0.0, 0.0

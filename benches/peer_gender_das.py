@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The peer's side of a real search: rank-R DAS for gender agreement on SmolLM2-135M, in pyvene.
+"""The peer of a whole search: rank-R DAS for gender agreement on SmolLM2-135M, in pyvene.
 
     pip install torch transformers pyvene matplotlib accelerate
     python3 benches/peer_gender_das.py --model SMOLLM2_DIR --data DATA_DIR --layer 15 [--rank 1] [--steps 30] [--batch 16]
 
-Trains on train.jsonl in file order (batch after batch, wrapping round), evaluates on test.jsonl, and prints one line of JSON: IIA before and after, the
-full swap's, the losses, wall and CPU seconds of training alone. Low-rank rotated space at the name's token, block_output; cross-entropy over the
-vocabulary at the last token; Adam 5e-3 with a linear schedule (a tenth warm-up).
+Trains on train.jsonl in file order (and starts again at its end), evaluates on test.jsonl, and prints one line of JSON: the
+IIA before and after training and of the full swap, the losses, and the wall and CPU seconds of the training alone. The
+intervention is a low-rank rotated space at the name's token, block_output; the loss is the cross-entropy over the
+vocabulary at the last token; the optimiser is Adam at 5e-3 with a linear schedule (one tenth is warm-up).
 """
 import argparse, json, os, time
 
@@ -36,7 +37,7 @@ def load(split):
     base, source = (torch.tensor([encode(r[k]) for r in rows]) for k in ("base", "source"))
     label = torch.tensor([encode(r["label"])[0] for r in rows])
     position = {encode(r["base"]).index(encode(" " + r["base_span"])[0]) for r in rows}
-    assert len(position) == 1, "the name sits at one position in every prompt"
+    assert len(position) == 1, "the name must have the same position in every prompt"
     return base, source, label, position.pop()
 
 

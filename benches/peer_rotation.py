@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""The peer's side of `intervene bench rotation`: one step of torch's orthogonal parametrisation, alone.
+"""The peer of `intervene bench rotation`: one step of torch's orthogonal parametrisation, without a model.
 
     pip install torch
     python3 benches/peer_rotation.py --width 768
 
-The interchange of --rows random rows in all of the rotated coordinates, `base + ((source - base) R) R^T`, the mean squared
-distance from random rows, its gradient, and Adam at 1e-3. R is what
-`torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map="matrix_exp")` makes of the weight, which is torch's default
-for a square one; it is computed once a step. Prints one line of JSON: the median wall and CPU milliseconds of a step (after
---warmup steps), the orthogonality error after the last, and the peak resident memory.
+A step is the interchange of --rows random rows in all rotated coordinates, `base + ((source - base) R) R^T`, the mean
+squared distance from random rows, its gradient, and a step of Adam at 1e-3. R is computed once in each step by
+`torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map="matrix_exp")`, which is torch's default for a square
+weight. Prints one line of JSON: the median wall and CPU milliseconds of a step (after --warmup steps), the orthogonality
+error after the last step, and the peak resident memory.
 """
 import argparse, json, os, resource, statistics, time
 
@@ -32,12 +32,12 @@ torch.nn.init.orthogonal_(weight)
 layer.weight = torch.nn.Parameter(weight)
 layer = torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map="matrix_exp")
 optimizer = torch.optim.Adam(layer.parameters(), lr=1e-3)
-base, source, wanted = (torch.randn(a.rows, a.width) for _ in range(3))
+base, source, target = (torch.randn(a.rows, a.width) for _ in range(3))
 walls, cpus = [], []
 for step in range(a.warmup + a.steps):
     wall, cpu = time.perf_counter(), time.process_time()
     r = layer.weight
-    loss = (base + ((source - base) @ r) @ r.T - wanted).square().mean()
+    loss = (base + ((source - base) @ r) @ r.T - target).square().mean()
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The fixtures of tests/data.rs: a small byte-level BPE tokenizer, and data sets as `datasets` writes them in Parquet.
+"""Writes the fixtures of tests/data.rs: a small byte-level BPE tokenizer, and Parquet files written by `datasets`.
 
     pip install tokenizers datasets
     python3 scripts/data_fixtures.py
@@ -30,10 +30,10 @@ tokenizer.save(str(OUT / "tokenizer.json"), pretty=False)
 
 
 def write(name, rows):
-    """The same rows twice; only Parquet gets the columns that every row has to have there, and one that nobody asked for."""
+    """Writes the rows as JSONL and as Parquet. In Parquet every row has all columns, and an additional column `id`."""
     (OUT / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     keys = dict.fromkeys(key for row in rows for key in row)
-    columns = [{key: row.get(key) for key in keys} | {"id": at} for at, row in enumerate(rows)]
+    columns = [{key: row.get(key) for key in keys} | {"id": index} for index, row in enumerate(rows)]
     Dataset.from_list(columns).to_parquet(OUT / f"{name}.parquet")
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""pyvene's side of tests/pyvene_files.rs: saves folders with what pyvene computes, and loads folders that we wrote.
+"""pyvene's part of tests/pyvene_files.rs: saves folders with pyvene's logits, and runs folders written by intervene.
 
-    python scripts/pyvene_files.py save MODEL OUT             # OUT/CASE/ as pyvene saves it, OUT/cases.json, OUT/logits.safetensors
-    python scripts/pyvene_files.py load MODEL JOBS.json OUT   # runs each job's folder on its inputs: OUT is a safetensors file
+    python scripts/pyvene_files.py save MODEL OUT             # writes OUT/CASE/, OUT/cases.json and OUT/logits.safetensors
+    python scripts/pyvene_files.py load MODEL JOBS.json OUT   # runs each job's folder; OUT is a safetensors file of logits
 
-scripts/pyvene_env.sh makes the environment. A case or a job has `base` and `sources` (token ids; null for an intervention
-that reads none), `positions` and `source_positions` (the same for all interventions) and `subspaces`. A job with a
-`submission` is one of MIB's instead, in the layout of its causal variable track.
+scripts/pyvene_env.sh creates the environment. A case or a job has `base` and `sources` (token ids; null for an
+intervention without a source), `positions` and `source_positions` (the same for all interventions) and `subspaces`. A
+job with a `submission` is a folder in the layout of MIB's causal variable track instead.
 """
 import json
 import sys
@@ -21,28 +21,28 @@ BATCH, LENGTH = 2, 7
 
 
 def run(intervenable, job):
-    """Logits, [batch, seq, vocabulary]."""
+    """Returns the logits, [batch, seq, vocabulary]."""
     count = len(intervenable.interventions)
     base = torch.tensor(job["base"])
-    place = lambda positions: [[positions] * len(base)] * count
+    location = lambda positions: [[positions] * len(base)] * count
     inputs = lambda ids: None if ids is None else {"input_ids": torch.tensor(ids)}
     sources = [inputs(ids) for ids in job["sources"]]
-    of, to = job["source_positions"], job["positions"]
+    read, write = job["source_positions"], job["positions"]
     if job["serial"]:
         names = [f"source_{i}" for i in range(len(sources))] + ["base"]
-        locations = {f"{a}->{b}": ([[of] * len(base)], [[to] * len(base)]) for a, b in zip(names, names[1:])}
+        locations = {f"{a}->{b}": ([[read] * len(base)], [[write] * len(base)]) for a, b in zip(names, names[1:])}
     elif job["heads"] is not None:
         unit = lambda positions: [[job["heads"]] * len(base), [positions] * len(base)]
-        locations = {"sources->base": ([unit(of)] * count, [unit(to)] * count)}
+        locations = {"sources->base": ([unit(read)] * count, [unit(write)] * count)}
     else:
-        locations = {"sources->base": (place(of), place(to))}
-    subspaces = None if job["subspaces"] is None else [[own] * len(base) if own else None for own in job["subspaces"]]
+        locations = {"sources->base": (location(read), location(write))}
+    subspaces = None if job["subspaces"] is None else [[space] * len(base) if space else None for space in job["subspaces"]]
     _, out = intervenable({"input_ids": base}, sources, unit_locations=locations, subspaces=subspaces)
     return out.logits.detach().clone()
 
 
 class Featurizer(torch.nn.Module):
-    """What MIB's Featurizer.load_modules makes of a SubspaceFeaturizerModule's archive."""
+    """The module that MIB's Featurizer.load_modules creates from the archive of a SubspaceFeaturizerModule."""
 
     def __init__(self, path):
         super().__init__()
@@ -60,28 +60,28 @@ class Featurizer(torch.nn.Module):
 
 @torch.no_grad()
 def run_submission(model, job):
-    """MIB's interchange in the residual stream: features are swapped, what they leave out of the base stays."""
+    """MIB's interchange in the residual stream: features are swapped, and the rest of the base's state is unchanged."""
     (path,) = [path for path in Path(job["submission"]).iterdir() if path.name.endswith("_indices")]
     unit = str(path).removesuffix("_indices")
     layer = int(path.name.split("Layer-")[1].split(",")[0])
     assert path.name.split("Token-")[1].split(")")[0] == job["token"], path
-    taken, kept = Featurizer(unit + "_featurizer"), Featurizer(unit + "_inverse_featurizer")
+    featurizer, inverse = Featurizer(unit + "_featurizer"), Featurizer(unit + "_inverse_featurizer")
     columns = json.loads(path.read_text()) or slice(None)
-    seen, (to,), (of,) = {}, job["positions"], job["source_positions"]
+    recorded, (write,), (read,) = {}, job["positions"], job["source_positions"]
 
-    def look(module, args):
-        seen["source"] = args[0].clone()
+    def record(module, args):
+        recorded["source"] = args[0].clone()
 
     def swap(module, args):
         states = args[0].clone()
-        rotation = taken.rotate.weight
-        features = states[:, to] @ rotation
-        error = states[:, to] - features @ rotation.T
-        features[:, columns] = (seen["source"][:, of] @ rotation)[:, columns]
-        states[:, to] = features @ kept.rotate.weight.T + error
+        rotation = featurizer.rotate.weight
+        features = states[:, write] @ rotation
+        error = states[:, write] - features @ rotation.T
+        features[:, columns] = (recorded["source"][:, read] @ rotation)[:, columns]
+        states[:, write] = features @ inverse.rotate.weight.T + error
         return (states, *args[1:])
 
-    for hook, ids in (look, job["sources"][0]), (swap, job["base"]):
+    for hook, ids in (record, job["sources"][0]), (swap, job["base"]):
         handle = model.model.layers[layer].register_forward_pre_hook(hook)
         logits = model(torch.tensor(ids)).logits
         handle.remove()
@@ -89,7 +89,7 @@ def run_submission(model, job):
 
 
 def cases(width):
-    """Name, representations, and what differs in the run."""
+    """Yields the name, the representations and the run's options of each case."""
     at = lambda layer, component, kind, **more: dict(layer=layer, component=component, intervention_type=kind, **more)
     constant = lambda: torch.randn(width)
     yield "rotated", [at(0, "block_output", pv.RotatedSpaceIntervention)], {}
@@ -132,7 +132,7 @@ def cases(width):
 
 
 def move(intervenable):
-    """A few steps along random gradients, so that nothing is where it starts."""
+    """Takes a few steps along random gradients, so that every parameter differs from its initial value."""
     for intervention in intervenable.interventions.values():
         for name, parameter in intervention.named_parameters():
             if name in ("W_enc", "W_dec", "threshold", "b_enc", "b_dec"):
@@ -150,7 +150,7 @@ def move(intervenable):
         for parameter in parameters:
             parameter.grad = torch.randn_like(parameter)
             if parameter.dim() == 2:
-                # No gradient reaches the diagonal of PyTorch's parametrisation.
+                # The gradient of the diagonal is zero in PyTorch's parametrisation.
                 parameter.grad.fill_diagonal_(0)
         optimizer.step()
 
@@ -181,7 +181,7 @@ def save(folder, out):
         logits[name], jobs[name] = run(intervenable, job), job
         plain = model(torch.tensor(job["base"])).logits
         effect = (logits[name] - plain).abs().max().item()
-        assert effect > 1e-2, f"{name} changes logits by {effect} only"
+        assert effect > 1e-2, f"{name} changes the logits by only {effect}; at least 0.01 is needed"
         logits[f"{name}.plain"] = plain
     (out / "cases.json").write_text(json.dumps(jobs))
     save_file({name: value.contiguous() for name, value in logits.items()}, out / "logits.safetensors")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What transformers computes with SmolLM2-135M in float32: tests/fixtures/smollm2/expected.json.
+"""Writes the logits and texts of transformers for SmolLM2-135M in float32: tests/fixtures/smollm2/expected.json.
 
     pip install torch transformers
     python3 scripts/smollm2.py && python3 scripts/smollm2_expected.py [FOLDER]
@@ -19,7 +19,7 @@ PROMPTS = [
     "def fibonacci(n):\n    ",
     "Water boils at 100 degrees Celsius. Ice melts at",
 ]
-TOP = 200  # of the last position's logits, these many are kept: the likeliest
+TOP = 200  # the number of largest logits of the last position that are saved
 
 torch.set_grad_enabled(False)
 tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(FOLDER / "tokenizer.json"))
@@ -29,7 +29,7 @@ for prompt in PROMPTS:
     ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids
     logits = model(ids).logits[0]
     greedy = ids
-    margin = float("inf")  # between the likeliest two tokens: how near a step is to a tie
+    margin = float("inf")  # smallest difference between the two largest logits of a step
     for _ in range(20):
         top = model(greedy).logits[:, -1:].topk(2)
         margin = min(margin, (top.values[..., 0] - top.values[..., 1]).item())

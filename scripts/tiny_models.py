@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Tiny checkpoints of the families that pyvene's fixtures leave out, and what transformers computes with them.
+"""Writes tiny checkpoints of the model families that pyvene's fixtures lack, with the logits of transformers for them.
 
     pip install torch transformers safetensors
     python3 scripts/tiny_models.py            # writes tests/fixtures/transformers/
 
-Same layout as tests/fixtures/pyvene: config.json, model.safetensors, io.safetensors. Random weights, float32, eager
-attention. The GRU is torch's definition of pyvene's cell, layer by layer and step by step.
+The layout is that of tests/fixtures/pyvene: config.json, model.safetensors, io.safetensors. Weights are random,
+float32, with eager attention. The GRU is pyvene's cell written with torch operations, layer by layer and step by step.
 """
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def write(name, kind, config):
     torch.manual_seed(sum(name.encode()))
     config._attn_implementation = "eager"
     model = kind(config).eval()
-    for parameter in model.parameters():  # norms and biases too, which are otherwise one and zero
+    for parameter in model.parameters():  # norms and biases, which are otherwise one and zero
         if parameter.dim() == 1:
             parameter.add_(0.3 * torch.randn_like(parameter))
     folder = OUT / name
@@ -71,7 +71,7 @@ def write(name, kind, config):
 
 @torch.no_grad()
 def write_gru():
-    """`patched`: the state of layer 0 after step 2 (cell_output) of example 0 is set to `row` while the network runs."""
+    """Writes the GRU. In `patched`, the state of layer 0 after step 2 (cell_output) of example 0 is replaced by `row`."""
     torch.manual_seed(7)
     width, batch, steps, layers = 8, 2, 5, 2
     weights = {}

@@ -1,25 +1,25 @@
-//! One error type: what was wrong, where, and what would be right.
+//! The crate's error type. Messages say what is wrong, where, and what would be right.
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong, in words for the person who can mend it.
+/// An error of any operation of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
     #[error("{}: {what}: {source}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation that failed, for example "cannot read".
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file holds something else than it should.
+    /// A file has the wrong content.
     #[error("{}: {problem}", path.display())]
     Content {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong, and what would be right.
         problem: String,
@@ -35,66 +35,67 @@ pub enum Error {
     /// A row of data is wrong.
     #[error("{place}: {problem}")]
     Data {
-        /// File and line, or the task.
+        /// File and line, or the name of the task.
         place: String,
         /// What is wrong, and what would be right.
         problem: String,
     },
-    /// The Hugging Face Hub did not do what was asked of it.
+    /// A request to the Hugging Face Hub failed.
     #[error("{repository}: {problem}")]
     Hub {
-        /// Which repository.
+        /// The repository.
         repository: String,
-        /// What is wrong, and what can be done.
+        /// What is wrong, and how to fix it.
         problem: String,
     },
-    /// A name that is not one of a closed set.
+    /// A name is not in the set of valid names.
     #[error("unknown {what} `{name}`{hint}")]
     Unknown {
-        /// What the name should have named.
+        /// The kind of name, for example "component".
         what: &'static str,
-        /// The name as given.
+        /// The invalid name.
         name: String,
-        /// What would be right.
+        /// The nearest valid name or all valid names, from [`nearest`].
         hint: String,
     },
-    /// A device that is not there, does not work, or is full.
+    /// A device does not exist, does not work, or has too little memory.
     #[error("{name}: {problem}")]
     Device {
-        /// Its name.
+        /// The device's name.
         name: String,
-        /// What is wrong, and what can be done.
+        /// What is wrong, and how to fix it.
         problem: String,
     },
-    /// Rows that are not there.
+    /// Rows lie outside an activation or a prompt.
     #[error("rows: {0}")]
     Rows(String),
-    /// A tap that waited for a site which the run did not visit.
+    /// The run did not visit a tap's site.
     #[error(
-        "the {what} at {site} never fired: the run did not visit that site (is the layer in the range that was run, and does the model have the component?)"
+        "the {what} at {site} was not applied: the run did not visit this site; its layer must be in the \
+         range that is run, and the model must have its component"
     )]
     NeverVisited {
-        /// Where it waited.
+        /// The tap's site.
         site: String,
-        /// A patch or a record.
+        /// The kind of tap: "patch" or "record".
         what: &'static str,
     },
-    /// A value that cannot be used.
+    /// A value is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// Training went wrong.
+    /// Training diverged.
     #[error("{0}")]
     Diverged(String),
 }
 
 impl Error {
-    /// Wraps a system error with the file and what was being done.
+    /// Returns a function that wraps a system error with the file and the operation that failed.
     pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path, what, source }
     }
 
-    /// The message, without what it is about.
+    /// Returns the message without the device's name.
     pub(crate) fn reason(self) -> String {
         match self {
             Self::Device { problem, .. } => problem,
@@ -102,7 +103,7 @@ impl Error {
         }
     }
 
-    /// A file that holds something else than it should.
+    /// Returns an error about a file's content.
     pub fn content(path: &Path, problem: impl Into<String>) -> Self {
         Self::Content { path: path.to_owned(), problem: problem.into() }
     }
@@ -114,7 +115,7 @@ pub fn closest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     close.filter(|(distance, _)| *distance <= 2.max(name.len() / 3)).map(|(_, known)| known)
 }
 
-/// "; did you mean `x`?" when one of the names is close, else the list of them all.
+/// Returns "; did you mean `x`?" if one of the names is similar, else a list of all names.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     match closest(name, names.iter().copied()) {

@@ -1,7 +1,7 @@
-//! Files that are whole or not there: written beside their place, forced to the disk, then renamed.
+//! Atomic writing: a file is written beside its path, synced to disk, then renamed.
 //!
-//! Whatever moment a run is killed at, no file under its own name is half written, so a later command may take what it
-//! finds for whole.
+//! Whenever a run is killed, no file under its final name is incomplete, so later commands can rely on the files that
+//! exist.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -15,19 +15,19 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
-/// Writes a file as a whole: as `.NAME.partial-<pid>-<time>` beside its place, then renamed over what was there. Processes
-/// of several machines may write one place at the same time: one of their files is there in the end, whole.
+/// Writes a file atomically: as `.NAME.partial-<pid>-<time>` beside its path, then renamed over an existing file. If
+/// processes of several machines write the same path at the same time, one of their files remains, complete.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut name = OsString::from(".");
-    name.push(path.file_name().ok_or_else(|| Error::content(path, "this is no name for a file"))?);
+    name.push(path.file_name().ok_or_else(|| Error::content(path, "this path does not end in a file name"))?);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     name.push(format!(".partial-{}-{now}", std::process::id()));
     let partial = path.with_file_name(name);
     let written = File::create(&partial)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| put(&partial, path));
+        .and_then(|()| rename(&partial, path));
     written.map_err(|source| {
-        // Nothing more can be done for a file that could not be written; what is reported is why.
+        // The error of the write is reported; an error of the removal is ignored.
         let _ = fs::remove_file(&partial);
         Error::file(path, "cannot write")(source)
     })
@@ -41,85 +41,84 @@ pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), E
     write(path, text.as_bytes())
 }
 
-/// Makes a folder for a new run, with the folders above it. A folder with something in it is an error: nothing is
-/// overwritten.
+/// Creates the folder of a new run, with its parents. A folder that is not empty is an error: nothing is overwritten.
 pub fn create_new_dir(path: &Path) -> Result<(), Error> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(Error::file(parent, "cannot create the folder"))?;
     }
     match fs::create_dir(path) {
         Err(e) if e.kind() == AlreadyExists => {
-            let mut held = fs::read_dir(path).map_err(Error::file(path, "cannot create the folder"))?;
-            match held.next() {
+            let mut entries = fs::read_dir(path).map_err(Error::file(path, "cannot create the folder"))?;
+            match entries.next() {
                 None => Ok(()),
-                Some(_) => Err(Error::content(path, "the folder is not empty; name a new one")),
+                Some(_) => Err(Error::content(path, "the folder is not empty; choose a new one")),
             }
         }
-        made => made.map_err(Error::file(path, "cannot create the folder")),
+        result => result.map_err(Error::file(path, "cannot create the folder")),
     }
 }
 
-/// A file's bytes.
+/// Reads a file's bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(Error::file(path, "cannot read"))
 }
 
-/// A file's text, which must be UTF-8.
+/// Reads a file's text, which must be UTF-8.
 pub fn read_text(path: &Path) -> Result<String, Error> {
     String::from_utf8(read(path)?).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        Error::content(path, format!("not a text file: byte {at} is not UTF-8"))
+        let offset = e.utf8_error().valid_up_to();
+        Error::content(path, format!("not a text file: byte {offset} is not UTF-8"))
     })
 }
 
-/// A value from a JSON file.
+/// Reads a value from a JSON file.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     serde_json::from_str(&read_text(path)?)
         .map_err(|e| Error::content(path, format!("not the JSON expected here: {e}")))
 }
 
-/// A file that is written bit by bit as `NAME.partial` and gets its name when it is finished. Left unfinished, the
-/// partial file stays for whoever wants to know how far it went.
+/// A file that is written in parts as `NAME.partial` and renamed by [`Stream::finish`]. If it is not finished, the
+/// partial file remains and shows how far the run got.
 pub struct Stream {
-    place: PathBuf,
+    path: PathBuf,
     partial: PathBuf,
     file: BufWriter<File>,
 }
 
 impl Stream {
-    /// Starts an empty file.
-    pub fn create(place: &Path) -> Result<Self, Error> {
-        let mut partial = place.as_os_str().to_owned();
+    /// Creates an empty file.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
         let file = File::create(&partial).map_err(Error::file(&partial, "cannot write"))?;
-        Ok(Self { place: place.to_owned(), partial, file: BufWriter::new(file) })
+        Ok(Self { path: path.to_owned(), partial, file: BufWriter::new(file) })
     }
 
-    /// Adds bytes, held back until [`Stream::flush`].
+    /// Appends bytes to a buffer, which [`Stream::flush`] writes.
     pub fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_all(bytes).map_err(Error::file(&self.partial, "cannot write"))
     }
 
-    /// Hands everything so far to the system, so that others see it.
+    /// Writes the buffer, so that other processes see all bytes so far.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.file.flush().map_err(Error::file(&self.partial, "cannot write"))
     }
 
-    /// Forces the file to the disk and gives it its name.
+    /// Syncs the file to disk and renames it.
     pub fn finish(mut self) -> Result<(), Error> {
-        let done = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        done.and_then(|()| put(&self.partial, &self.place)).map_err(Error::file(&self.place, "cannot write"))
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        synced.and_then(|()| rename(&self.partial, &self.path)).map_err(Error::file(&self.path, "cannot write"))
     }
 }
 
-/// Renames, and makes the new name outlive a power cut.
-fn put(partial: &Path, place: &Path) -> io::Result<()> {
-    fs::rename(partial, place)?;
-    // A folder can be opened and synced on Unix only; elsewhere the rename alone has to do.
+/// Renames a file and syncs its folder, so that the new name survives a power failure.
+fn rename(partial: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(partial, path)?;
+    // Only on Unix can a folder be opened and synced.
     #[cfg(unix)]
     {
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()?;
     }
     Ok(())
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_written_file_is_whole_and_alone() {
+    fn a_written_file_is_complete_and_leaves_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.json");
         write(&path, b"old").unwrap();
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_write_leaves_what_was_there_and_no_partial() {
+    fn a_failed_write_changes_nothing_and_leaves_no_partial_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("taken");
         fs::create_dir(&path).unwrap();
@@ -178,16 +177,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("runs/a");
         create_new_dir(&run).unwrap();
-        create_new_dir(&run).expect("an empty folder will do");
+        create_new_dir(&run).expect("an empty folder is accepted");
         write(&run.join("recipe.toml"), b"").unwrap();
         let error = create_new_dir(&run).unwrap_err().to_string();
-        assert!(error.ends_with("the folder is not empty; name a new one"), "{error}");
+        assert!(error.ends_with("the folder is not empty; choose a new one"), "{error}");
         let error = create_new_dir(&run.join("recipe.toml/b")).unwrap_err().to_string();
         assert!(error.contains("cannot create the folder"), "{error}");
     }
 
     #[test]
-    fn reading_says_which_file_and_what_is_wrong() {
+    fn read_errors_name_the_file_and_the_problem() {
         let folder = tempfile::tempdir().unwrap();
         let missing = read_text(&folder.path().join("none.toml")).unwrap_err().to_string();
         assert!(missing.contains("none.toml: cannot read: "), "{missing}");

@@ -1,22 +1,22 @@
-//! What a run costs, and which process it is.
+//! Measurements of the process and the machine: memory, processor time, disk, and process identity.
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
-/// The most memory that this process has held, in bytes; 0 where the system does not say.
+/// Returns this process's peak memory (resident set) in bytes; 0 if the system does not report it.
 #[must_use]
 pub fn peak_rss_bytes() -> u64 {
     #[cfg(unix)]
     {
         use nix::sys::resource::{UsageWho, getrusage};
         let kilobytes = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
-        // macOS counts in bytes, the others in kilobytes.
+        // macOS reports bytes, other systems kilobytes.
         u64::try_from(kilobytes).unwrap_or(0) * if cfg!(target_os = "macos") { 1 } else { 1024 }
     }
     #[cfg(not(unix))]
     0
 }
 
-/// The processor seconds that this process's threads have used; 0 where the system does not say.
+/// Returns the processor time of all threads of this process in seconds; 0 if the system does not report it.
 #[must_use]
 pub fn cpu_seconds() -> f64 {
     #[cfg(unix)]
@@ -29,22 +29,21 @@ pub fn cpu_seconds() -> f64 {
     0.0
 }
 
-/// The machine's name; on Linux with the number of the space that its process numbers are of, which a container has of
-/// its own.
+/// Returns the machine's name; on Linux with the number of the process namespace, which differs between containers.
 #[must_use]
 pub fn host() -> String {
     let name = System::host_name().unwrap_or_else(|| "unnamed".to_owned());
     match std::fs::read_link("/proc/self/ns/pid") {
-        Ok(space) => {
-            let number: String = space.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+        Ok(namespace) => {
+            let number: String = namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
             format!("{name}-{number}")
         }
         Err(_) => name,
     }
 }
 
-/// When the process of that number was started, in seconds since 1970; none where there is no such process, or where it
-/// has ended and only waits for its parent to see that.
+/// Returns the start time of a process in seconds since 1970; `None` if it does not exist, or if it has ended and its
+/// parent has not yet collected its exit status.
 #[must_use]
 pub fn process_started(pid: u32) -> Option<u64> {
     let pid = Pid::from_u32(pid);
@@ -55,14 +54,14 @@ pub fn process_started(pid: u32) -> Option<u64> {
     (!ended).then(|| process.start_time())
 }
 
-/// The middle value; 0 of none.
+/// Returns the median (the upper one of two middle values); 0 for an empty list.
 #[must_use]
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// The memory that this process may still take, in bytes, its control group's limit included.
+/// Returns the memory in bytes that is free for this process, within the limit of its control group.
 #[must_use]
 pub fn free_memory_bytes() -> u64 {
     let mut system = sysinfo::System::new();
@@ -71,7 +70,7 @@ pub fn free_memory_bytes() -> u64 {
     system.available_memory().min(limit)
 }
 
-/// The machine's memory in bytes, or what its control group may have of it.
+/// Returns the machine's memory in bytes, or the limit of the control group if that is lower.
 #[must_use]
 pub fn memory_bytes() -> u64 {
     let mut system = System::new();
@@ -80,12 +79,12 @@ pub fn memory_bytes() -> u64 {
     system.total_memory().min(limit)
 }
 
-/// The free bytes of the disk that a folder is on; where the system does not say, as many as there can be.
+/// Returns the free bytes of a folder's disk; `u64::MAX` if the system does not report them.
 #[must_use]
 pub fn free_disk_bytes(folder: &std::path::Path) -> u64 {
     #[cfg(unix)]
     {
-        #[allow(clippy::unnecessary_cast, reason = "narrower on some systems")]
+        #[allow(clippy::unnecessary_cast, reason = "the types are narrower on some systems")]
         let free = |disk: nix::sys::statvfs::Statvfs| disk.blocks_available() as u64 * disk.fragment_size() as u64;
         nix::sys::statvfs::statvfs(folder).map_or(u64::MAX, free)
     }

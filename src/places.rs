@@ -1,4 +1,4 @@
-//! Where in a TOML text a mistake is, and what it is in words.
+//! Mistakes in TOML texts: their file and line, and their messages.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, nearest};
 
-/// Reads a value from a TOML text; `path` names it in messages.
+/// Reads a value from a TOML text; `path` is the file's name in error messages.
 pub fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, Error> {
     toml::from_str(text).map_err(|error: toml::de::Error| Error::Recipe {
         place: place(text, path, error.span()),
@@ -16,7 +16,7 @@ pub fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, Error> {
     })
 }
 
-/// File and line of a place in its text.
+/// Returns `FILE:LINE` for a byte range of the text; only the file without a range.
 #[must_use]
 pub fn place(text: &str, path: &Path, span: Option<Range<usize>>) -> String {
     match span {
@@ -25,38 +25,38 @@ pub fn place(text: &str, path: &Path, span: Option<Range<usize>>) -> String {
     }
 }
 
-/// The line, counted from 1, of a byte of the text.
-fn line(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+/// Returns the line of a byte of the text, counted from 1.
+fn line(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
-/// Where a dotted key, or the innermost of its tables that is there, stands in the text. A number counts within an
-/// array, from 0: `interventions.1.site`.
+/// Returns the byte range of a dotted key in the text, or of its innermost table that exists; `None` if none exists. A
+/// number is an index into an array, counted from 0: `interventions.1.site`.
 #[must_use]
 pub fn find(text: &str, key: &str) -> Option<Range<usize>> {
     let root = DeTable::parse(text).ok()?;
     let mut table = Some(root.get_ref());
     let mut array = None;
-    let mut found = None;
+    let mut innermost = None;
     for part in key.split('.') {
         let value = if let Some(table) = table {
             let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else { break };
-            found = Some(name.span());
+            innermost = Some(name.span());
             value
         } else {
-            let within = |array: &'_ toml::de::DeArray<'_>| part.parse().ok().filter(|at: &usize| *at < array.len());
-            let Some((array, at)) = array.and_then(|array| Some((array, within(array)?))) else { break };
-            let value: &toml::Spanned<DeValue<'_>> = &array[at];
-            found = Some(value.span());
+            let index = |array: &'_ toml::de::DeArray<'_>| part.parse().ok().filter(|i: &usize| *i < array.len());
+            let Some((array, index)) = array.and_then(|array| Some((array, index(array)?))) else { break };
+            let value: &toml::Spanned<DeValue<'_>> = &array[index];
+            innermost = Some(value.span());
             value
         };
         table = value.get_ref().as_table();
         array = value.get_ref().as_array();
     }
-    found
+    innermost
 }
 
-/// The parser's message, with a suggestion in place of its list of all the keys there are.
+/// Returns the parser's message, with the nearest key or value instead of the list of all of them.
 #[must_use]
 pub fn explain(message: &str) -> String {
     let message = message.trim();

@@ -1,4 +1,5 @@
-//! Small safetensors files, read and written as a whole: interventions, trained MLPs. [`Growing`] is for large ones.
+//! Safetensors files: small files (interventions, trained MLPs) are read and written whole, large files with
+//! [`Growing`].
 
 mod growing;
 
@@ -32,7 +33,7 @@ impl From<Tensors> for BTreeMap<String, TensorData> {
 }
 
 impl Tensors {
-    /// Adds a tensor, in f32.
+    /// Adds a tensor, converted to f32.
     pub fn insert<const D: usize>(&mut self, name: impl Into<String>, tensor: Tensor<D>) {
         let shape = tensor.dims().to_vec();
         let data: TensorData = tensor.into_data_as::<f32>();
@@ -40,30 +41,30 @@ impl Tensors {
         self.0.insert(name.into(), (shape, values));
     }
 
-    /// The tensor of that name; an error names what is missing or misshapen. A 0 in `shape` stands for any size.
+    /// Returns the tensor with this name; an error if it is missing or has another shape. 0 in `shape` matches any size.
     pub fn get<const D: usize>(&self, name: &str, shape: [usize; D], device: &Device) -> Result<Tensor<D>, Error> {
-        let (found, values) = self.0.get(name).ok_or_else(|| Error::Invalid(format!("no tensor {name}")))?;
-        let fits = found.len() == D && found.iter().zip(shape).all(|(found, wanted)| wanted == 0 || wanted == *found);
+        let (actual, values) = self.0.get(name).ok_or_else(|| Error::Invalid(format!("no tensor {name}")))?;
+        let fits = actual.len() == D && actual.iter().zip(shape).all(|(n, expected)| expected == 0 || expected == *n);
         if !fits {
-            let wanted: Vec<String> =
+            let expected: Vec<String> =
                 shape.iter().map(|n| if *n == 0 { "_".to_owned() } else { n.to_string() }).collect();
-            return Err(Error::Invalid(format!("{name} is {found:?}; [{}] is needed", wanted.join(", "))));
+            return Err(Error::Invalid(format!("{name} is {actual:?}; [{}] is needed", expected.join(", "))));
         }
-        Ok(Tensor::from_data(TensorData::new(values.clone(), found.clone()), device))
+        Ok(Tensor::from_data(TensorData::new(values.clone(), actual.clone()), device))
     }
 
-    /// The tensors' names, sorted.
+    /// Returns the tensors' names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// Is there a tensor of that name?
+    /// Returns true if there is a tensor with this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// Reads a safetensors file of f32 tensors; NaN and infinities are refused.
+    /// Reads a safetensors file of f32 tensors; another dtype, NaN and infinities are errors.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let bytes = files::read(path)?;
         let file = SafeTensors::deserialize(&bytes)
@@ -76,14 +77,14 @@ impl Tensors {
             let values = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
             let values: Vec<f32> = values.collect();
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                return Err(Error::content(path, format!("{name} holds {value}; every number has to be finite")));
+                return Err(Error::content(path, format!("{name} contains {value}; all numbers must be finite")));
             }
             tensors.insert(name, (tensor.shape().to_vec(), values));
         }
         Ok(Self(tensors))
     }
 
-    /// Writes a safetensors file, whole or not at all.
+    /// Writes a safetensors file atomically.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = self
             .0
@@ -93,10 +94,10 @@ impl Tensors {
         let views = bytes.iter().map(|(name, shape, bytes)| {
             TensorView::new(Dtype::F32, (*shape).clone(), bytes).map(|view| (name.as_str(), view))
         });
-        let refused = |error: safetensors::SafeTensorError| Error::content(path, format!("cannot be written: {error}"));
-        let views = views.collect::<Result<Vec<_>, _>>().map_err(refused)?;
+        let wrong = |error: safetensors::SafeTensorError| Error::content(path, format!("cannot be written: {error}"));
+        let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        files::write(path, &safetensors::serialize(views, Some(metadata)).map_err(refused)?)
+        files::write(path, &safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
     }
 }
 
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back_to_the_bit() {
+    fn tensors_are_read_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.safetensors");
         let device = Device::flex();

@@ -73,7 +73,7 @@ fn weights_that_do_not_fit_are_refused_before_they_are_read() {
         assert!(said.contains(part), "`{part}` is not in: {said}");
     }
     let said = refused(&generate, Some("much"));
-    assert!(said.contains("INTERVENE_DEVICE_MEMORY: `much` is no size"), "{said}");
+    assert!(said.contains("INTERVENE_DEVICE_MEMORY: invalid size `much`"), "{said}");
     let output = Command::new(cargo_bin!("intervene")).args(generate).env("INTERVENE_DEVICE_MEMORY", "1 GB").output();
     assert!(output.unwrap().status.success(), "with enough it runs");
 }

@@ -129,7 +129,7 @@ fn a_full_memory_is_an_error_with_what_lowers_it() {
     let error = device::attempt(&device, "filling the cache", "cache.level = \"host\"", fill).unwrap_err().to_string();
     println!("{error}");
     assert!(error.starts_with(&format!("{name}: its memory ran out (filling the cache; it has ")), "{error}");
-    assert!(error.contains("What needs less: cache.level"), "{error}");
+    assert!(error.contains("Settings that need less: cache.level"), "{error}");
     // The device still works.
     let double = || Ok((Tensor::<1>::ones([4], &device) * 2.0).into_data().iter::<f32>().sum::<f32>());
     assert_eq!(device::attempt(&device, "doubling", "", double).unwrap(), 8.0);

@@ -105,8 +105,9 @@ impl Examined {
         lines.push(format!("{:9} {state}", self.name));
         lines.extend(self.hardware.clone());
         if self.hardware.is_some() {
-            let memory =
-                self.memory_bytes.map_or_else(|| "of a size that its driver does not say".to_owned(), device::told);
+            let memory = self
+                .memory_bytes
+                .map_or_else(|| "of a size that its driver does not say".to_owned(), device::format_bytes);
             lines.push(format!("memory {memory}; computes in {}", self.dtypes.join(", ")));
         }
         if let Some(SelfTest { logits, gradient }) = self.self_test {

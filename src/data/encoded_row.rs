@@ -66,7 +66,7 @@ impl EncodedRow {
             let [here, there] = [&at_base, &positions].map(Vec::len);
             if here != there {
                 return Err(format!(
-                    "position `{position}` is {here} tokens of the base and {there} of the source: as many are needed"
+                    "position `{position}` is {here} tokens of the base and {there} of the source: the numbers must be equal"
                 ));
             }
             sources.push((*variable, Prompt { tokens: encoded.tokens.clone(), positions }));
@@ -87,7 +87,7 @@ fn positions(position: &Position, text: &Text, encoded: &Encoded, which: &str) -
         let count = encoded.tokens.len();
         let position = if index < 0 { index + count as i64 } else { index };
         usize::try_from(position).ok().filter(|position| *position < count).ok_or_else(|| {
-            format!("position {index} is not there: the {which} \"{}\" has {count} tokens, counted from 0", text.text)
+            format!("position {index} does not exist: the {which} \"{}\" has {count} tokens, counted from 0", text.text)
         })
     };
     let (slot, take) = match position {
@@ -102,17 +102,18 @@ fn positions(position: &Position, text: &Text, encoded: &Encoded, which: &str) -
         }
         Position::Slot(slot, take) => (slot, take),
     };
-    if let (Some(given), "span") = (&text.positions, slot.as_str()) {
-        return given.iter().map(|index| from_index(*index)).collect();
+    if let (Some(positions), "span") = (&text.positions, slot.as_str()) {
+        return positions.iter().map(|index| from_index(*index)).collect();
     }
     let span = text.spans.iter().find(|(name, _)| name == slot).map(|(_, span)| span.clone());
     let span: Range<usize> = span.ok_or_else(|| {
         if slot == "span" {
-            return format!("no `{which}_span` and no `{which}_position` says which tokens are meant");
+            return format!("the position is missing: `{which}_span` or `{which}_position` is needed");
         }
         format!("there is no position `{slot}`{}", nearest(slot, text.spans.iter().map(|(name, _)| name.as_str())))
     })?;
-    let tokens = encoded.touching(&span).ok_or_else(|| format!("no token holds \"{}\"", &text.text[span.clone()]))?;
+    let tokens =
+        encoded.touching(&span).ok_or_else(|| format!("no token contains \"{}\"", &text.text[span.clone()]))?;
     Ok(match take {
         Take::First => vec![tokens.start],
         Take::Last => vec![tokens.end - 1],

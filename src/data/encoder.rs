@@ -1,4 +1,4 @@
-//! From rows of text to pairs of tokens.
+//! Encoding rows of text as pairs of tokens.
 
 use rand::Rng;
 
@@ -9,31 +9,31 @@ use super::{Pair, Tokenizer};
 use crate::error::Error;
 use crate::tasks::{PromptTask, Split, TextPair};
 
-/// How prompts and answers become tokens.
+/// Encodes prompts and answers as tokens.
 #[derive(Clone, Debug)]
 pub struct Encoder<'a> {
     /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// Which tokens of base and sources are meant.
+    /// The tokens of base and sources on which interventions act.
     pub position: Position,
-    /// Begin prompts with the special tokens that the tokenizer has for that? Not by default.
+    /// If true, prompts begin with the tokenizer's special tokens. The default is false.
     pub special_tokens: bool,
-    /// May an answer's first token stand for the whole? Else an answer of several tokens is an error, the default.
+    /// If true, an answer's first token represents it. If false (the default), an answer of several tokens is an error.
     pub first_token: bool,
 }
 
-/// Rows that a task drew.
+/// Rows that were drawn from a task.
 #[derive(Clone, Debug)]
-pub struct Drawn {
+pub struct DrawnRows {
     /// The rows as text and as tokens.
     pub rows: Vec<EncodedRow>,
-    /// How many more were drawn and left out, for their label's token is also the base's own answer's, while the answers
-    /// differ: first tokens alone cannot tell them apart.
+    /// The number of further rows that were drawn and dropped, because the label and the base's answer differ but have
+    /// the same first token.
     pub ambiguous: usize,
 }
 
 impl<'a> Encoder<'a> {
-    /// Plain prompts, and answers of one token.
+    /// Creates an encoder without special tokens, for answers of one token.
     #[must_use]
     pub fn new(tokenizer: &'a Tokenizer, position: Position) -> Self {
         Self { tokenizer, position, special_tokens: false, first_token: false }
@@ -52,7 +52,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Draws `count` interchanges of the named variables. The first tokens of answers stand for them.
+    /// Draws `count` interchanges of the named variables. The first token of an answer represents it.
     pub fn draw(
         &self,
         task: &dyn PromptTask,
@@ -60,11 +60,12 @@ impl<'a> Encoder<'a> {
         variables: &[&str],
         count: usize,
         rng: &mut dyn Rng,
-    ) -> Result<Drawn, Error> {
+    ) -> Result<DrawnRows, Error> {
         self.collect(task.name(), count, &mut || task.sample(split, variables, rng))
     }
 
-    /// The same, of interchanges that keep the base's answer.
+    /// Draws `count` interchanges of the named variables that do not change the base's answer, otherwise as
+    /// [`Self::draw`].
     pub fn draw_isolating(
         &self,
         task: &dyn PromptTask,
@@ -72,7 +73,7 @@ impl<'a> Encoder<'a> {
         variables: &[&str],
         count: usize,
         rng: &mut dyn Rng,
-    ) -> Result<Drawn, Error> {
+    ) -> Result<DrawnRows, Error> {
         self.collect(task.name(), count, &mut || task.sample_isolating(split, variables, rng))
     }
 
@@ -81,15 +82,15 @@ impl<'a> Encoder<'a> {
         name: &str,
         count: usize,
         sample: &mut dyn FnMut() -> Result<TextPair, Error>,
-    ) -> Result<Drawn, Error> {
+    ) -> Result<DrawnRows, Error> {
         let encoder = Self { first_token: true, ..self.clone() };
-        let mut drawn = Drawn { rows: Vec::with_capacity(count), ambiguous: 0 };
+        let mut drawn = DrawnRows { rows: Vec::with_capacity(count), ambiguous: 0 };
         while drawn.rows.len() < count {
-            let row = encoder.encode(Row::of_task(sample()?, name))?;
+            let row = encoder.encode(Row::from_task(sample()?, name))?;
             if row.keeps_answer() && row.row().base_answer.as_ref() != Some(&row.row().label) {
                 drawn.ambiguous += 1;
                 if drawn.ambiguous > 100 * (count + 100) {
-                    let problem = "the first tokens of its answers are nearly all the same with this tokenizer";
+                    let problem = "nearly all answers have the same first token: use another model";
                     return Err(Error::Data { place: name.to_owned(), problem: problem.to_owned() });
                 }
             } else {
@@ -120,7 +121,7 @@ impl<'a> Encoder<'a> {
         Ok(RowTokens { whole: base.tokens.clone(), base, sources, labels, base_answer, source_answers })
     }
 
-    /// The token with which the answer goes on after the prompt.
+    /// Returns the answer's token after the prompt; its first one if `first_token` is set.
     fn answer(&self, prompt: &str, answer: &str, key: &str) -> Result<u32, String> {
         let tokens = self.answer_tokens(prompt, answer, key)?;
         match tokens[..] {
@@ -134,10 +135,10 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The tokens with which the answer goes on after the prompt, one at least.
+    /// Returns the answer's tokens after the prompt, at least one.
     ///
-    /// Prompt and answer are tokenised together, and what follows the prompt's own tokens is the answer: a tokenizer
-    /// that puts a space of its own before every text (Llama 2's) then gives the same token as the model would.
+    /// Prompt and answer are tokenised together, and the tokens after the prompt's tokens are the answer's. With a
+    /// tokenizer that puts a space before every text (Llama 2's), this gives the token that the model would produce.
     fn answer_tokens(&self, prompt: &str, answer: &str, key: &str) -> Result<Vec<u32>, String> {
         let encode = |text: &str| self.tokenizer.encode(text).map_err(|error| error.to_string());
         let joins = |text: &str, answer: &str| {
@@ -148,8 +149,8 @@ impl<'a> Encoder<'a> {
             return Err(format!("the {key} \"{answer}\" runs into the prompt's last word: write \" {answer}\""));
         }
         let (before, whole) = (encode(prompt)?, encode(&format!("{prompt}{answer}"))?);
-        // Where the prompt's last tokens change with the answer (it ends in a space, say), the model never sees this
-        // text; the answer is then what it is alone.
+        // If the answer changes the prompt's last tokens (for example because the prompt ends in a space), the model
+        // never sees the joined text; the answer is then tokenised alone.
         match whole.strip_prefix(&before[..]) {
             Some(tokens) if !tokens.is_empty() => Ok(tokens.to_vec()),
             _ => encode(answer),

@@ -1,34 +1,33 @@
-//! A file of inputs, line by line.
+//! Files of inputs, read line by line.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::{Positions, Tokenised, Tokenizer};
 use crate::error::Error;
 use crate::{hub, places};
 
-/// A prompt as a file holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Given {
-    /// In letters.
+/// A prompt in a file of inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected a text or a list of token ids (whole numbers from 0)")]
+pub enum InputPrompt {
+    /// A text.
     Text(String),
-    /// As token ids, taken as they are: no special tokens are added.
+    /// Token ids; no special tokens are added.
     Tokens(Vec<u32>),
 }
 
-impl Given {
-    /// Its tokens.
+impl InputPrompt {
+    /// Returns the prompt's tokens; an error if there are none, or for a text without a tokenizer.
     pub fn prompt(&self, tokenizer: Option<&Tokenizer>) -> Result<Tokenised, Error> {
         match (self, tokenizer) {
-            (Self::Tokens(tokens), _) => Tokenised::of_tokens(tokens.clone()),
+            (Self::Tokens(tokens), _) => Tokenised::from_tokens(tokens.clone()),
             (Self::Text(text), Some(tokenizer)) => tokenizer.prompt(text),
             (Self::Text(text), None) => Err(Error::Invalid(format!(
-                "`{text}` is a text, and the model's folder has no tokenizer.json: give token ids"
+                "`{text}` is a text, but the model's folder has no tokenizer.json: token ids are needed"
             ))),
         }
     }
@@ -38,21 +37,21 @@ impl Given {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// What the model runs on.
-    pub base: Given,
-    /// What is interchanged into it.
+    /// The prompt that the model runs on.
+    pub base: InputPrompt,
+    /// The prompts whose activations are interchanged into the base.
     #[serde(default)]
-    pub sources: Vec<Given>,
-    /// Where, if the line says so itself.
+    pub sources: Vec<InputPrompt>,
+    /// The positions of this line; `None` for the default positions.
     pub positions: Option<Positions>,
-    /// Where in the sources, if it is elsewhere.
+    /// The positions in the sources; `None` if they are the same as in the base.
     pub source_positions: Option<Positions>,
-    /// The subspace of each intervention, `null` for one that takes what it takes otherwise.
+    /// The subspace of each intervention; `null` for an intervention's default.
     #[serde(default)]
     pub subspaces: Vec<Option<Vec<usize>>>,
 }
 
-/// Reads a file of JSON lines, one input each, without ever holding the whole; empty lines are passed over.
+/// A reader of JSON lines, one input each. It never holds the whole file in memory; empty lines are skipped.
 pub struct Inputs {
     path: PathBuf,
     file: BufReader<File>,
@@ -60,20 +59,20 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Opens a file; `hub:ORG/NAME[@REVISION]/PATH` is one of the Hub.
+    /// Opens a file; `hub:ORG/NAME[@REVISION]/PATH` is a file on the Hub.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = &hub::data_file(path)?;
         let file = File::open(path).map_err(Error::file(path, "cannot read"))?;
         Ok(Self { path: path.to_owned(), file: BufReader::new(file), line: 0 })
     }
 
-    /// File and line of the input that was read last.
+    /// Returns `FILE:LINE` of the input that was read last.
     #[must_use]
     pub fn place(&self) -> String {
         format!("{}:{}", self.path.display(), self.line)
     }
 
-    /// An error about the input that was read last.
+    /// Returns an error about the input that was read last.
     #[must_use]
     pub fn wrong(&self, error: &Error) -> Error {
         Error::Data { place: self.place(), problem: error.to_string() }
@@ -91,10 +90,10 @@ impl Inputs {
             let text = std::str::from_utf8(&bytes).map_err(|_| problem("not UTF-8".to_owned()))?;
             if !text.trim().is_empty() {
                 return serde_json::from_str(text).map(Some).map_err(|error| {
-                    let said = error.to_string();
-                    // The line within the line is of no use to anybody.
-                    let said = said.split(" at line ").next().unwrap_or_default();
-                    problem(places::explain(said))
+                    let message = error.to_string();
+                    // The parser's line number counts within this one line, so it is removed.
+                    let message = message.split(" at line ").next().unwrap_or_default();
+                    problem(places::explain(message))
                 });
             }
         }
@@ -106,34 +105,6 @@ impl Iterator for Inputs {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
-    }
-}
-
-impl<'de> Deserialize<'de> for Given {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
-    }
-}
-
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Given;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or a list of token ids")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Given, E> {
-        Ok(Given::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Given, A::Error> {
-        let mut tokens = Vec::new();
-        while let Some(token) = list.next_element()? {
-            tokens.push(token);
-        }
-        Ok(Given::Tokens(tokens))
     }
 }
 
@@ -155,21 +126,21 @@ mod tests {
             read("{\"base\": \"a\"}\n\n{\"base\": [1, 2], \"sources\": [\"b\", [3]], \"positions\": [0, \"last\"]}");
         assert_eq!(inputs.len(), 2);
         let second = inputs[1].clone().unwrap();
-        assert_eq!(second.base, Given::Tokens(vec![1, 2]));
-        assert_eq!(second.sources, [Given::Text("b".to_owned()), Given::Tokens(vec![3])]);
+        assert_eq!(second.base, InputPrompt::Tokens(vec![1, 2]));
+        assert_eq!(second.sources, [InputPrompt::Text("b".to_owned()), InputPrompt::Tokens(vec![3])]);
         assert_eq!(second.positions.unwrap().to_string(), "0,-1");
     }
 
     #[test]
-    fn a_mistake_has_its_line() {
+    fn an_error_names_its_line() {
         let refused = |line: &str, expected: &str| {
             let error = read(&format!("{{\"base\": \"a\"}}\n{line}\n"))[1].clone().unwrap_err();
             assert!(error.contains(expected), "{error}");
         };
-        refused("{\"base\": 3}", "FILE:2: invalid type: integer `3`, expected a text or a list of token ids");
+        refused("{\"base\": 3}", "FILE:2: expected a text or a list of token ids");
         refused("{\"basis\": \"a\"}", "FILE:2: unknown key `basis`; did you mean `base`?");
         refused("{\"sources\": []}", "FILE:2: missing field `base`");
-        refused("{\"base\": [-1]}", "FILE:2: ");
+        refused("{\"base\": [-1]}", "FILE:2: expected a text or a list of token ids");
         refused("not json", "FILE:2: ");
     }
 }

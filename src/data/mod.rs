@@ -1,6 +1,6 @@
-//! From text and files to the tokens of a batch.
+//! Prompts and pairs, as text and as tokens.
 //!
-//! Tasks and files give [`Row`]s of text with named parts; an [`Encoder`] makes [`Pair`]s of tokens of them.
+//! Tasks and files supply [`Row`]s of text with named parts; an [`Encoder`] turns them into [`Pair`]s of tokens.
 
 mod encoded_row;
 mod encoder;
@@ -17,8 +17,8 @@ mod tokenised;
 mod tokenizer;
 
 pub use encoded_row::EncodedRow;
-pub use encoder::{Drawn, Encoder};
-pub use inputs::{Given, Input, Inputs};
+pub use encoder::{DrawnRows, Encoder};
+pub use inputs::{Input, InputPrompt, Inputs};
 pub use pair::{Pair, Prompt};
 pub use position::{Position, Take};
 pub use positions::Positions;
@@ -33,12 +33,13 @@ use std::path::Path;
 use crate::error::Error;
 use crate::hub;
 
-/// Reads a file's rows: `.jsonl` and `.parquet` by their names; `hub:ORG/NAME[@REVISION]/PATH` is a file of the Hub.
+/// Reads the rows of a `.jsonl` or `.parquet` file; `hub:ORG/NAME[@REVISION]/PATH` is a file on the Hub. Another
+/// extension and a file without rows are errors.
 pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
     let path = &hub::data_file(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => jsonl::read(path),
         Some("parquet") => parquet::read(path),
-        _ => Err(Error::content(path, "the name of a file of pairs ends in .jsonl or .parquet")),
+        _ => Err(Error::content(path, "the name of a file of pairs must end in .jsonl or .parquet")),
     }
 }

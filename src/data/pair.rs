@@ -1,8 +1,8 @@
-//! Interchanges of prompts, as tokens.
+//! Pairs of prompts, as tokens.
 
 use std::sync::Arc;
 
-/// A prompt's tokens, and which of its positions are meant.
+/// A prompt's tokens, and the positions on which interventions act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
     /// The tokens, without padding; shared by the pairs that are the same but for their positions.
@@ -11,25 +11,25 @@ pub struct Prompt {
     pub positions: Vec<usize>,
 }
 
-/// One interchange: the base's rows are rewritten from the sources' rows, and the label is what the causal model then
-/// says after the base's last token.
+/// One interchange: the base's rows are replaced with rows of the sources; the label is the causal model's
+/// counterfactual answer after the base's last token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// The prompt that is intervened on.
     pub base: Prompt,
-    /// A prompt for each variable that is swapped: the variable's number in the task, and where its value is read.
+    /// For each swapped variable, its index in the task and the prompt that supplies its value.
     pub sources: Vec<(usize, Prompt)>,
-    /// The tokens that the causal model says: the last one follows the base's last token. One, but where an answer of
-    /// several tokens stands in the base but for its last.
+    /// The answer's tokens; the last one follows the base's last token. There is one, except in a completion, where the
+    /// base ends with all of the answer's tokens but the last.
     pub labels: Vec<u32>,
-    /// What it says of the base itself, where that is known: what a model that solves the task says.
+    /// The causal model's answer to the base without an interchange, if known.
     pub base_answer: Option<u32>,
-    /// What it says of each source itself, where that is known; as many as there are sources.
+    /// The causal model's answer to each source, if known; one entry per source.
     pub source_answers: Vec<Option<u32>>,
 }
 
 impl Pair {
-    /// Is the label what the causal model says of the base itself? The interchange must not change it then.
+    /// Returns true if the label equals the base's answer, so that the interchange must not change it.
     #[must_use]
     pub fn keeps_answer(&self) -> bool {
         self.base_answer.is_some_and(|answer| self.labels == [answer])

@@ -1,4 +1,5 @@
-//! Interchanges from Parquet files, as the Hugging Face Hub keeps data sets: the same columns as [`super::jsonl`]'s keys.
+//! Rows in Parquet files, the format of data sets on the Hugging Face Hub; the columns are the keys of
+//! [`super::jsonl`].
 
 use std::fs::File;
 use std::path::Path;
@@ -11,10 +12,10 @@ use super::Row;
 use super::row::{COMPLETION, ROW};
 use crate::error::{Error, nearest};
 
-/// Reads the rows of a file, uncompressed or compressed with Snappy (the Hub's way).
+/// Reads the rows of a file, uncompressed or compressed with Snappy (the Hub's default).
 ///
-/// A data set of somebody else's may have more columns than are needed: those are passed over, unless one looks like a
-/// key misspelt. In messages rows are counted from 1.
+/// Additional columns are ignored, unless their name looks like a misspelt key, which is an error. Errors count rows
+/// from 1.
 pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
     let file = File::open(path).map_err(Error::file(path, "cannot read"))?;
     let wrong =
@@ -31,17 +32,17 @@ pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
         }
     }
     let mut rows = Vec::new();
-    for (at, row) in reader.get_row_iter(None).map_err(wrong)?.enumerate() {
+    for (number, row) in (1..).zip(reader.get_row_iter(None).map_err(wrong)?) {
         let mut object = Map::new();
         for (column, field) in row.map_err(wrong)?.into_columns() {
             if known.contains(&column.as_str()) {
                 object.insert(column, json(&field));
             }
         }
-        rows.push(Row::from_json(&object, &format!("{}: row {}", path.display(), at + 1))?);
+        rows.push(Row::from_json(&object, &format!("{}: row {number}", path.display()))?);
     }
     if rows.is_empty() {
-        return Err(Error::content(path, "no rows"));
+        return Err(Error::content(path, "no rows: at least one is needed"));
     }
     Ok(rows)
 }
@@ -61,7 +62,7 @@ fn json(field: &Field) -> Value {
         Field::Str(text) => Value::from(text.as_str()),
         Field::Group(row) => row.get_column_iter().map(|(name, field)| (name.clone(), json(field))).collect(),
         Field::ListInternal(list) => list.elements().iter().map(json).collect(),
-        // Of no use in a row of prompts: `Row::from_json` says so in the words of the column that holds it.
+        // Other types are invalid in a row of prompts: `Row::from_json` returns an error that names the column.
         other => Value::from(other.to_string()),
     }
 }

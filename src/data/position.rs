@@ -1,41 +1,73 @@
-//! Which tokens of a prompt are meant.
+//! Positions in recipes: the tokens of a prompt on which an intervention acts.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, nearest};
 
-/// Which of a part's tokens.
+/// The selected tokens of a named part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Take {
     /// Its first token.
     First,
-    /// Its last token, where a causal model has read the whole of it.
+    /// Its last token, at which a causal language model has read the whole part.
     Last,
-    /// Every one of its tokens.
+    /// All of its tokens.
     All,
 }
 
 const TAKES: [(Take, &str); 3] = [(Take::First, "first"), (Take::Last, "last"), (Take::All, "all")];
 
-/// Which tokens of a prompt are meant: in recipes `"name"`, `"name:first"`, `"name:all"`, `"last"`, `3`, `-1` or `"f2+l2"`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The selected tokens of a prompt: in recipes `"name"`, `"name:first"`, `"name:all"`, `"last"`, `3`, `-1` or
+/// `"f2+l2"`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "NumberOrText", into = "NumberOrText")]
 pub enum Position {
-    /// A named part of the prompt: a task's slot; `span` is what a file's `base_span` or `base_position` says; `last` is
+    /// A named part of the prompt: a task's slot; `span` for the `base_span` or `base_position` of a file; `last` for
     /// the last token.
     Slot(String, Take),
-    /// A token's number, from the end where negative: -1 is the last token.
+    /// A token's index, counted from the end if negative: -1 is the last token.
     Index(i64),
-    /// So many of the first tokens and so many of the last, `f3+l3` as in pyreft.
+    /// A number of tokens at the beginning and at the end, `f3+l3` as in pyreft.
     Ends {
-        /// Tokens from the beginning.
+        /// The number of tokens at the beginning.
         first: usize,
-        /// Tokens up to the end.
+        /// The number of tokens at the end.
         last: usize,
     },
+}
+
+/// A position as it is written in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a position: a slot's name such as \"name\" or \"name:first\", or a token's number such as -1"
+)]
+pub(super) enum NumberOrText {
+    Number(i64),
+    Text(String),
+}
+
+impl TryFrom<NumberOrText> for Position {
+    type Error = Error;
+
+    fn try_from(written: NumberOrText) -> Result<Self, Error> {
+        match written {
+            NumberOrText::Number(index) => Ok(Self::Index(index)),
+            NumberOrText::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl From<Position> for NumberOrText {
+    fn from(position: Position) -> Self {
+        match position {
+            Position::Index(index) => Self::Number(index),
+            other => Self::Text(other.to_string()),
+        }
+    }
 }
 
 impl Default for Position {
@@ -68,8 +100,8 @@ impl FromStr for Position {
             return Ok(ends);
         }
         let (slot, take) = text.split_once(':').unwrap_or((text, "last"));
-        let found = TAKES.iter().find(|(_, name)| *name == take);
-        let (take, _) = found.ok_or_else(|| Error::Unknown {
+        let known = TAKES.iter().find(|(_, name)| *name == take);
+        let (take, _) = known.ok_or_else(|| Error::Unknown {
             what: "choice of tokens",
             name: take.to_owned(),
             hint: nearest(take, TAKES.map(|(_, name)| name)),
@@ -78,7 +110,7 @@ impl FromStr for Position {
     }
 }
 
-/// `f3`, `l3` or `f3+l3`.
+/// Parses `f3`, `l3` or `f3+l3`.
 fn ends(text: &str) -> Option<Position> {
     let count = |text: &str, letter: char| text.strip_prefix(letter)?.parse::<usize>().ok().filter(|count| *count > 0);
     match text.split_once('+') {
@@ -86,42 +118,5 @@ fn ends(text: &str) -> Option<Position> {
         None => count(text, 'f')
             .map(|first| Position::Ends { first, last: 0 })
             .or_else(|| count(text, 'l').map(|last| Position::Ends { first: 0, last })),
-    }
-}
-
-impl Serialize for Position {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Index(index) => serializer.serialize_i64(*index),
-            Self::Slot(..) | Self::Ends { .. } => serializer.collect_str(self),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Position {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NameOrNumber)
-    }
-}
-
-struct NameOrNumber;
-
-impl Visitor<'_> for NameOrNumber {
-    type Value = Position;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a position: a slot's name such as \"name\" or \"name:first\", or a token's number such as -1")
-    }
-
-    fn visit_i64<E: de::Error>(self, index: i64) -> Result<Position, E> {
-        Ok(Position::Index(index))
-    }
-
-    fn visit_u64<E: de::Error>(self, index: u64) -> Result<Position, E> {
-        i64::try_from(index).map(Position::Index).map_err(E::custom)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Position, E> {
-        text.parse().map_err(E::custom)
     }
 }

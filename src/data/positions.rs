@@ -1,83 +1,85 @@
-//! Positions as people write them.
+//! Positions on the command line, in specifications and in files of inputs.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::Tokenised;
+use super::position::NumberOrText;
 use crate::error::Error;
 
-/// Which tokens of an example are meant: several places, each from the left, from the right, or by text.
+/// The selected tokens of an example: a list of selectors, each by index or by text.
 ///
-/// | written | means |
+/// | selector | tokens |
 /// |---|---|
-/// | `3` | the token at 3, counted from 0 |
-/// | `-2` | the last token but one |
+/// | `3` | the token with index 3, counted from 0 |
+/// | `-2` | the second last token |
 /// | `last` | the last token |
 /// | `all` | every token |
-/// | `text:John` | the tokens that the first `John` of the text touches |
-/// | `text[1]:John` | those of the second `John` |
-/// | `0,text:John,last` | these, in this order (in a file also a list: `[0, "text:John", "last"]`) |
+/// | `text:John` | the tokens that overlap the first `John` in the text |
+/// | `text[1]:John` | the tokens that overlap the second `John` |
+/// | `0,text:John,last` | all of these, in this order (in a file also a list: `[0, "text:John", "last"]`) |
 ///
-/// A comma within a text is looked for only in a list of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Positions(Vec<Place>);
+/// A selector with a comma in its text is possible only in a list of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "OneOrList", into = "Vec<NumberOrText>")]
+pub struct Positions(Vec<Selector>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum Selector {
     All,
-    At(i64),
+    Index(i64),
     Text { part: String, occurrence: usize },
 }
 
 impl Positions {
-    /// Every token.
+    /// Selects every token.
     #[must_use]
     pub fn all() -> Self {
-        Self(vec![Place::All])
+        Self(vec![Selector::All])
     }
 
-    /// The last token.
+    /// Selects the last token.
     #[must_use]
     pub fn last() -> Self {
-        Self(vec![Place::At(-1)])
+        Self(vec![Selector::Index(-1)])
     }
 
-    /// The indices in a prompt, counted from 0, in the order in which they are written.
+    /// Returns the selected indices of a prompt, counted from 0, in the order of the selectors. An index outside the
+    /// prompt and a text that does not occur in it are errors.
     pub fn resolve(&self, prompt: &Tokenised) -> Result<Vec<usize>, Error> {
-        let mut found = Vec::new();
-        for place in &self.0 {
-            match place {
-                Place::All => found.extend(0..prompt.len()),
-                Place::At(at) => found.push(index(*at, prompt.len())?),
-                Place::Text { part, occurrence } => found.extend(prompt.positions(part, *occurrence)?),
+        let mut indices = Vec::new();
+        for selector in &self.0 {
+            match selector {
+                Selector::All => indices.extend(0..prompt.len()),
+                Selector::Index(index) => indices.push(from_left(*index, prompt.len())?),
+                Selector::Text { part, occurrence } => indices.extend(prompt.positions(part, *occurrence)?),
             }
         }
-        Ok(found)
+        Ok(indices)
     }
 }
 
-fn index(at: i64, length: usize) -> Result<usize, Error> {
-    let from_left = if at < 0 { at + length as i64 } else { at };
+fn from_left(index: i64, length: usize) -> Result<usize, Error> {
+    let from_left = if index < 0 { index + length as i64 } else { index };
     if (0..length as i64).contains(&from_left) {
         return Ok(from_left as usize);
     }
     Err(Error::Rows(format!(
-        "position {at} is past the end: there are {length} tokens, 0 to {} (or -1 to -{length} from the right)",
+        "position {index} is past the end: there are {length} tokens, 0 to {} (or -1 to -{length} from the right)",
         length - 1
     )))
 }
 
-impl FromStr for Place {
+impl FromStr for Selector {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || Error::Unknown {
             what: "position",
             name: text.to_owned(),
-            hint: "; write a number from 0 (or from -1, from the right), `last`, `all`, or `text:PART`".to_owned(),
+            hint: "; expected an index (0 is the first token, -1 the last), `last`, `all`, or `text:PART`".to_owned(),
         };
         if let Some(rest) = text.strip_prefix("text") {
             let (occurrence, part) = match rest.strip_prefix('[') {
@@ -94,8 +96,8 @@ impl FromStr for Place {
         }
         match text.trim() {
             "all" => Ok(Self::All),
-            "last" => Ok(Self::At(-1)),
-            number => number.parse().map(Self::At).map_err(|_| wrong()),
+            "last" => Ok(Self::Index(-1)),
+            number => number.parse().map(Self::Index).map_err(|_| wrong()),
         }
     }
 }
@@ -108,11 +110,11 @@ impl FromStr for Positions {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
-            Self::At(at) => write!(f, "{at}"),
+            Self::Index(index) => write!(f, "{index}"),
             Self::Text { part, occurrence: 0 } => write!(f, "text:{part}"),
             Self::Text { part, occurrence } => write!(f, "text[{occurrence}]:{part}"),
         }
@@ -121,67 +123,48 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Positions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places: Vec<String> = self.0.iter().map(Place::to_string).collect();
-        f.write_str(&places.join(","))
+        let selectors: Vec<String> = self.0.iter().map(Selector::to_string).collect();
+        f.write_str(&selectors.join(","))
     }
 }
 
-impl Serialize for Positions {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let place = |place: &Place| match place {
-            Place::At(at) => PlainPlace::At(*at),
-            other => PlainPlace::Written(other.to_string()),
+/// Positions as they are written in a file.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a position (a number, \"last\", \"all\", \"text:PART\") or a list of positions"
+)]
+enum OneOrList {
+    One(NumberOrText),
+    List(Vec<NumberOrText>),
+}
+
+impl TryFrom<OneOrList> for Positions {
+    type Error = Error;
+
+    fn try_from(written: OneOrList) -> Result<Self, Error> {
+        let list = match written {
+            OneOrList::One(selector) => vec![selector],
+            OneOrList::List(list) if list.is_empty() => {
+                return Err(Error::Invalid("no positions: at least one is needed".to_owned()));
+            }
+            OneOrList::List(list) => list,
         };
-        serializer.collect_seq(self.0.iter().map(place))
+        let selector = |written| match written {
+            NumberOrText::Number(index) => Ok(Selector::Index(index)),
+            NumberOrText::Text(text) => text.parse(),
+        };
+        list.into_iter().map(selector).collect::<Result<_, _>>().map(Self)
     }
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum PlainPlace {
-    At(i64),
-    Written(String),
-}
-
-impl<'de> Deserialize<'de> for Positions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
-    }
-}
-
-/// A number, a string, or a list of them.
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Positions;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a position (a number, \"last\", \"all\", \"text:PART\") or a list of positions")
-    }
-
-    fn visit_i64<E: de::Error>(self, at: i64) -> Result<Positions, E> {
-        Ok(Positions(vec![Place::At(at)]))
-    }
-
-    fn visit_u64<E: de::Error>(self, at: u64) -> Result<Positions, E> {
-        i64::try_from(at)
-            .map_err(|_| E::custom(format!("position {at} is past any end")))
-            .and_then(|at| self.visit_i64(at))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Positions, E> {
-        text.parse().map(|place| Positions(vec![place])).map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Positions, A::Error> {
-        let mut places = Vec::new();
-        while let Some(Positions(more)) = list.next_element()? {
-            places.extend(more);
-        }
-        if places.is_empty() {
-            return Err(de::Error::custom("no positions: at least one is needed"));
-        }
-        Ok(Positions(places))
+impl From<Positions> for Vec<NumberOrText> {
+    fn from(positions: Positions) -> Self {
+        let written = |selector: Selector| match selector {
+            Selector::Index(index) => NumberOrText::Number(index),
+            other => NumberOrText::Text(other.to_string()),
+        };
+        positions.0.into_iter().map(written).collect()
     }
 }
 
@@ -195,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_found_from_both_ends_and_by_text() {
+    fn tokens_are_selected_from_both_ends_and_by_text() {
         let prompt = tokenizer().prompt("Ann met Ann").unwrap();
         assert_eq!(at("3", &prompt).unwrap(), [3]);
         assert_eq!(at("-2", &prompt).unwrap(), [3]);
@@ -205,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn errors_name_the_position_and_the_valid_ones() {
         let prompt = tokenizer().prompt("Ann met Ann").unwrap();
         let refused = |positions: &str, part: &str| {
             let error = at(positions, &prompt).unwrap_err();
@@ -217,14 +200,14 @@ mod tests {
         refused("text[2]:Ann", "2 times");
         refused("text:", "unknown position `text:`");
         refused("lats", "unknown position `lats`");
-        let tokens = Tokenised::of_tokens(vec![1, 2]).unwrap();
+        let tokens = Tokenised::from_tokens(vec![1, 2]).unwrap();
         assert!(at("text:Ann", &tokens).unwrap_err().contains("among token ids"));
-        assert!(Tokenised::of_tokens(vec![]).unwrap_err().to_string().contains("an empty prompt"));
+        assert!(Tokenised::from_tokens(vec![]).unwrap_err().to_string().contains("an empty prompt"));
         assert!(tokenizer().prompt("").unwrap_err().to_string().contains("an empty prompt"));
     }
 
     #[test]
-    fn files_hold_one_or_a_list() {
+    fn a_file_has_one_position_or_a_list() {
         let read = |json: &str| serde_json::from_str::<Positions>(json);
         assert_eq!(read("[0, \"text:a, b\", \"last\"]").unwrap().to_string(), "0,text:a, b,-1");
         assert_eq!(read("-1").unwrap(), Positions::last());

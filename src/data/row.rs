@@ -1,4 +1,4 @@
-//! Interchanges of prompts, as text: what tasks draw and files hold.
+//! Rows of data: pairs of prompts as text, drawn from tasks or read from files.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 use crate::error::{Error, nearest};
 use crate::tasks::{TextPair, TextPrompt};
 
-/// A prompt with its named parts, and the positions that its file gives as numbers.
+/// A prompt with its named parts, or with positions from its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     /// The prompt.
     pub text: String,
-    /// Names, and the bytes of the text that they name.
+    /// The names of the parts and their byte ranges in the text.
     pub spans: Vec<(String, Range<usize>)>,
-    /// Positions of tokens instead of a span; from the end where negative.
+    /// Token indices instead of a span; a negative index counts from the end.
     pub positions: Option<Vec<i64>>,
 }
 
@@ -23,16 +23,16 @@ pub struct Text {
 pub struct Row {
     /// The prompt that is intervened on.
     pub base: Text,
-    /// For each swapped variable its number, and the prompt that its value comes from; none where the base is a prompt that
-    /// is to be gone on with.
+    /// For each swapped variable, its index and the prompt that supplies its value; empty for a prompt with a
+    /// completion.
     pub sources: Vec<(usize, Text)>,
-    /// What the causal model says after the interchange, a leading space included.
+    /// The causal model's answer after the interchange, with its leading space; or the completion.
     pub label: String,
-    /// What it says of the base itself, where that is known.
+    /// The causal model's answer to the base, if known.
     pub base_answer: Option<String>,
-    /// What it says of each source itself, where that is known.
+    /// The causal model's answer to each source, if known.
     pub source_answers: Vec<Option<String>>,
-    /// Where the row is from, for messages: `FILE:LINE`, or a task's name.
+    /// The origin of the row for error messages: `FILE:LINE`, or the task's name.
     pub place: String,
 }
 
@@ -44,9 +44,9 @@ impl From<TextPrompt> for Text {
 }
 
 impl Row {
-    /// An interchange that a task drew; `place` is the task's name.
+    /// Creates a row from an interchange that was drawn from a task; `place` is the task's name.
     #[must_use]
-    pub fn of_task(pair: TextPair, place: &str) -> Self {
+    pub fn from_task(pair: TextPair, place: &str) -> Self {
         Self {
             base: pair.base.into(),
             sources: pair.sources.into_iter().map(|(variable, source)| (variable, source.into())).collect(),
@@ -57,35 +57,36 @@ impl Row {
         }
     }
 
-    /// A row of a file. Without a source of its own, `sources` is a list with one for each variable.
+    /// Reads a row of a file. A row has either a `source` or a list `sources` with one source for each variable.
+    /// Unknown and missing keys and wrong types are errors that name `place`.
     ///
-    /// | key | |
+    /// | key | value |
     /// |---|---|
     /// | `base`, `source` | the prompts |
-    /// | `label` | what the model should say after the interchange, with its leading space: `" she"` |
-    /// | `base_span`, `source_span` | the part of the prompt that is meant; its first appearance as a whole word |
-    /// | `base_position`, `source_position` | instead, one token's position; -1 is the last token |
-    /// | `base_positions`, `source_positions` | instead, several |
-    /// | `base_answer`, `source_answer` | what a model that solves the task says without an intervention (not needed) |
+    /// | `label` | the correct answer after the interchange, with its leading space: `" she"` |
+    /// | `base_span`, `source_span` | the part of the prompt to intervene on; its first occurrence as a whole word |
+    /// | `base_position`, `source_position` | one token index instead of a span; -1 is the last token |
+    /// | `base_positions`, `source_positions` | several token indices instead of a span |
+    /// | `base_answer`, `source_answer` | the correct answer without an intervention (optional) |
     /// | `sources` | several sources: objects with the keys that begin with `source` |
-    /// | `prompt`, `completion` | instead of all the others: a prompt, and how it is to be gone on with |
+    /// | `prompt`, `completion` | instead of all other keys: a prompt and its completion |
     pub fn from_json(row: &Map<String, Value>, place: &str) -> Result<Self, Error> {
         let wrong = |problem: String| Error::Data { place: place.to_owned(), problem };
         if row.contains_key("prompt") || row.contains_key("completion") {
             return completion(row, place).map_err(wrong);
         }
-        only(row, &ROW).map_err(wrong)?;
+        check_keys(row, &ROW).map_err(wrong)?;
         let read = || -> Result<Self, String> {
             let base = text(row, "base")?;
             let sources = match row.get("sources").filter(|value| !value.is_null()) {
                 None => vec![(text(row, "source")?, string(row, "source_answer")?)],
                 Some(_) if row.keys().any(|key| SOURCE.contains(&key.as_str())) => {
-                    return Err("give `source` with its keys, or `sources`, not both".to_owned());
+                    return Err("expected `source` with its keys, or `sources`, not both".to_owned());
                 }
                 Some(Value::Array(list)) if !list.is_empty() => {
                     list.iter().map(nested).collect::<Result<Vec<_>, String>>()?
                 }
-                Some(_) => return Err("`sources` is a list with at least one object".to_owned()),
+                Some(_) => return Err("`sources` must be a list with at least one object".to_owned()),
             };
             let (sources, source_answers): (Vec<Text>, _) = sources.into_iter().unzip();
             Ok(Self {
@@ -101,11 +102,11 @@ impl Row {
     }
 }
 
-/// The keys of a row without a source.
+/// The keys of a row with a completion.
 pub(super) const COMPLETION: [&str; 2] = ["prompt", "completion"];
 
 fn completion(row: &Map<String, Value>, place: &str) -> Result<Row, String> {
-    only(row, &COMPLETION)?;
+    check_keys(row, &COMPLETION)?;
     Ok(Row {
         base: text(row, "prompt")?,
         sources: vec![],
@@ -134,7 +135,7 @@ pub(super) const ROW: [&str; 12] = [
     "sources",
 ];
 
-fn only(row: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
+fn check_keys(row: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
     match row.keys().find(|key| !known.contains(&key.as_str())) {
         Some(key) => Err(format!("unknown key `{key}`{}", nearest(key, known.iter().copied()))),
         None => Ok(()),
@@ -142,8 +143,10 @@ fn only(row: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
 }
 
 fn nested(value: &Value) -> Result<(Text, Option<String>), String> {
-    let Value::Object(source) = value else { return Err(format!("a source in `sources` is an object, not {value}")) };
-    only(source, &SOURCE)?;
+    let Value::Object(source) = value else {
+        return Err(format!("each source in `sources` must be an object, not {value}"));
+    };
+    check_keys(source, &SOURCE)?;
     Ok((text(source, "source")?, string(source, "source_answer")?))
 }
 
@@ -157,42 +160,42 @@ fn string(row: &Map<String, Value>, key: &str) -> Result<Option<String>, String>
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Err(format!("`{key}` is empty")),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(format!("`{key}` is a text in quotation marks, not {other}")),
+        Some(other) => Err(format!("`{key}` must be a text in quotation marks, not {other}")),
     }
 }
 
-/// A prompt, and the keys that say which part of it is meant.
+/// Reads a prompt and its span or positions.
 fn text(row: &Map<String, Value>, key: &str) -> Result<Text, String> {
     let [span, one, several] = ["span", "position", "positions"].map(|end| format!("{key}_{end}"));
-    let given: Vec<&String> =
+    let present: Vec<&String> =
         [&span, &one, &several].into_iter().filter(|k| row.get(*k).is_some_and(|v| !v.is_null())).collect();
-    if let [first, second, ..] = given[..] {
-        return Err(format!("give `{first}` or `{second}`, not both"));
+    if let [first, second, ..] = present[..] {
+        return Err(format!("expected `{first}` or `{second}`, not both"));
     }
     let text = string(row, key)?.ok_or_else(|| missing(row, key))?;
     let Some((last, _)) = text.char_indices().next_back().filter(|_| !text.trim().is_empty()) else {
-        return Err(format!("`{key}` is empty: a prompt has words"));
+        return Err(format!("`{key}` is empty: a prompt needs at least one word"));
     };
     let mut spans = vec![("last".to_owned(), last..text.len())];
     if let Some(part) = string(row, &span)? {
-        let found = find(&text, &part).ok_or_else(|| format!("`{span}` \"{part}\" is not in `{key}` \"{text}\""))?;
-        spans.push(("span".to_owned(), found));
+        let range = find(&text, &part).ok_or_else(|| format!("`{span}` \"{part}\" is not in `{key}` \"{text}\""))?;
+        spans.push(("span".to_owned(), range));
     }
-    let whole = |key: &str, value: &Value| {
-        value.as_i64().ok_or_else(|| format!("`{key}`: {value} is no position: a whole number, -1 for the last token"))
+    let index = |key: &str, value: &Value| {
+        value.as_i64().ok_or_else(|| format!("`{key}` must be a whole number (-1 for the last token), not {value}"))
     };
     let positions = match (row.get(&one).filter(|v| !v.is_null()), row.get(&several).filter(|v| !v.is_null())) {
-        (Some(value), _) => Some(vec![whole(&one, value)?]),
+        (Some(value), _) => Some(vec![index(&one, value)?]),
         (None, Some(Value::Array(list))) if !list.is_empty() => {
-            Some(list.iter().map(|value| whole(&several, value)).collect::<Result<_, String>>()?)
+            Some(list.iter().map(|value| index(&several, value)).collect::<Result<_, String>>()?)
         }
-        (None, Some(other)) => return Err(format!("`{several}` is a list of whole numbers, not {other}")),
+        (None, Some(other)) => return Err(format!("`{several}` must be a list of whole numbers, not {other}")),
         (None, None) => None,
     };
     Ok(Text { text, spans, positions })
 }
 
-/// Where the part first stands as a whole word; where it nowhere does, where it first stands.
+/// Returns the byte range of the first occurrence of `part` as a whole word; if there is none, of its first occurrence.
 fn find(text: &str, part: &str) -> Option<Range<usize>> {
     let joins =
         |a: Option<char>, b: Option<char>| a.zip(b).is_some_and(|(a, b)| a.is_alphanumeric() && b.is_alphanumeric());

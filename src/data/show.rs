@@ -1,69 +1,70 @@
-//! Examples for people to look at before a run trains on them.
+//! Pairs as text for inspection, with the intervened tokens marked.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
 
 use super::{Pair, Prompt, Tokenizer};
 
-/// How the tokens that are intervened on are marked.
+/// The marking of the tokens that are intervened on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marks {
     /// `[brackets]`
     Brackets,
-    /// Bold and underlined, on a terminal.
+    /// Bold and underlined, for a terminal.
     Ansi,
 }
 
 impl Marks {
-    /// For standard error: brackets where it is no terminal.
+    /// Returns the marking for standard error: ANSI codes on a terminal, else brackets.
     #[must_use]
-    pub fn of_stderr() -> Self {
+    pub fn for_stderr() -> Self {
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         if std::io::stderr().is_terminal() && !dumb { Self::Ansi } else { Self::Brackets }
     }
 }
 
-/// A pair as text: base, sources and label, a line each, with the intervened tokens marked. Line breaks are shown as `\n`.
+/// Returns a pair as text: base, sources and label on a line each, with the intervened tokens marked. Line breaks
+/// become `\n`.
 ///
 /// ```text
 /// base    Yesterday,[ Bob] took a taxi because
 /// source  Yesterday,[ Julia] skipped the meeting because
-/// label   ` she` (the base's own: ` he`)
+/// label   ` she` (the base's answer: ` he`)
 /// ```
 #[must_use]
 pub fn show(pair: &Pair, tokenizer: &Tokenizer, marks: Marks) -> String {
-    let mut shown = format!("base    {}\n", prompt(&pair.base, tokenizer, marks));
+    let mut text = format!("base    {}\n", prompt(&pair.base, tokenizer, marks));
     for (_, source) in &pair.sources {
-        let _ = writeln!(shown, "source  {}", prompt(source, tokenizer, marks));
+        let _ = writeln!(text, "source  {}", prompt(source, tokenizer, marks));
     }
     let token = |token: u32| escaped(&tokenizer.token(token));
-    let _ = write!(shown, "label   `{}`", token(pair.labels[0]));
-    if let Some(own) = pair.base_answer {
-        let _ = write!(shown, " (the base's own: `{}`)", token(own));
+    let _ = write!(text, "label   `{}`", token(pair.labels[0]));
+    if let Some(answer) = pair.base_answer {
+        let _ = write!(text, " (the base's answer: `{}`)", token(answer));
     }
-    shown.push('\n');
-    shown
+    text.push('\n');
+    text
 }
 
 fn prompt(prompt: &Prompt, tokenizer: &Tokenizer, marks: Marks) -> String {
-    let shown = |(text, marked): (String, bool)| match (marked, marks) {
+    let piece = |(text, marked): (String, bool)| match (marked, marks) {
         (false, _) => escaped(&text),
         (true, Marks::Brackets) => format!("[{}]", escaped(&text)),
         (true, Marks::Ansi) => format!("\x1b[1;4m{}\x1b[0m", escaped(&text)),
     };
-    pieces(prompt, tokenizer).into_iter().map(shown).collect()
+    pieces(prompt, tokenizer).into_iter().map(piece).collect()
 }
 
-/// A prompt's text in pieces, each with whether it is meant. Runs of neighbouring marked tokens, and of unmarked ones,
-/// are decoded together: a letter may be split over tokens.
+/// Returns a prompt's text in pieces; the flag is true for tokens that are intervened on. Neighbouring tokens with the
+/// same flag are decoded together, because a character may be split over tokens.
 #[must_use]
 pub fn pieces(prompt: &Prompt, tokenizer: &Tokenizer) -> Vec<(String, bool)> {
-    let marked: Vec<bool> = (0..prompt.tokens.len()).map(|at| prompt.positions.contains(&at)).collect();
+    let marked: Vec<bool> = (0..prompt.tokens.len()).map(|index| prompt.positions.contains(&index)).collect();
     let mut pieces = Vec::new();
-    let mut at = 0;
+    let mut start = 0;
     for run in marked.chunk_by(|a, b| a == b) {
-        pieces.push((tokenizer.text(&prompt.tokens[at..at + run.len()]), run[0]));
-        at += run.len();
+        pieces.push((tokenizer.text(&prompt.tokens[start..start + run.len()]), run[0]));
+        start += run.len();
     }
     pieces
 }

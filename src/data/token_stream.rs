@@ -1,51 +1,51 @@
-//! Tokens to text as they come.
+//! Decoding generated tokens to text one by one.
 
 use super::Tokenizer;
 use crate::error::Error;
 
-/// How many tokens of the prompt the first new one is read with: some decoders treat the start of a text specially.
-const BEFORE: usize = 5;
+/// Number of prompt tokens decoded with the first new token: some treat a text's start specially.
+const CONTEXT: usize = 5;
 
-/// What a decoder puts in place of bytes that are no character yet.
+/// The character that a decoder outputs for the bytes of an incomplete character.
 const INCOMPLETE: char = '\u{FFFD}';
 
-/// Turns tokens into text one by one. A token that ends within a character is held back until the character is whole,
-/// so what comes out, joined, is the text of all tokens.
+/// Decodes tokens one by one. A token that ends within a character is held back until the character is complete, so the
+/// concatenated output is the text of all tokens.
 pub struct TokenStream<'a> {
     tokenizer: &'a Tokenizer,
     tokens: Vec<u32>,
-    /// Tokens up to here have been given out; they are decoded again for the sake of what follows them.
-    shown: usize,
+    /// The number of tokens whose text has been returned; they are decoded again as context of the following tokens.
+    returned: usize,
 }
 
 impl<'a> TokenStream<'a> {
-    /// The text to come follows `prompt`.
+    /// Creates a stream for the tokens after `prompt`.
     #[must_use]
     pub fn after(prompt: &[u32], tokenizer: &'a Tokenizer) -> Self {
-        let tokens = prompt[prompt.len().saturating_sub(BEFORE)..].to_vec();
-        Self { tokenizer, shown: tokens.len(), tokens }
+        let tokens = prompt[prompt.len().saturating_sub(CONTEXT)..].to_vec();
+        Self { tokenizer, returned: tokens.len(), tokens }
     }
 
-    /// The text that a token completes; empty while a character is not whole.
+    /// Returns the text that a token completes; empty while a character is incomplete.
     pub fn push(&mut self, token: u32) -> Result<String, Error> {
         self.tokens.push(token);
-        let text = self.hidden()?;
+        let text = self.pending()?;
         if text.is_empty() || text.ends_with(INCOMPLETE) {
             return Ok(String::new());
         }
-        // One step's tokens are context enough for the next.
-        self.tokens.drain(..self.shown.min(self.tokens.len() - 1));
-        self.shown = self.tokens.len();
+        // The tokens of this step are sufficient context for the next one.
+        self.tokens.drain(..self.returned.min(self.tokens.len() - 1));
+        self.returned = self.tokens.len();
         Ok(text)
     }
 
-    /// What is still held back: the pieces of a character that never became whole.
+    /// Returns the text that is still held back, which ends with an incomplete character.
     pub fn finish(self) -> Result<String, Error> {
-        self.hidden()
+        self.pending()
     }
 
-    fn hidden(&self) -> Result<String, Error> {
-        let before = self.tokenizer.decode(&self.tokens[..self.shown])?;
+    fn pending(&self) -> Result<String, Error> {
+        let before = self.tokenizer.decode(&self.tokens[..self.returned])?;
         let all = self.tokenizer.decode(&self.tokens)?;
         let same = before.chars().zip(all.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
         Ok(all[same..].to_owned())
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pieces_make_the_whole_and_no_character_is_broken() {
+    fn the_concatenated_output_is_the_text_and_no_character_is_split() {
         let tokenizer = tokenizer();
         let tokens = tokenizer.encode("Ann mé éé Ann").unwrap();
         for prompt in [0, 1, 2, 4] {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_comes_out_at_the_end() {
+    fn an_incomplete_character_is_returned_at_the_end() {
         let tokenizer = tokenizer();
         let half = tokenizer.encode("é").unwrap()[0];
         let mut stream = TokenStream::after(&[], &tokenizer);

@@ -1,11 +1,11 @@
-//! What a model is given: tokens, and where they came from.
+//! Tokenised prompts: tokens, with the text that they come from.
 
 use std::ops::Range;
 
 use super::tokenizer::Encoded;
 use crate::error::Error;
 
-/// The tokens of one example, with the text that they are of, where there was one.
+/// The tokens of one example, with their text if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokenised(Origin);
 
@@ -16,19 +16,19 @@ enum Origin {
 }
 
 impl Tokenised {
-    /// Tokens as they are; an error when there are none.
-    pub fn of_tokens(tokens: Vec<u32>) -> Result<Self, Error> {
+    /// Creates a prompt from tokens; an error if there are none.
+    pub fn from_tokens(tokens: Vec<u32>) -> Result<Self, Error> {
         if tokens.is_empty() {
             return Err(Error::Invalid("an empty prompt: at least one token is needed".to_owned()));
         }
         Ok(Self(Origin::Tokens(tokens)))
     }
 
-    pub(super) fn of_text(text: &str, encoded: Encoded) -> Self {
+    pub(super) fn from_text(text: &str, encoded: Encoded) -> Self {
         Self(Origin::Text(text.to_owned(), encoded))
     }
 
-    /// The tokens; at least one.
+    /// Returns the tokens, at least one.
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
         match &self.0 {
@@ -37,14 +37,14 @@ impl Tokenised {
         }
     }
 
-    /// The number of tokens.
+    /// Returns the number of tokens.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a prompt is never empty")]
     pub fn len(&self) -> usize {
         self.tokens().len()
     }
 
-    /// The text, where the prompt came from one.
+    /// Returns the text; `None` for a prompt from token ids.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.0 {
@@ -53,15 +53,16 @@ impl Tokenised {
         }
     }
 
-    /// The positions of the tokens that the `occurrence`-th (from 0) appearance of `part` touches.
+    /// Returns the positions of the tokens that overlap an occurrence of `part`, counted from 0. An error if the text
+    /// has no such occurrence, or if there is no text.
     pub fn positions(&self, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
         let Origin::Text(text, encoded) = &self.0 else {
             return Err(Error::Invalid(format!(
-                "`{part}` cannot be looked for among token ids: give the prompt as a text, or the positions as numbers"
+                "`{part}` cannot be searched among token ids: write the prompt as a text, or the positions as numbers"
             )));
         };
         if part.is_empty() {
-            return Err(Error::Invalid(format!("an empty part of `{text}` has no tokens")));
+            return Err(Error::Invalid(format!("the part of `{text}` is empty: at least one character is needed")));
         }
         let starts: Vec<usize> = text.match_indices(part).map(|(start, _)| start).collect();
         let Some(start) = starts.get(occurrence) else {
@@ -72,7 +73,7 @@ impl Tokenised {
                 ),
             }));
         };
-        let touched = encoded.touching(&(*start..start + part.len()));
-        touched.ok_or_else(|| Error::Invalid(format!("no token of `{text}` holds `{part}`")))
+        let positions = encoded.touching(&(*start..start + part.len()));
+        positions.ok_or_else(|| Error::Invalid(format!("no token of `{text}` contains `{part}`")))
     }
 }

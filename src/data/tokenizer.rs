@@ -1,4 +1,4 @@
-//! Text to tokens and back.
+//! The tokenizer of a checkpoint.
 
 use std::ops::Range;
 use std::path::Path;
@@ -7,19 +7,19 @@ use std::sync::Arc;
 use super::Tokenised;
 use crate::error::Error;
 
-/// A text's tokens, and which bytes of it each one is.
+/// A text's tokens with their byte ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Encoded {
-    /// The tokens, the special ones that begin the text included.
+    /// The tokens, including the special tokens at the start.
     pub tokens: Arc<[u32]>,
-    /// The number of special tokens that begin it.
+    /// The number of special tokens at the start.
     start: usize,
-    /// The bytes of each token after those.
+    /// The byte range of each further token.
     offsets: Vec<(usize, usize)>,
 }
 
 impl Encoded {
-    /// The positions of the tokens that the bytes touch.
+    /// Returns the positions of the tokens that overlap a byte range; `None` if there are none.
     pub fn touching(&self, bytes: &Range<usize>) -> Option<Range<usize>> {
         let touches = |(start, end): &(usize, usize)| *start < bytes.end && bytes.start < *end;
         let first = self.offsets.iter().position(touches)?;
@@ -33,26 +33,21 @@ impl Encoded {
 pub struct Tokenizer(tokenizers::Tokenizer);
 
 impl Tokenizer {
-    /// Reads the folder's `tokenizer.json`.
+    /// Reads the `tokenizer.json` of a checkpoint folder.
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("tokenizer.json");
-        let json = std::fs::read(&path).map_err(Error::file(&path, "reading the tokenizer"))?;
+        let json = std::fs::read(&path).map_err(Error::file(&path, "cannot read"))?;
         let inner = tokenizers::Tokenizer::from_bytes(json)
-            .map_err(|error| Error::content(&path, format!("is no tokenizer: {error}")))?;
+            .map_err(|error| Error::content(&path, format!("not a tokenizer: {error}")))?;
         Ok(Self(inner))
     }
 
-    /// The tokens of a text, without special tokens; an error when there are none.
+    /// Returns the tokens of a text, without special tokens; an error if there are none.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
         Ok(self.encoding(text, false)?.get_ids().to_vec())
     }
 
-    /// The tokens of a text with the special tokens that the model expects around it.
-    pub fn encode_with_special_tokens(&self, text: &str) -> Result<Vec<u32>, Error> {
-        Ok(self.encoding(text, true)?.get_ids().to_vec())
-    }
-
-    /// The one token that a text is, its leading space included; an error when it is several.
+    /// Returns the token of a text that is one token, including its leading space; an error if it is several tokens.
     pub fn single(&self, text: &str) -> Result<u32, Error> {
         match self.encode(text)?.as_slice() {
             [token] => Ok(*token),
@@ -64,58 +59,52 @@ impl Tokenizer {
         }
     }
 
-    /// The text of tokens; special tokens are left out.
+    /// Returns the text of tokens, without special tokens.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, Error> {
         self.0.decode(tokens, true).map_err(|error| Error::Invalid(format!("tokens {tokens:?}: {error}")))
     }
 
-    /// The text of one token, special or not; empty where there is no such token.
+    /// Returns the text of one token, special or not; empty if there is no such token.
     #[must_use]
     pub fn token(&self, token: u32) -> String {
         self.text(&[token])
     }
 
-    /// The text of tokens, special ones included, for people to read.
+    /// Returns the text of tokens for display, including special tokens.
     #[must_use]
     pub fn text(&self, tokens: &[u32]) -> String {
         self.0.decode(tokens, false).unwrap_or_default()
     }
 
-    /// The token of that name, for example `<|endoftext|>`.
+    /// Returns the token with this name, for example `<|endoftext|>`.
     #[must_use]
     pub fn id(&self, name: &str) -> Option<u32> {
         self.0.token_to_id(name)
     }
 
-    /// The number of tokens, added ones included.
+    /// Returns the size of the vocabulary, including added tokens.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
         self.0.get_vocab_size(true)
     }
 
-    /// A text as a model's prompt, begun with the special tokens that the model expects there.
+    /// Tokenises a model's prompt, with the special tokens that the model expects at its start; an error if it is
+    /// empty.
     pub fn prompt(&self, text: &str) -> Result<Tokenised, Error> {
         if text.is_empty() {
-            return Err(Error::Invalid("an empty prompt: a text without a single character was given".to_owned()));
+            return Err(Error::Invalid("an empty prompt: at least one character is needed".to_owned()));
         }
-        Ok(Tokenised::of_text(text, self.encoded(text, true)?))
+        Ok(Tokenised::from_text(text, self.encoded(text, true)?))
     }
 
-    /// The positions of the tokens that the `occurrence`-th (from 0) appearance of `part` in `text` touches, without
-    /// special tokens.
+    /// Returns the positions of the tokens that overlap an occurrence of `part` in `text`, counted from 0, without
+    /// special tokens; an error if there is no such occurrence.
     pub fn positions(&self, text: &str, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
-        Tokenised::of_text(text, self.encoded(text, false)?).positions(part, occurrence)
+        Tokenised::from_text(text, self.encoded(text, false)?).positions(part, occurrence)
     }
 
-    /// The positions of the tokens that a range of the text's bytes touches, without special tokens.
-    pub fn positions_of_bytes(&self, text: &str, bytes: Range<usize>) -> Result<Range<usize>, Error> {
-        self.encoded(text, false)?.touching(&bytes).ok_or_else(|| {
-            Error::Invalid(format!("no token of `{text}` holds `{}`", text.get(bytes).unwrap_or("these bytes")))
-        })
-    }
-
-    /// The tokens of a text, begun with the special tokens that the model expects there where `special` says so. Special
-    /// tokens after the text are left out: a prompt is to be gone on with.
+    /// Returns the tokens of a text, after the special tokens that the model expects at its start if `special` is true.
+    /// Special tokens at the end are omitted, because the model continues the prompt.
     pub(super) fn encoded(&self, text: &str, special: bool) -> Result<Encoded, Error> {
         let plain = self.encoding(text, false)?;
         let mut tokens = Vec::new();
@@ -155,7 +144,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn text_goes_there_and_back() {
+    fn text_is_encoded_and_decoded() {
         let tokenizer = tokenizer();
         let tokens = tokenizer.encode("Ann met Ann").unwrap();
         assert_eq!(tokens, [7, 9, 4, 5, 8]);
@@ -165,7 +154,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_part_is_found_by_its_bytes() {
+    fn a_part_has_the_positions_of_its_tokens() {
         let tokenizer = tokenizer();
         assert_eq!(tokenizer.positions("Ann met Ann", "Ann", 0).unwrap(), 0..1);
         assert_eq!(tokenizer.positions("Ann met Ann", "Ann", 1).unwrap(), 4..5);

@@ -1,4 +1,4 @@
-//! What a driver does when it fails is to panic. Here that becomes an error.
+//! Drivers panic when they fail; this module turns these panics into errors.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -8,37 +8,38 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use burn::tensor::{Device, Tensor};
 
-use super::{Opened, budget, is_cpu, name, told};
+use super::{Opened, budget, format_bytes, is_cpu, name};
 use crate::error::Error;
 
-/// How far a thread's panics are caught.
+/// The panics of a thread that are caught.
 #[derive(Clone, Copy, PartialEq)]
-enum Within {
-    Nothing,
-    /// [`guarded`]: where a driver has been started.
+enum Scope {
+    /// None.
+    Unguarded,
+    /// Within [`guarded`]: panics after a driver has been started.
     Guarded,
-    /// [`caught`]: all of them.
+    /// Within [`caught`]: all panics.
     Caught,
 }
 
 thread_local! {
-    static WITHIN: Cell<Within> = const { Cell::new(Within::Nothing) };
+    static SCOPE: Cell<Scope> = const { Cell::new(Scope::Unguarded) };
 }
 
-/// Has a driver been started in this process?
+/// True once a driver has been started in this process.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
-/// What the drivers' own threads said when they panicked, the latest last; whoever waits for them hears of it in other
-/// words, or not at all.
-static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// The messages of caught panics and of panics in the drivers' own threads, the latest last. A thread that waits for a
+/// driver's thread receives a different message or none.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The threads that burn runs devices on are called so.
-const DRIVERS: &str = "DS";
+/// The prefix of the names of the threads on which burn runs devices.
+const DRIVER_THREADS: &str = "DS";
 
-/// Runs something on a device. What goes wrong there is an error: what was being done (`doing`: "filling the cache"), and,
-/// where the memory ran out, its budget and the settings that need less (`lower`).
+/// Runs `work` on a device. A driver's panic is returned as an error that names the operation (`doing`: "filling the
+/// cache") and, if the memory ran out, the device's budget and the settings that need less memory (`lower`).
 ///
-/// On the processor there is no driver: a panic there is a mistake in this library, and stays one.
+/// The processor has no driver: a panic there is an error in this library and is not caught.
 pub fn attempt<T>(
     device: &Device,
     doing: &str,
@@ -48,99 +49,100 @@ pub fn attempt<T>(
     if is_cpu(device) {
         return work();
     }
-    caught(work).unwrap_or_else(|said| {
-        let problem = if is_full(&said) { full(device, doing, lower, &said) } else { format!("{doing}: {said}") };
+    caught(work).unwrap_or_else(|panic| {
+        let full = is_out_of_memory(&panic);
+        let problem = if full { out_of_memory(device, doing, lower, &panic) } else { format!("{doing}: {panic}") };
         Err(Error::Device { name: name(device), problem })
     })
 }
 
-/// Runs a whole command. Once a driver has been started in it, a panic that nobody else has caught is an error.
+/// Runs a whole command. After a driver has been started in it, a panic that is not caught elsewhere becomes an error.
 pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    let outcome = within(Within::Guarded, work);
-    outcome.unwrap_or_else(|(said, payload)| {
+    let outcome = within(Scope::Guarded, work);
+    outcome.unwrap_or_else(|(panic, payload)| {
         if !STARTED.load(Ordering::Relaxed) {
             std::panic::resume_unwind(payload);
         }
-        let problem = format!("it gave up: {said}. `intervene devices` tries it, `--device cpu` does without");
+        let problem = format!("it failed: {panic}. `intervene devices` tests it; `--device cpu` does not use it");
         Err(Error::Device { name: "device".to_owned(), problem })
     })
 }
 
-fn full(device: &Device, doing: &str, lower: &str, said: &str) -> String {
-    let budget = budget(device).map_or_else(|| "memory, of a size that its driver does not say".to_owned(), told);
-    format!("its memory ran out ({doing}; it has {budget}). What needs less: {lower}. The driver said: {said}")
+fn out_of_memory(device: &Device, doing: &str, lower: &str, panic: &str) -> String {
+    let budget = budget(device).map_or_else(|| "memory of unknown size".to_owned(), format_bytes);
+    format!("its memory ran out ({doing}; it has {budget}). Settings that need less: {lower}. The driver said: {panic}")
 }
 
-/// Does a driver speak of its memory?
-fn is_full(said: &str) -> bool {
-    let said = said.to_lowercase();
+/// Returns true if a driver's message says that its memory ran out.
+fn is_out_of_memory(message: &str) -> bool {
+    let message = message.to_lowercase();
     ["out of memory", "outofmemory", "out of device memory", "out-of-memory", "buffertoobig", "not enough memory"]
         .iter()
         .chain(&["can't allocate", "buffer size", "max_buffer_size", "too large"])
-        .any(|words| said.contains(words))
+        .any(|words| message.contains(words))
 }
 
-/// Can the device add, and be read?
-pub(super) fn first_sum(opened: &Opened) -> Result<(), Error> {
+/// Adds two numbers on the device and reads the sum back; an error if this fails.
+pub(super) fn test_sum(opened: &Opened) -> Result<(), Error> {
     STARTED.fetch_or(!is_cpu(&opened.device), Ordering::Relaxed);
     let sum = || Tensor::<1>::from_data([1.0, 2.0], &opened.device).sum().into_scalar::<f32>();
     let problem = match caught(sum) {
         Ok(3.0) => return Ok(()),
-        Ok(other) => format!("{}: it says that 1 + 2 is {other}; a newer driver may help", opened.hardware),
-        Err(said) => format!("{}: it could not be started: {said}", opened.hardware),
+        Ok(other) => format!("{}: it computes {other} as 1 + 2; a newer driver may help", opened.hardware),
+        Err(panic) => format!("{}: it could not be started: {panic}", opened.hardware),
     };
     Err(Error::Device { name: opened.name.to_string(), problem })
 }
 
-/// Runs something that may panic in a driver. Of a panic its words are given, and nothing is written to stderr.
+/// Runs work that may panic in a driver. A panic is returned as its message, and nothing is written to stderr.
 pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    within(Within::Caught, work).map_err(|(said, _)| said)
+    within(Scope::Caught, work).map_err(|(message, _)| message)
 }
 
-/// The result, or the panic's words and the panic.
-fn within<T>(how: Within, work: impl FnOnce() -> T) -> Result<T, (String, Box<dyn Any + Send>)> {
+/// Returns the result, or the panic's message and payload.
+fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> Result<T, (String, Box<dyn Any + Send>)> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        let usual = std::panic::take_hook();
+        let default_hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let of_a_driver = std::thread::current().name().is_some_and(|name| name.starts_with(DRIVERS));
-            let awaited = match WITHIN.get() {
-                Within::Nothing => of_a_driver,
-                Within::Guarded => STARTED.load(Ordering::Relaxed),
-                Within::Caught => true,
+            let in_driver = std::thread::current().name().is_some_and(|name| name.starts_with(DRIVER_THREADS));
+            let is_caught = match SCOPE.get() {
+                Scope::Unguarded => in_driver,
+                Scope::Guarded => STARTED.load(Ordering::Relaxed),
+                Scope::Caught => true,
             };
-            if awaited {
+            if is_caught {
                 let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
-                heard().push(words(panic.payload()) + &place);
+                panics().push(message(panic.payload()) + &place);
             } else {
-                usual(panic);
+                default_hook(panic);
             }
         }));
     });
-    let outer = WITHIN.replace(how);
-    let before = heard().len();
+    let outer = SCOPE.replace(scope);
+    let before = panics().len();
     let outcome = catch_unwind(AssertUnwindSafe(work));
-    WITHIN.set(outer);
-    let mut heard = heard();
-    // The first to panic knows why; others panic for it. Another thread's may have taken some away.
-    let first = heard.get(before).cloned();
-    if outer == Within::Nothing {
-        heard.truncate(before);
+    SCOPE.set(outer);
+    let mut panics = panics();
+    // The first panic is the cause of the others. Another thread may have removed it from the list.
+    let first = panics.get(before).cloned();
+    if outer == Scope::Unguarded {
+        panics.truncate(before);
     }
-    outcome.map_err(|payload| (first.unwrap_or_else(|| words(payload.as_ref())), payload))
+    outcome.map_err(|payload| (first.unwrap_or_else(|| message(payload.as_ref())), payload))
 }
 
-fn heard() -> std::sync::MutexGuard<'static, Vec<String>> {
-    HEARD.lock().unwrap_or_else(PoisonError::into_inner)
+fn panics() -> std::sync::MutexGuard<'static, Vec<String>> {
+    PANICS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A panic's words, without the backtrace that drivers put into theirs.
-fn words(payload: &(dyn Any + Send)) -> String {
+/// Returns a panic's message, without the backtrace that drivers add to it.
+fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-    let text = text.unwrap_or("it gave up without a word");
+    let text = text.unwrap_or("it failed without a message");
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let said = lines.take_while(|line| !line.to_lowercase().starts_with("backtrace") && !line.starts_with("0:"));
-    said.collect::<Vec<_>>().join(" ").chars().take(600).collect()
+    let lines = lines.take_while(|line| !line.to_lowercase().starts_with("backtrace") && !line.starts_with("0:"));
+    lines.collect::<Vec<_>>().join(" ").chars().take(600).collect()
 }
 
 #[cfg(test)]
@@ -148,23 +150,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_caught_with_its_words() {
-        let said = caught(|| -> () { panic!("no adapter\nfor {}\n\nBacktrace\n 0: x", "this") }).unwrap_err();
-        assert!(said.starts_with("no adapter for this (") && said.contains("failure.rs"), "{said}");
+    fn a_panic_is_caught_with_its_message() {
+        let message = caught(|| -> () { panic!("no adapter\nfor {}\n\nBacktrace\n 0: x", "this") }).unwrap_err();
+        assert!(message.starts_with("no adapter for this (") && message.contains("failure.rs"), "{message}");
         assert_eq!(caught(|| 7), Ok(7));
     }
 
     #[test]
-    fn a_full_memory_names_what_lowers_it() {
-        for said in ["wgpu error: Out of Memory", "OutOfMemory { size: 3 }", "out of device memory allocating 3 bytes"]
+    fn an_out_of_memory_error_names_settings_that_need_less() {
+        for panic in ["wgpu error: Out of Memory", "OutOfMemory { size: 3 }", "out of device memory allocating 3 bytes"]
         {
-            assert!(is_full(said), "{said}");
+            assert!(is_out_of_memory(panic), "{panic}");
         }
-        assert!(!is_full("device lost"));
-        let said = full(&Device::flex(), "filling the cache", "cache.level = \"disk\"", "no");
-        assert!(
-            said.starts_with("its memory ran out (filling the cache; it has ") && said.contains("cache.level"),
-            "{said}"
-        );
+        assert!(!is_out_of_memory("device lost"));
+        let error = out_of_memory(&Device::flex(), "filling the cache", "cache.level = \"disk\"", "no");
+        assert!(error.starts_with("its memory ran out (filling the cache; it has "), "{error}");
+        assert!(error.contains("Settings that need less: cache.level"), "{error}");
     }
 }

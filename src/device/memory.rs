@@ -1,4 +1,4 @@
-//! How much a device holds, and whether something fits.
+//! The memory of devices, in bytes, and checks that data fits into it.
 
 use burn::tensor::Device;
 
@@ -6,25 +6,26 @@ use super::{is_cpu, known, name};
 use crate::error::Error;
 use crate::measure::free_memory_bytes;
 
-/// What may be taken of every device, such as `"8 GB"`: for drivers that do not say what theirs have, and to leave room.
+/// The environment variable that limits the memory used on every device, such as `"8 GB"`: for drivers that do not
+/// report their memory, or to leave some memory free.
 pub const LIMIT: &str = "INTERVENE_DEVICE_MEMORY";
 
-/// The bytes that may be taken of a device in all: `INTERVENE_DEVICE_MEMORY`, else what its driver says; none where it says
-/// nothing.
+/// Returns the bytes that may be used on a device in total: `INTERVENE_DEVICE_MEMORY`, else the size that its driver
+/// reports; `None` if it reports none.
 #[must_use]
 pub fn budget(device: &Device) -> Option<u64> {
     limit().ok().flatten().or_else(|| known(device)?.memory)
 }
 
-/// The variable's value.
+/// Returns the variable's value in bytes.
 fn limit() -> Result<Option<u64>, Error> {
     let Some(text) = std::env::var_os(LIMIT) else { return Ok(None) };
     let text = text.to_string_lossy();
-    bytes(&text).map(Some).map_err(|error| Error::Invalid(format!("{LIMIT}: {error}")))
+    parse_bytes(&text).map(Some).map_err(|error| Error::Invalid(format!("{LIMIT}: {error}")))
 }
 
-/// The bytes of a device that are still to be had: the machine's free memory for the processor, the budget less what is in
-/// use for another; none where nobody knows.
+/// Returns the free bytes of a device: the machine's free memory for the processor, else the budget minus the bytes in
+/// use; `None` if the budget is unknown.
 #[must_use]
 pub fn free(device: &Device) -> Option<u64> {
     if is_cpu(device) {
@@ -35,10 +36,10 @@ pub fn free(device: &Device) -> Option<u64> {
     budget(device).map(|budget| budget.saturating_sub(used))
 }
 
-/// Is there room for so many bytes (`what`: "the weights of M in f32")? An error names them, the budget, and the settings
-/// that need less (`lower`). Where the driver does not say what it has, there is.
+/// Returns an error if `bytes` bytes (`what`: "the weights of M in f32") do not fit. The error names them, the budget,
+/// and the settings that need less memory (`lower`). Without a known budget, nothing is checked.
 ///
-/// The processor is not asked unless it has been given a budget: its memory can be lent by the disk.
+/// The processor is checked only if `INTERVENE_DEVICE_MEMORY` is set, because its memory can be swapped to disk.
 pub fn check_room(device: &Device, what: &str, bytes: u64, lower: &str) -> Result<(), Error> {
     let limit = limit()?;
     if is_cpu(device) && limit.is_none() {
@@ -46,10 +47,11 @@ pub fn check_room(device: &Device, what: &str, bytes: u64, lower: &str) -> Resul
     }
     match free(device) {
         Some(free) if bytes > free => {
-            let of = budget(device).map_or_else(String::new, |budget| format!(" of {}", told(budget)));
+            let (bytes, free) = (format_bytes(bytes), format_bytes(free));
+            let total = budget(device).map_or_else(String::new, |budget| format!(" of {}", format_bytes(budget)));
             let by = if limit.is_some() { format!(" (its limit by {LIMIT})") } else { String::new() };
             let problem =
-                format!("{what} take {}, and {}{of}{by} are free. What needs less: {lower}", told(bytes), told(free));
+                format!("{what} take {bytes}, but only {free}{total}{by} are free. Settings that need less: {lower}");
             Err(Error::Device { name: name(device), problem })
         }
         _ => Ok(()),
@@ -58,9 +60,9 @@ pub fn check_room(device: &Device, what: &str, bytes: u64, lower: &str) -> Resul
 
 const UNITS: [(&str, f64); 4] = [("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12)];
 
-/// `"2 GB"` in bytes.
-pub fn bytes(text: &str) -> Result<u64, Error> {
-    let wrong = || Error::Invalid(format!("`{text}` is no size; \"2 GB\" or \"500 MB\", say"));
+/// Parses a size such as `"2 GB"` and returns it in bytes.
+pub fn parse_bytes(text: &str) -> Result<u64, Error> {
+    let wrong = || Error::Invalid(format!("invalid size `{text}`: expected a number and a unit, such as \"2 GB\""));
     let split = text.find(|c: char| c.is_alphabetic()).ok_or_else(wrong)?;
     let (number, unit) = (text[..split].trim(), &text[split..]);
     let (_, unit) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or_else(wrong)?;
@@ -68,9 +70,9 @@ pub fn bytes(text: &str) -> Result<u64, Error> {
     if number >= 0.0 && number.is_finite() { Ok((number * unit) as u64) } else { Err(wrong()) }
 }
 
-/// Bytes in words: `2.1 GB`.
+/// Formats a number of bytes, such as `2.1 GB`.
 #[must_use]
-pub fn told(bytes: u64) -> String {
+pub fn format_bytes(bytes: u64) -> String {
     let (name, unit) = UNITS.iter().rev().find(|(_, unit)| bytes as f64 >= *unit).unwrap_or(&UNITS[0]);
     format!("{:.1} {name}", bytes as f64 / unit)
 }
@@ -81,10 +83,10 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        let read = |text: &str| bytes(text).ok();
+        let read = |text: &str| parse_bytes(text).ok();
         assert_eq!(read("2 GB"), Some(2_000_000_000));
         assert_eq!(read("1.5mb"), Some(1_500_000));
         assert_eq!([read("2"), read("GB"), read("-1 GB"), read("1 XB"), read("inf GB")], [None; 5]);
-        assert_eq!([told(2_100_000_000), told(538_000_000), told(12)], ["2.1 GB", "538.0 MB", "0.0 kB"]);
+        assert_eq!([2_100_000_000, 538_000_000, 12].map(format_bytes), ["2.1 GB", "538.0 MB", "0.0 kB"]);
     }
 }

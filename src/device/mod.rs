@@ -1,8 +1,8 @@
-//! Which device runs the model.
+//! Devices that run models: names, drivers, memory, and errors.
 //!
-//! Devices have names: [`Name`]. [`find`] opens one, once in a process, and what can go wrong in a driver comes back as an
-//! error that says what to install. What runs on a device runs within [`attempt`]: a driver's panic becomes an error too,
-//! with what was being done, and, where the memory ran out, the settings that take less of it.
+//! [`find`] opens a device by its [`Name`], once in a process; if its driver fails, the error says what to install.
+//! Work on a device runs within [`attempt`], which turns a driver's panic into an error that names the operation and,
+//! if the memory ran out, the settings that need less.
 
 #[cfg(any(feature = "cuda", feature = "rocm"))]
 mod cards;
@@ -20,51 +20,51 @@ use burn::tensor::Device;
 use crate::error::Error;
 
 pub use failure::{attempt, guarded};
-pub use memory::{budget, bytes, check_room, free, told};
+pub use memory::{budget, check_room, format_bytes, free, parse_bytes};
 pub use names::{Adapter, Name, check};
-pub use survey::{Found, survey};
+pub use survey::{SurveyedDevice, survey};
 
 /// A device that this process has opened.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// What it is called here; never `auto`.
+    /// The name in this program; never `auto`.
     pub name: Name,
-    /// What its driver calls it.
+    /// The name that its driver reports.
     pub hardware: String,
-    /// The bytes of its memory, where the driver says; the processor's are the machine's.
+    /// The size of its memory in bytes, if the driver reports it; for the processor, the machine's memory.
     pub memory: Option<u64>,
-    /// The device.
+    /// burn's handle of the device.
     pub device: Device,
 }
 
-/// A driver is started once in a process; whoever asks again gets the same.
+/// The devices of this process. A driver is started only once; later calls return the same device.
 static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
 
-/// The device of that name, ready to use: `auto` takes the best that works.
+/// Returns the device with this name, ready to use; `auto` selects the best device that works.
 pub fn find(name: &str) -> Result<Device, Error> {
     let name: Name = name.parse()?;
     if name != Name::Auto {
         return Ok(open(name)?.device);
     }
-    for found in survey().into_iter().filter(|found| found.problem.is_none() && found.name.is_hardware()) {
-        match open(found.name) {
+    for listed in survey().into_iter().filter(|listed| listed.problem.is_none() && listed.name.is_hardware()) {
+        match open(listed.name) {
             Ok(opened) => return Ok(opened.device),
-            Err(error) => eprintln!("device auto: {error}; going on to the next"),
+            Err(error) => eprintln!("device auto: {error}; trying the next device"),
         }
     }
     Ok(open(Name::Cpu)?.device)
 }
 
-/// Opens a device that is named, and has it add two numbers.
+/// Opens the device with this name (not `auto`) and tests it with one addition.
 pub fn open(name: Name) -> Result<Opened, Error> {
-    // A driver that failed under the lock leaves the list as it was.
+    // A driver that panics while the lock is held does not change the list.
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = opened.iter().find(|known| known.name == name) {
         return Ok(known.clone());
     }
     name.check()?;
     let fresh = match name {
-        Name::Auto => unreachable!("`auto` stands for one of the others"),
+        Name::Auto => unreachable!("`auto` is resolved by `find`"),
         Name::Cpu => cpu(),
         #[cfg(feature = "wgpu")]
         Name::Wgpu(adapter) => wgpu::open(adapter)?,
@@ -72,10 +72,10 @@ pub fn open(name: Name) -> Result<Opened, Error> {
         Name::Cuda(number) => cards::cuda(number)?,
         #[cfg(feature = "rocm")]
         Name::Rocm(number) => cards::rocm(number)?,
-        #[allow(unreachable_patterns, reason = "only where a feature is off")]
-        _ => unreachable!("checked above"),
+        #[allow(unreachable_patterns, reason = "reachable only if a feature is off")]
+        _ => unreachable!("`Name::check` refuses names whose feature is off"),
     };
-    failure::first_sum(&fresh)?;
+    failure::test_sum(&fresh)?;
     opened.push(fresh.clone());
     Ok(fresh)
 }
@@ -86,25 +86,25 @@ fn cpu() -> Opened {
     Opened { name: Name::Cpu, hardware, memory: Some(crate::measure::memory_bytes()), device: Device::flex() }
 }
 
-/// What is known of a device, on the tape or off it; nothing of one that [`find`] did not give.
+/// Returns the entry of a device, with or without autodiff; `None` if [`find`] did not open it.
 fn known(device: &Device) -> Option<Opened> {
     let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     opened.iter().find(|known| known.device == *device).cloned()
 }
 
-/// What is known of a device that [`find`] gave.
+/// Returns the entry of a device that [`find`] opened; an error for any other device.
 pub fn opened(device: &Device) -> Result<Opened, Error> {
-    let unknown = || Error::Invalid(format!("{device:?} was not opened by its name"));
+    let unknown = || Error::Invalid(format!("{device:?} was not opened with `device::find`"));
     known(device).ok_or_else(unknown)
 }
 
-/// Does the processor itself run what is on this device?
+/// Returns true if the device is the processor.
 #[must_use]
 pub fn is_cpu(device: &Device) -> bool {
     *device == Device::flex()
 }
 
-/// The device's name in run folders: [`find`] takes it.
+/// Returns the device's name in run folders, which [`find`] accepts.
 #[must_use]
 pub fn name(device: &Device) -> String {
     match known(device) {
@@ -114,7 +114,7 @@ pub fn name(device: &Device) -> String {
     }
 }
 
-/// The device's name, and what its driver calls it.
+/// Returns the device's name, with its hardware in parentheses unless it is the processor.
 #[must_use]
 pub fn describe(device: &Device) -> String {
     match known(device).filter(|known| known.name != Name::Cpu) {

@@ -1,4 +1,4 @@
-//! What devices are called.
+//! The names of devices.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ use crate::error::{Error, nearest};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
-    /// The best that works.
+    /// The best device that works.
     Auto,
     /// The processor.
     Cpu,
@@ -29,12 +29,12 @@ pub enum Name {
     Rocm(usize),
 }
 
-/// What wgpu may run on.
+/// The adapters of wgpu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adapter {
-    /// A GPU by its number, the fastest kind first.
+    /// A GPU by its number, in order of speed of its kind: discrete, integrated, virtual.
     Number(usize),
-    /// A driver that plays a GPU on the processor, `cpu`.
+    /// A driver that emulates a GPU on the processor, `cpu`.
     Software,
 }
 
@@ -42,13 +42,13 @@ pub enum Adapter {
 const NAMES: [&str; 6] = ["auto", "cpu", "wgpu", "wgpu:cpu", "cuda", "rocm"];
 
 impl Name {
-    /// Is it a real GPU's?
+    /// Returns true if the name is that of a hardware GPU.
     #[must_use]
     pub fn is_hardware(self) -> bool {
         !matches!(self, Self::Auto | Self::Cpu | Self::Wgpu(Adapter::Software))
     }
 
-    /// Was this binary built with what the name needs?
+    /// Returns an error if this binary was built without the feature that the device needs.
     pub fn check(self) -> Result<(), Error> {
         let (built, feature) = match self {
             Self::Auto | Self::Cpu => (true, ""),
@@ -61,13 +61,14 @@ impl Name {
         }
         let problem = format!(
             "this binary was built without the feature `{feature}`: build it with `cargo build --release --features \
-             {feature}`, or take another device (`intervene devices` lists them)"
+             {feature}`, or choose another device (`intervene devices` lists them)"
         );
         Err(Error::Device { name: self.to_string(), problem })
     }
 }
 
-/// Is that a device's name, and was this binary built with what it needs? Whether the device is there is not asked.
+/// Returns an error if this is no device's name, or if this binary was built without the feature that the device needs.
+/// The device itself is not opened.
 pub fn check(name: &str) -> Result<(), Error> {
     name.parse::<Name>()?.check()
 }
@@ -97,7 +98,7 @@ impl FromStr for Name {
         }
         let number = match number {
             None => None,
-            // Devices are numbered in 16 bits.
+            // burn numbers devices with 16 bits.
             Some(number) => Some(usize::from(number.parse::<u16>().map_err(|_| unknown())?)),
         };
         match (kind, number) {
@@ -121,8 +122,8 @@ mod tests {
             assert_eq!(name.parse::<Name>().unwrap().to_string(), name);
         }
         for wrong in ["", "gpu", "cpu:0", "auto:1", "cuda:", "cuda:x", "cuda:-1", "wgpu:99999", "wgpu:gpu"] {
-            let said = wrong.parse::<Name>().unwrap_err().to_string();
-            assert!(said.starts_with(&format!("unknown device `{wrong}`")), "{said}");
+            let error = wrong.parse::<Name>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("unknown device `{wrong}`")), "{error}");
         }
     }
 }

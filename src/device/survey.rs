@@ -1,37 +1,38 @@
-//! Which devices there are.
+//! The list of this machine's devices.
 
 use super::{Name, failure};
 use crate::device::Adapter;
 
-/// A device that a driver tells of, or a kind of which there is none.
+/// A device that a driver lists, or a kind of device that is unavailable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct SurveyedDevice {
     /// Its name.
     pub name: Name,
-    /// Why it cannot be used, and what to build or install; none where nothing is known against it.
+    /// The reason why it cannot be used, and what to build or install; `None` if no problem is known.
     pub problem: Option<String>,
 }
 
-/// Every device of this machine, the best first, the processor last; of kinds of which there is none, why.
+/// Returns every device of this machine, the best first and the processor last, and an entry with the reason for each
+/// kind that is unavailable.
 #[must_use]
-pub fn survey() -> Vec<Found> {
-    let mut found = Vec::new();
+pub fn survey() -> Vec<SurveyedDevice> {
+    let mut devices = Vec::new();
     for (kind, list) in [(Name::Cuda(0), cudas as fn() -> Listed), (Name::Rocm(0), rocms), (WGPU, adapters)] {
-        let missing = |problem: String| vec![Found { name: kind, problem: Some(problem) }];
-        found.extend(match kind.check().map(|()| failure::caught(list)) {
+        let missing = |problem: String| vec![SurveyedDevice { name: kind, problem: Some(problem) }];
+        devices.extend(match kind.check().map(|()| failure::caught(list)) {
             Err(error) => missing(error.reason()),
-            Ok(Err(said)) => missing(format!("the driver gave up when it was asked what there is: {said}")),
+            Ok(Err(panic)) => missing(format!("the driver failed to list its devices: {panic}")),
             Ok(Ok((names, none))) if names.is_empty() => missing(none.to_owned()),
-            Ok(Ok((names, _))) => names.into_iter().map(|name| Found { name, problem: None }).collect(),
+            Ok(Ok((names, _))) => names.into_iter().map(|name| SurveyedDevice { name, problem: None }).collect(),
         });
     }
-    found.push(Found { name: Name::Cpu, problem: None });
-    found
+    devices.push(SurveyedDevice { name: Name::Cpu, problem: None });
+    devices
 }
 
 const WGPU: Name = Name::Wgpu(Adapter::Number(0));
 
-/// The devices of a kind, and what to do where there is none.
+/// The devices of a kind, and instructions for a machine without one.
 type Listed = (Vec<Name>, &'static str);
 
 fn cudas() -> Listed {

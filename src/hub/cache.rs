@@ -1,12 +1,12 @@
-//! The Hub's cache on disk, as its clients lay it out: `models--ORG--NAME/snapshots/COMMIT/FILE`, and `refs/REVISION` with
-//! the commit that a branch or tag last was.
+//! The layout of the Hub's cache on disk, shared with its other clients: `models--ORG--NAME/snapshots/COMMIT/FILE`, and
+//! `refs/REVISION` with the latest known commit of a branch or tag.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::id::{Id, Origin};
 
-/// What a repository holds.
+/// The kind of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RepositoryType {
     /// A model or an intervention.
@@ -16,7 +16,7 @@ pub(super) enum RepositoryType {
 }
 
 impl RepositoryType {
-    /// In words.
+    /// Returns the kind's name for messages.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Model => "model",
@@ -32,12 +32,12 @@ impl RepositoryType {
     }
 }
 
-/// The folder of a repository.
+/// Returns the folder of a repository.
 pub(super) fn repository(kind: RepositoryType, id: &Id) -> PathBuf {
     hf_hub::resolve_cache_dir().join(format!("{}--{}", kind.prefix(), id.name.replace('/', "--")))
 }
 
-/// The folder of the revision's files, where some of them were fetched before.
+/// Returns the folder of the revision's files; `None` if none of them has been fetched.
 pub(super) fn snapshot(kind: RepositoryType, id: &Id) -> Option<PathBuf> {
     let repository = repository(kind, id);
     let commit = fs::read_to_string(repository.join("refs").join(id.revision()));
@@ -46,12 +46,12 @@ pub(super) fn snapshot(kind: RepositoryType, id: &Id) -> Option<PathBuf> {
     snapshot.is_dir().then_some(snapshot)
 }
 
-/// Is it known that the commit has no such file?
+/// Returns true if the cache records that the commit has no such file.
 pub(super) fn is_absent(kind: RepositoryType, id: &Id, commit: &str, file: &str) -> bool {
     repository(kind, id).join(".no_exist").join(commit).join(file).is_file()
 }
 
-/// The repository and the commit of a folder of the cache; `None` for any other folder.
+/// Returns the repository and the commit of a folder of the cache; `None` for any other folder.
 pub(super) fn origin(folder: &Path) -> Option<Origin> {
     let folder = fs::canonicalize(folder).ok()?;
     let commit = folder.file_name()?.to_str()?;

@@ -7,14 +7,14 @@ use super::id::Id;
 use super::token::{Token, variable};
 use crate::error::Error;
 
-/// Tries again after a failure that may pass.
-const TRIES_AGAIN: usize = 3;
+/// The number of retries after a temporary failure.
+const RETRIES: usize = 3;
 
-/// The Hub, as the environment describes it.
+/// A client of the Hub, configured from environment variables.
 pub(super) struct Client {
     pub(super) hub: HFClientSync,
     pub(super) token: Token,
-    /// Where the Hub is.
+    /// The Hub's address, without a trailing slash.
     pub(super) endpoint: String,
 }
 
@@ -23,15 +23,15 @@ impl Client {
         let token = Token::find();
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        let builder = HFClient::builder().endpoint(&endpoint).retry_max_attempts(TRIES_AGAIN);
+        let builder = HFClient::builder().endpoint(&endpoint).retry_max_attempts(RETRIES);
         let builder = builder.user_agent(concat!("intervene/", env!("CARGO_PKG_VERSION")));
-        let builder = match token.given() {
+        let builder = match token.value() {
             Some(token) => builder.token(token),
             None => builder,
         };
         let hub = builder.build_sync().map_err(|error| {
-            let said = token.without(&error.to_string());
-            Error::Invalid(format!("the Hub's client cannot be made (HF_ENDPOINT is an address, https://..): {said}"))
+            let reason = token.redact(&error.to_string());
+            Error::Invalid(format!("cannot connect to the Hub (HF_ENDPOINT must be an address, https://..): {reason}"))
         })?;
         Ok(Self { hub, token, endpoint })
     }
@@ -47,8 +47,8 @@ impl Client {
     }
 }
 
-/// Is only the cache to be used?
+/// Returns true if `HF_HUB_OFFLINE` is set, so that only the cache may be used.
 pub(super) fn offline() -> bool {
-    let set = variable("HF_HUB_OFFLINE").unwrap_or_default().to_uppercase();
-    ["1", "ON", "YES", "TRUE"].contains(&set.as_str())
+    let value = variable("HF_HUB_OFFLINE").unwrap_or_default().to_uppercase();
+    ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
 }

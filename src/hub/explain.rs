@@ -1,4 +1,4 @@
-//! What the Hub's answers mean, in words for the person who can mend it.
+//! Error messages for the Hub's answers: they say what is wrong, where, and how to fix it.
 
 use hf_hub::HFError;
 
@@ -7,15 +7,15 @@ use super::client::Client;
 use super::id::Id;
 use crate::error::Error;
 
-/// What was asked of which repository.
+/// The repository of a request, for error messages.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Request<'a> {
     pub(super) client: &'a Client,
     pub(super) kind: RepositoryType,
     pub(super) id: &'a Id,
 }
 
-/// Is the server out of reach, or not able to answer just now?
+/// Returns true if the server cannot be reached or is temporarily unable to answer.
 pub(super) fn is_unreachable(error: &HFError) -> bool {
     match error {
         HFError::Request { source, .. } => source.is_connect() || source.is_timeout(),
@@ -24,7 +24,7 @@ pub(super) fn is_unreachable(error: &HFError) -> bool {
     }
 }
 
-/// Is it the file alone that is not there?
+/// Returns true if the repository and the revision exist but the file does not.
 pub(super) fn is_missing_file(error: &HFError) -> bool {
     match error {
         HFError::EntryNotFound { .. } => {
@@ -34,7 +34,7 @@ pub(super) fn is_missing_file(error: &HFError) -> bool {
     }
 }
 
-/// The Hub's own name for what went wrong.
+/// Returns the Hub's error code.
 fn code(error: &HFError) -> Option<&str> {
     let context = match error {
         HFError::Http { context }
@@ -50,13 +50,13 @@ fn code(error: &HFError) -> Option<&str> {
     context?.error_code.as_deref()
 }
 
-impl Asked<'_> {
-    /// An error about the repository; `doing` says at what it happened, "fetching config.json" say.
+impl Request<'_> {
+    /// Returns an error about the repository; `doing` names the operation, for example "fetching config.json".
     pub(super) fn error(&self, doing: &str, error: &HFError) -> Error {
         self.wrong(format!("{doing}: {}", self.problem(doing, error)))
     }
 
-    /// What went wrong, and what can be done.
+    /// Returns a message that says what is wrong and how to fix it.
     pub(super) fn problem(&self, doing: &str, error: &HFError) -> String {
         let known = code(error);
         match error {
@@ -66,80 +66,79 @@ impl Asked<'_> {
             HFError::RepoNotFound { .. } => self.no_repository(),
             HFError::RevisionNotFound { .. } => self.no_revision(),
             HFError::EntryNotFound { path, .. } => format!("the {} has no file {path}", self.kind.name()),
-            HFError::AuthRequired { .. } if self.client.token.given().is_some() => {
-                "the Hub refused the token (401): it is mistyped, revoked or expired. Set HF_TOKEN to a valid one, or \
-                 log in anew with `hf auth login`"
+            HFError::AuthRequired { .. } if self.client.token.value().is_some() => {
+                "the Hub refused the token (401): it is mistyped, revoked or expired. Set HF_TOKEN to a valid token, or \
+                 log in again with `hf auth login`"
                     .to_owned()
             }
             HFError::AuthRequired { .. } => {
-                "the Hub wants to know who asks (401), and there is no token: set HF_TOKEN, or log in with `hf auth login`"
-                    .to_owned()
+                "the Hub requires a token (401), and none is set: set HF_TOKEN, or log in with `hf auth login`".to_owned()
             }
             HFError::Forbidden { .. } => format!(
-                "the token is not allowed to do this (403): {} needs one with the right to write to {}{}",
+                "the token does not permit this (403): {} needs a token with write access to {}{}",
                 doing,
                 self.id.parts().0,
-                self.said(error)
+                self.server_message(error)
             ),
             HFError::RateLimited { retry_after, .. } => {
                 let after = retry_after.map_or(String::new(), |after| format!(" in {} seconds", after.as_secs()));
-                format!("too many requests for the Hub: try again{after}")
+                format!("the Hub received too many requests: try again{after}")
             }
             HFError::Conflict { .. } => {
-                format!("somebody else changed the repository at the same moment: try again{}", self.said(error))
+                format!("the repository was changed by another commit: try again{}", self.server_message(error))
             }
             _ if is_unreachable(error) => format!(
-                "{} cannot be reached: {}. Without a network HF_HUB_OFFLINE=1 uses what was fetched before",
+                "{} cannot be reached: {}. Without a network, HF_HUB_OFFLINE=1 uses the files in the cache",
                 &self.client.endpoint,
-                self.said(error).trim_start_matches(": ")
+                self.server_message(error).trim_start_matches(": ")
             ),
             HFError::Request { source, .. } if source.is_body() || source.is_decode() || source.is_request() => format!(
-                "the connection broke off{}. What has come is kept: the same command goes on from there",
-                self.said(error)
+                "the connection was interrupted{}. The received part is saved: run the same command again to continue",
+                self.server_message(error)
             ),
-            HFError::Io(_) => format!("the cache cannot be written{}", self.said(error)),
-            _ => format!("the Hub's answer was of no use{}", self.said(error)),
+            HFError::Io(_) => format!("the cache cannot be written{}", self.server_message(error)),
+            _ => format!("unexpected answer from {}{}", self.client.endpoint, self.server_message(error)),
         }
     }
 
-    /// An error about the repository.
+    /// Returns an error about the repository; the token is removed from the message.
     pub(super) fn wrong(&self, problem: impl Into<String>) -> Error {
-        Error::Hub { repository: self.id.to_string(), problem: self.client.token.without(&problem.into()) }
+        Error::Hub { repository: self.id.to_string(), problem: self.client.token.redact(&problem.into()) }
     }
 
     fn gated(&self) -> String {
         let (endpoint, name) = (&self.client.endpoint, &self.id.name);
-        let token = match self.client.token.given() {
-            Some(_) => "and give a token of the account that was let in",
-            None => "and set HF_TOKEN to a token of the account that was let in (there is none now)",
+        let token = match self.client.token.value() {
+            Some(_) => "and use a token of the account that has access",
+            None => "and set HF_TOKEN to a token of the account that has access (no token is set)",
         };
-        format!("the {} is gated: ask for access at {endpoint}/{name}, {token}", self.kind.name())
+        format!("the {} is gated: request access at {endpoint}/{name}, {token}", self.kind.name())
     }
 
     fn no_repository(&self) -> String {
-        let token = match self.client.token.given() {
-            Some(_) => "the token given does not see it",
+        let token = match self.client.token.value() {
+            Some(_) => "the token has no access to it",
             None => "a private one needs a token (HF_TOKEN, or `hf auth login`)",
         };
-        format!("there is no folder and no {} of that name on the Hub, or it is private: {token}", self.kind.name())
+        format!("there is no folder and no {} with this name on the Hub, or it is private: {token}", self.kind.name())
     }
 
     fn no_revision(&self) -> String {
         format!(
-            "the {} has no revision `{}`: a branch, a tag or a whole commit is needed",
+            "the {} has no revision `{}`: a branch, a tag or a full commit hash is needed",
             self.kind.name(),
             self.id.revision()
         )
     }
 
-    /// What the system or the server said, with a colon before it.
-    fn said(&self, error: &HFError) -> String {
-        let mut said = match error {
+    /// Returns the message of the system or the server after a colon; empty if there is none.
+    fn server_message(&self, error: &HFError) -> String {
+        let mut text = match error {
             HFError::Http { context } | HFError::Forbidden { context } | HFError::Conflict { context } => {
                 let message = context.server_message.as_deref().unwrap_or_default();
                 format!("{} {message}", context.status)
             }
-            // The chain's last link is what the system said; the links before it only repeat the address.
+            // The last source is the system's message; those before it only repeat the address.
             HFError::Request { source, .. } => {
                 let mut last: &dyn std::error::Error = source;
                 while let Some(next) = last.source() {
@@ -149,8 +148,8 @@ impl Asked<'_> {
             }
             other => other.to_string(),
         };
-        said.truncate(said.char_indices().nth(300).map_or(said.len(), |(at, _)| at));
-        let said = said.trim();
-        if said.is_empty() { String::new() } else { format!(": {said}") }
+        text.truncate(text.char_indices().nth(300).map_or(text.len(), |(at, _)| at));
+        let text = text.trim();
+        if text.is_empty() { String::new() } else { format!(": {text}") }
     }
 }

@@ -1,4 +1,4 @@
-//! One file of a repository, into the cache.
+//! Fetching one file of a repository into the cache.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -8,26 +8,26 @@ use hf_hub::HFRepositorySync;
 use hf_hub::repository::{FileMetadataInfo, RepoType};
 
 use super::cache;
-use super::explain::{Asked, is_missing_file, is_unreachable};
+use super::explain::{Request, is_missing_file, is_unreachable};
 use super::progress::Bar;
 use crate::error::Error;
 
-/// What is asked for in one request. A connection that breaks off loses less than that.
+/// The bytes of one request. An interrupted connection loses less than this.
 const PIECE: u64 = 8 << 20;
 
-/// What came of asking for a file.
+/// The outcome of a request for a file.
 pub(super) enum Fetched {
-    /// It is in the cache, at that commit.
-    Here(PathBuf),
-    /// The repository is there, and the file is not.
+    /// The file's path in the cache.
+    Cached(PathBuf),
+    /// The repository exists, but has no such file.
     Absent,
-    /// The Hub is out of reach; nothing is known.
+    /// The Hub cannot be reached.
     Unreachable(Error),
 }
 
-/// Fetches a file at a revision, or what of it has not come yet.
+/// Fetches a file at a revision, or the part of it that is missing.
 pub(super) fn fetch<T: RepoType>(
-    asked: &Asked<'_>,
+    request: &Request<'_>,
     repository: &HFRepositorySync<T>,
     file: &str,
     revision: &str,
@@ -36,31 +36,31 @@ pub(super) fn fetch<T: RepoType>(
     let metadata = match repository.get_file_metadata().filepath(file).revision(revision).send() {
         Ok(metadata) => metadata,
         Err(error) if is_missing_file(&error) => {
-            // The client notes in the cache that the file is not there.
+            // This makes the client record in the cache that the file does not exist.
             let _ = repository.download_file().filename(file).revision(revision).send();
             return Ok(Fetched::Absent);
         }
-        Err(error) if is_unreachable(&error) => return Ok(Fetched::Unreachable(asked.error(&doing, &error))),
-        Err(error) => return Err(asked.error(&doing, &error)),
+        Err(error) if is_unreachable(&error) => return Ok(Fetched::Unreachable(request.error(&doing, &error))),
+        Err(error) => return Err(request.error(&doing, &error)),
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if metadata.etag.is_empty() || !metadata.etag.chars().all(plain) {
-        return Err(asked.wrong(format!("{doing}: the Hub gave `{}` as the file's tag", metadata.etag)));
+        return Err(request.wrong(format!("{doing}: the Hub sent `{}`, which is no valid file tag", metadata.etag)));
     }
-    let blobs = cache::repository(asked.kind, asked.id).join("blobs");
+    let blobs = cache::repository(request.kind, request.id).join("blobs");
     let bar = Bar::new(file, 0, metadata.file_size);
     if metadata.xet_hash.is_none() && !blobs.join(&metadata.etag).is_file() {
-        stream(asked, repository, &metadata, &blobs, &bar)?;
+        stream(request, repository, &metadata, &blobs, &bar)?;
     }
-    // What has come is given its name in the cache; what lies in the Hub's content store is fetched from there.
-    let placed = repository.download_file().filename(file).revision(revision).progress(bar.clone()).send();
+    // The client links a file that is here into the snapshot; files in the Hub's content store are fetched from there.
+    let path = repository.download_file().filename(file).revision(revision).progress(bar.clone()).send();
     bar.finish();
-    placed.map(Fetched::Here).map_err(|error| asked.error(&doing, &error))
+    path.map(Fetched::Cached).map_err(|error| request.error(&doing, &error))
 }
 
-/// Fetches a file piece by piece into `TAG.incomplete`, going on from where an earlier try ended, and gives it its name.
+/// Fetches a file in pieces into `TAG.incomplete`, continuing an interrupted transfer, and renames it to `TAG`.
 fn stream<T: RepoType>(
-    asked: &Asked<'_>,
+    request: &Request<'_>,
     repository: &HFRepositorySync<T>,
     metadata: &FileMetadataInfo,
     blobs: &Path,
@@ -71,7 +71,7 @@ fn stream<T: RepoType>(
     fs::create_dir_all(blobs).map_err(cannot(blobs))?;
     let mut file = open(&partial).map_err(cannot(&partial))?;
     if whole.is_file() {
-        // Another process fetched it while this one waited for it.
+        // Another process fetched the file while this one waited for the lock.
         return Ok(());
     }
     let mut done = file.seek(SeekFrom::End(0)).map_err(cannot(&partial))?;
@@ -83,17 +83,17 @@ fn stream<T: RepoType>(
         let end = size.min(done + PIECE);
         let piece = repository.download_file_to_bytes().filename(name).revision(&metadata.commit_hash).range(done..end);
         let bytes = piece.send().map_err(|error| {
-            let error = asked.error(&format!("fetching {name}, after {done} of {size} bytes"), &error);
+            let error = request.error(&format!("fetching {name}, after {done} of {size} bytes"), &error);
             bar.finish();
             error
         })?;
         let from = match bytes.len() as u64 {
             length if length == end - done => done,
-            // A server that knows no ranges sends the whole.
+            // A server without support for ranges sends the whole file.
             length if length == size => 0,
             length => {
-                return Err(asked.wrong(format!(
-                    "fetching {name}: the server sent {length} bytes for {done} to {end} of {size}: try again"
+                return Err(request.wrong(format!(
+                    "fetching {name}: the server sent {length} bytes for the range {done} to {end} of {size}: try again"
                 )));
             }
         };
@@ -108,7 +108,7 @@ fn cannot(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     Error::file(path, "cannot write the Hub's cache")
 }
 
-/// Opens a partial file for this process alone: another one that fetches the same waits here.
+/// Opens and locks a partial file; another process that fetches the same file waits here.
 fn open(partial: &Path) -> std::io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(partial)?;
     file.lock()?;

@@ -1,4 +1,4 @@
-//! The names of repositories.
+//! The names of repositories on the Hub.
 
 use std::fmt;
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// The mark of a file of a data set: `hub:ORG/NAME[@REVISION]/PATH`.
+/// The prefix of a file of a data set: `hub:ORG/NAME[@REVISION]/PATH`.
 const DATA: &str = "hub:";
 
-/// A repository, `ORG/NAME[@REVISION]` (a few of the oldest have no `ORG/`).
+/// A repository, `ORG/NAME[@REVISION]` (a few of the oldest repositories have no `ORG/`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Id {
     /// `ORG/NAME`
     pub name: String,
-    /// A branch, a tag or a commit; the main branch where there is none.
+    /// A branch, a tag or a commit; `None` is the main branch.
     pub revision: Option<String>,
 }
 
-/// Where a folder of the Hub's cache came from.
+/// The repository and the commit of a folder of the Hub's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// `ORG/NAME`
@@ -49,7 +49,7 @@ impl FromStr for Id {
         if parts.len() <= 2 && parts.iter().all(plain) && revision.is_none_or(refs) {
             return Ok(Self { name: name.to_owned(), revision: revision.map(str::to_owned) });
         }
-        Err(Error::Invalid(format!("`{text}` names no repository of the Hub: ORG/NAME or ORG/NAME@REVISION is needed")))
+        Err(Error::Invalid(format!("`{text}` is not a repository name: expected ORG/NAME or ORG/NAME@REVISION")))
     }
 }
 
@@ -63,34 +63,36 @@ impl fmt::Display for Id {
 }
 
 impl Id {
-    /// The revision, or the main branch.
+    /// Returns the revision; `main` if there is none.
     #[must_use]
     pub fn revision(&self) -> &str {
         self.revision.as_deref().unwrap_or("main")
     }
 
-    /// The organisation (empty where there is none) and the name within it.
+    /// Returns the organisation (empty if there is none) and the name within it.
     pub(super) fn parts(&self) -> (&str, &str) {
         self.name.split_once('/').unwrap_or(("", &self.name))
     }
 }
 
-/// Does a path name a file of a data set of the Hub?
+/// Returns true if the path is `hub:...`, a file of a data set of the Hub.
 #[must_use]
 pub fn is_data(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.starts_with(DATA))
 }
 
-/// The data set of `hub:ORG/NAME[@REVISION]/PATH`.
+/// Returns the data set of `hub:ORG/NAME[@REVISION]/PATH`; an error for any other path.
 pub fn data_repository(path: &Path) -> Result<Id, Error> {
     data(path).map(|(id, _)| id)
 }
 
-/// The repository and the file of `hub:ORG/NAME[@REVISION]/PATH`.
+/// Returns the repository and the file of `hub:ORG/NAME[@REVISION]/PATH`; an error for any other path.
 pub(super) fn data(path: &Path) -> Result<(Id, String), Error> {
     let wrong = || {
         let path = path.display();
-        Error::Invalid(format!("`{path}` names no file of a data set: hub:ORG/NAME/PATH or hub:ORG/NAME@REVISION/PATH"))
+        Error::Invalid(format!(
+            "`{path}` is not a data set's file: expected hub:ORG/NAME/PATH or hub:ORG/NAME@REVISION/PATH"
+        ))
     };
     let text = path.to_str().and_then(|path| path.strip_prefix(DATA)).ok_or_else(wrong)?;
     let mut parts = text.splitn(3, '/');
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_from_paths() {
+    fn names_are_distinguished_from_paths() {
         let id: Id = "org/name@v1.0".parse().unwrap();
         assert_eq!((id.parts(), id.revision(), id.to_string().as_str()), (("org", "name"), "v1.0", "org/name@v1.0"));
         assert_eq!("gpt2".parse::<Id>().unwrap().parts(), ("", "gpt2"));

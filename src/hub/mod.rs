@@ -1,8 +1,8 @@
-//! The Hugging Face Hub: models, data sets and interventions by their names, and interventions published.
+//! The Hugging Face Hub: fetching models, data sets and interventions by name, and publishing interventions.
 //!
-//! What is fetched lies in the cache that all of the Hub's clients share (`HF_HUB_CACHE`, else `HF_HOME`, else
-//! `~/.cache/huggingface`), and nothing that lies there is fetched again. The token is `HF_TOKEN`, or that of
-//! `hf auth login`. `HF_HUB_OFFLINE=1` uses the cache alone, and `HF_ENDPOINT` names another server.
+//! Files are fetched into the cache that all clients of the Hub share (`HF_HUB_CACHE`, else `HF_HOME`, else
+//! `~/.cache/huggingface`); a file in the cache is not fetched again. The token is `HF_TOKEN`, else that of
+//! `hf auth login`. `HF_HUB_OFFLINE=1` uses only the cache, and `HF_ENDPOINT` sets another server.
 
 mod cache;
 mod client;

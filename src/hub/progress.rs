@@ -1,16 +1,16 @@
-//! How far a transfer is, on standard error where that is a terminal.
+//! The progress of a transfer, shown on standard error if that is a terminal.
 
 use std::io::IsTerminal;
 
 use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler, UploadEvent};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of bytes; none where there is no terminal.
+/// A progress bar in bytes; hidden if standard error is not a terminal.
 #[derive(Clone)]
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    /// Starts at `done` of `bytes`.
+    /// Creates a bar at `done` of `bytes`, labelled `what`.
     pub(super) fn new(what: &str, done: u64, bytes: u64) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
@@ -28,7 +28,7 @@ impl Bar {
         self.0.set_position(done);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar from the terminal.
     pub(super) fn finish(&self) {
         self.0.finish_and_clear();
     }

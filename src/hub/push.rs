@@ -1,4 +1,4 @@
-//! Publishing: all files of a repository in one commit.
+//! Publishing: uploading all files of a repository in one commit.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use hf_hub::repository::{AddSource, CommitOperation, RepoTypeModel};
 
 use super::cache::RepositoryType;
 use super::client::{Client, offline};
-use super::explain::Asked;
+use super::explain::Request;
 use super::id::Id;
 use super::progress::Bar;
 use crate::error::Error;
@@ -16,56 +16,57 @@ use crate::error::Error;
 pub struct Upload {
     /// Its path in the repository.
     pub path: String,
-    /// What is in it.
+    /// Its content.
     pub content: Content,
 }
 
-/// What is in a file to publish.
+/// The content of a file to publish.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// These bytes.
+    /// Bytes in memory.
     Bytes(Vec<u8>),
-    /// What is in that file.
+    /// The content of a file on disk.
     File(PathBuf),
 }
 
-/// What was published.
+/// A published commit.
 #[derive(Clone, Debug)]
 pub struct Pushed {
-    /// The repository's page.
+    /// The address of the repository's page.
     pub page: String,
-    /// The commit, where the Hub told it.
+    /// The commit's hash, if the Hub returned it.
     pub commit: Option<String>,
 }
 
-/// Makes the repository where it is not there, and all files one commit in it, large ones by way of the Hub's content
-/// store. Either all of them are there afterwards or none is.
+/// Creates the repository if it does not exist, and uploads all files in one commit, large ones through the Hub's
+/// content store. On an error, none of the files is visible in the repository.
 pub fn push(id: &Id, files: &[Upload], private: bool, message: &str) -> Result<Pushed, Error> {
     let client = Client::new()?;
-    let asked = Asked { client: &client, kind: RepositoryType::Model, id };
+    let request = Request { client: &client, kind: RepositoryType::Model, id };
     if offline() {
-        return Err(asked.wrong("HF_HUB_OFFLINE is set: without it, it is published"));
+        return Err(request.wrong("HF_HUB_OFFLINE is set: unset it to publish"));
     }
-    if client.token.given().is_none() {
-        return Err(asked
-            .wrong("publishing needs a token with the right to write: set HF_TOKEN, or log in with `hf auth login`"));
+    if client.token.value().is_none() {
+        let problem = "publishing needs a token with write access: set HF_TOKEN, or log in with `hf auth login`";
+        return Err(request.wrong(problem));
     }
     if let Some(revision) = &id.revision {
-        return Err(asked.wrong(format!("publishing goes to the main branch: leave out @{revision}")));
+        return Err(request.wrong(format!("only the main branch can be published to: leave out @{revision}")));
     }
-    let made = client.hub.create_repository().repo_id(&id.name).repo_type(RepoTypeModel);
-    made.private(private)
+    let create = client.hub.create_repository().repo_id(&id.name).repo_type(RepoTypeModel);
+    create
+        .private(private)
         .exist_ok(true)
         .send()
-        .map_err(|error| asked.error(&format!("making the repository {}", id.name), &error))?;
+        .map_err(|error| request.error(&format!("creating the repository {}", id.name), &error))?;
 
     let mut bytes = 0;
     let mut operations = Vec::new();
     for Upload { path, content } in files {
         let source = match content {
-            Content::Bytes(own) => {
-                bytes += own.len() as u64;
-                AddSource::bytes(own.clone())
+            Content::Bytes(content) => {
+                bytes += content.len() as u64;
+                AddSource::bytes(content.clone())
             }
             Content::File(file) => {
                 bytes += file.metadata().map_err(Error::file(file, "cannot read"))?.len();
@@ -79,8 +80,8 @@ pub fn push(id: &Id, files: &[Upload], private: bool, message: &str) -> Result<P
     let commit = repository.create_commit().operations(operations).commit_message(message).progress(bar.clone()).send();
     bar.finish();
     let commit = commit.map_err(|error| {
-        let problem = asked.problem("publishing", &error);
-        asked.wrong(format!("publishing: {problem}. Nothing of it is visible there: all files are one commit"))
+        let problem = request.problem("publishing", &error);
+        request.wrong(format!("publishing: {problem}. No file has been published: all files are one commit"))
     })?;
     Ok(Pushed { page: format!("{}/{}", client.endpoint, id.name), commit: commit.commit_oid })
 }

@@ -155,7 +155,7 @@ fn edit_in(
     let [batch, units, width] = base.dims();
     let [all, _, _] = differences.dims();
     let [_, rank] = rotation.dims();
-    let r = rotation.applied(all * units);
+    let r = rotation.projected(all * units);
     let rotated = r.rotate(differences.reshape([all * units, width])).reshape([all, units, rank]);
     let edit = r.back(f(rotated).reshape([batch * units, rank]));
     base + edit.reshape([batch, units, width])

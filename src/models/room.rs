@@ -45,7 +45,7 @@ impl MemoryNeeds {
 
     /// Runs `read`, which reads the tensors; a device failure becomes an error.
     pub fn reading<T>(&self, path: &Path, device: &Device, read: impl FnOnce() -> T) -> Result<T, Error> {
-        let doing = format!("loading {}, {}", self.what(path), device::told(self.bytes));
+        let doing = format!("loading {}, {}", self.what(path), device::format_bytes(self.bytes));
         device::attempt(device, &doing, LOWER, || Ok(read()))
     }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{ElementConversion, Tensor};
 
-/// Up to this norm Taylor's polynomial of degree twelve is exact in f32.
+/// Up to this 1-norm, the Taylor polynomial of degree twelve is exact in f32.
 const TAYLOR_NORM: f64 = 1.46;
 
 /// `1 / k!`
@@ -22,9 +22,9 @@ const TAYLOR: [f64; 13] = [
     1.0 / 479_001_600.0,
 ];
 
-/// `exp(A)`, by Taylor's polynomial of degree twelve at `A / 2ˢ` and s squarings, differentiable.
+/// Returns `exp(A)`, computed from the Taylor polynomial of degree twelve at `A / 2ˢ` and s squarings; differentiable.
 ///
-/// s comes from A's norm, which is read back from the device, as PyTorch does it.
+/// s is computed from A's 1-norm, which is read back from the device, as in PyTorch.
 ///
 /// # Shapes
 /// - a, output: `[n, n]`
@@ -36,7 +36,7 @@ pub fn matrix_exp(a: Tensor<2>) -> Tensor<2> {
     let a2 = a1.clone().matmul(a1.clone());
     let a3 = a1.clone().matmul(a2.clone());
     let a4 = a2.clone().matmul(a2.clone());
-    // Paterson and Stockmeyer: three polynomials of degree three, joined by powers of A⁴.
+    // The Paterson-Stockmeyer scheme: three polynomials of degree three, combined with powers of A⁴.
     let cubic = |k: usize| {
         identity.clone().mul_scalar(TAYLOR[k])
             + a1.clone().mul_scalar(TAYLOR[k + 1])
@@ -52,7 +52,7 @@ pub fn matrix_exp(a: Tensor<2>) -> Tensor<2> {
     exponential
 }
 
-/// The largest column sum of magnitudes.
+/// Returns the 1-norm, the largest column sum of magnitudes.
 pub(super) fn norm_1(a: &Tensor<2>) -> f64 {
     a.clone().detach().abs().sum_dim(0).max().into_scalar::<f32>().elem()
 }

@@ -1,37 +1,35 @@
-//! Matrices with orthonormal columns: drawing them, measuring them, and two ways of training them.
+//! Matrices with orthonormal columns: random matrices, the orthogonality error, and two ways of training.
 //!
-//! *On the manifold* ([`StiefelAdam`], the default) the parameter is R itself; *parametrised* ([`Map`]) it is PyTorch's
-//! unconstrained X, for those who need to reproduce a run of `torch.nn.utils.parametrizations.orthogonal`. Either way
-//! [`Rotation::matrix`] gives R, `[width, rank]`, applied to rows as `x R`, and R is what is saved.
+//! *On the manifold* ([`StiefelAdam`], the default) the parameter is R itself. *Parametrised* ([`Map`]) the parameter
+//! is PyTorch's unconstrained X, which reproduces a run of `torch.nn.utils.parametrizations.orthogonal`. In both cases
+//! [`Rotation::matrix`] returns R, `[width, rank]`, which is applied to rows as `x R` and is what is saved.
 //!
-//! Pure linear algebra: nothing here knows of models or of interventions.
+//! This module is linear algebra only: it does not depend on models or interventions.
 
-mod applied;
 mod cayley;
-mod host;
+mod gram_schmidt;
 mod householder;
-mod manifold;
 mod matrix_exp;
+mod projected;
 mod rotation;
-mod square;
-mod tall;
+mod stiefel_adam;
 
-pub use applied::Applied;
 pub use cayley::cayley;
 pub use householder::householder;
-pub use manifold::StiefelAdam;
 pub use matrix_exp::matrix_exp;
+pub use projected::ProjectedRotation;
 pub use rotation::{Manifold, Map, Parametrised, Rotation};
+pub use stiefel_adam::StiefelAdam;
 
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use host::Columns;
-pub(crate) use host::gaussian;
+use gram_schmidt::Columns;
+pub(crate) use gram_schmidt::gaussian;
 
-/// Draws orthonormal columns, uniformly (by Haar's measure).
+/// Draws a matrix with orthonormal columns from the uniform (Haar) distribution.
 ///
-/// Gaussian columns are orthonormalised on the CPU in f64, so a seed means the same matrix on every device.
+/// Gaussian columns are orthonormalised on the CPU in f64, so a seed gives the same matrix on every device.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -44,7 +42,7 @@ pub(crate) use host::gaussian;
 /// ```
 ///
 /// # Shapes
-/// - output: `[width, rank]`, `rank <= width`
+/// - output: `[width, rank]`, `rank <= width`; panics otherwise
 #[must_use]
 pub fn random(width: usize, rank: usize, rng: &mut impl Rng, device: &Device) -> Tensor<2> {
     assert!((1..=width).contains(&rank), "a rotation of width {width} cannot have {rank} orthonormal columns");
@@ -53,8 +51,8 @@ pub fn random(width: usize, rank: usize, rng: &mut impl Rng, device: &Device) ->
     columns.to_tensor(device)
 }
 
-/// The largest |entry| of `RᵀR − I`, in f32 on R's device: cheap enough to watch a training, and true up to the rounding
-/// of the product.
+/// Returns the largest |entry| of `RᵀR − I`, in f32 on R's device: cheap enough for monitoring during training, and
+/// exact up to the rounding of the product.
 ///
 /// # Shapes
 /// - r: `[width, rank]`
@@ -65,7 +63,7 @@ pub fn live_error(r: Tensor<2>) -> f64 {
     f64::from((r.clone().transpose().matmul(r) - identity).abs().max().into_scalar::<f32>())
 }
 
-/// The largest |entry| of `RᵀR − I`, computed in f64 on the host, so that the measure itself adds no rounding.
+/// Returns the largest |entry| of `RᵀR − I`, computed in f64 on the host, so that the computation adds no f32 rounding.
 ///
 /// # Shapes
 /// - r: `[width, rank]`

@@ -9,8 +9,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::applied::{self, Applied};
-use super::host::Columns;
+use super::gram_schmidt::Columns;
+use super::projected::{self, ProjectedRotation};
 use super::{cayley, householder, matrix_exp};
 use crate::error::{Error, nearest};
 
@@ -18,19 +18,19 @@ use crate::error::{Error, nearest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Map {
-    /// `exp(A)`; PyTorch's choice for square matrices.
+    /// `exp(A)`; PyTorch's default for square matrices.
     MatrixExp,
     /// `(I − A/2)⁻¹ (I + A/2)`.
     Cayley,
-    /// A product of reflections; PyTorch's choice for tall matrices.
+    /// A product of reflections; PyTorch's default for tall matrices.
     Householder,
 }
 
 impl Map {
-    /// All of them.
+    /// All maps.
     pub const ALL: [Self; 3] = [Self::MatrixExp, Self::Cayley, Self::Householder];
 
-    /// The name, which is PyTorch's.
+    /// Returns PyTorch's name of the map.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Map {
         }
     }
 
-    /// What PyTorch takes where nothing is said.
+    /// Returns PyTorch's default for a `[width, rank]` matrix.
     #[must_use]
     pub const fn default_for(width: usize, rank: usize) -> Self {
         if width == rank { Self::MatrixExp } else { Self::Householder }
@@ -65,14 +65,14 @@ impl FromStr for Map {
     }
 }
 
-/// The parameter is R itself; it wants [`super::StiefelAdam`].
+/// A rotation whose parameter is R itself; it must be trained with [`super::StiefelAdam`].
 #[derive(Module, Debug)]
 pub struct Manifold {
-    /// `[width, rank]`
+    /// R, `[width, rank]`.
     pub stiefel: Param<Tensor<2>>,
 }
 
-/// The parameter is an unconstrained X, `R = base · map(X)`; any optimiser will do.
+/// A rotation whose parameter is an unconstrained X: `R = base · map(X)`. Any optimiser can train it.
 #[derive(Module, Debug)]
 pub struct Parametrised {
     #[module(skip)]
@@ -100,7 +100,7 @@ impl Parametrised {
     }
 }
 
-/// `tril(X) − tril(X)ᵀ`, of X filled up with zeros to a square.
+/// Returns `tril(X) − tril(X)ᵀ`, `[width, width]`, with X padded with zero columns to a square.
 fn skew(x: Tensor<2>) -> Tensor<2> {
     let [width, rank] = x.dims();
     let x = x.tril(0);
@@ -113,25 +113,26 @@ fn skew(x: Tensor<2>) -> Tensor<2> {
     x.clone() - x.transpose()
 }
 
-/// The `original` and the `base` at which every map gives R's bits: minus the identity, and R filled up to a square.
-fn start(r: Tensor<2>, plain: &Device) -> (Tensor<2>, Tensor<2>) {
+/// Returns the `original` and the `base` for which every map gives R, bit for bit: minus the identity, and R completed
+/// to a square matrix. `device` must be without autodiff.
+fn initial_parameters(r: Tensor<2>, device: &Device) -> (Tensor<2>, Tensor<2>) {
     let [width, rank] = r.dims();
-    let original = Tensor::<2>::eye(width, plain).slice([0..width, 0..rank]).neg();
+    let original = Tensor::<2>::eye(width, device).slice([0..width, 0..rank]).neg();
     if rank == width {
         return (original, r);
     }
-    // Which columns fill it up is of no consequence to R.
+    // R does not depend on the columns that are added.
     let mut columns = Columns::from_tensor(&r);
     columns.extend_gaussian(&mut ChaCha8Rng::seed_from_u64(0));
     columns.orthonormalise(rank);
-    (original, columns.to_tensor(plain))
+    (original, columns.to_tensor(device))
 }
 
 /// A matrix R, `[width, rank]`, whose columns stay orthonormal while it is trained.
 ///
 /// On the manifold its parameter needs [`super::StiefelAdam`]: [`manifold_id`](Self::manifold_id) names it.
 #[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
+#[allow(clippy::large_enum_variant, reason = "a run has only a few of them")]
 pub enum Rotation {
     /// The parameter is R itself.
     Manifold(Manifold),
@@ -140,7 +141,7 @@ pub enum Rotation {
 }
 
 impl Rotation {
-    /// R itself as the parameter, bit for bit.
+    /// Creates a rotation whose parameter is R itself, bit for bit.
     ///
     /// # Shapes
     /// - r: `[width, rank]`
@@ -149,16 +150,16 @@ impl Rotation {
         Self::Manifold(Manifold { stiefel: Param::from_data(r.into_data(), device) })
     }
 
-    /// PyTorch's parametrisation, as its `state_dict` holds it.
+    /// Creates PyTorch's parametrisation from the tensors of its `state_dict`. Panics if a shape is wrong.
     ///
     /// # Shapes
-    /// - original: `[width, rank]`
+    /// - original: `[width, rank]`, `rank <= width`
     /// - base: `[width, width]`
     #[must_use]
     pub fn parametrised(map: Map, original: Tensor<2>, base: Tensor<2>, device: &Device) -> Self {
         let [width, rank] = original.dims();
         assert!(rank <= width, "a rotation of width {width} cannot have {rank} orthonormal columns");
-        assert_eq!(base.dims(), [width, width], "the base of a rotation of width {width} is square");
+        assert_eq!(base.dims(), [width, width], "the base of a rotation of width {width} must be square");
         Self::Parametrised(Parametrised {
             map,
             original: Param::from_data(original.into_data(), device),
@@ -166,10 +167,10 @@ impl Rotation {
         })
     }
 
-    /// A trainable rotation that starts at R: on the manifold without a map, else parametrised, as when PyTorch is
-    /// assigned a weight: R, filled up with orthonormal columns, is the base, and X is minus the identity.
+    /// Creates a trainable rotation that starts at R: on the manifold if `map` is `None`, else parametrised as when a
+    /// weight is assigned in PyTorch: R, completed with orthonormal columns, is the base, and X is minus the identity.
     ///
-    /// Either way [`Self::matrix`] gives back R's bits.
+    /// In both cases [`Self::matrix`] returns R, bit for bit.
     ///
     /// # Shapes
     /// - r: `[width, rank]`
@@ -178,13 +179,13 @@ impl Rotation {
         match map {
             None => Self::manifold(r, device),
             Some(map) => {
-                let (original, base) = start(r, &device.clone().inner());
+                let (original, base) = initial_parameters(r, &device.clone().inner());
                 Self::parametrised(map, original, base, device)
             }
         }
     }
 
-    /// R as PyTorch's `original` and `base` under its default map, off the tape.
+    /// Returns R as PyTorch's `original` and `base` under its default map, without autodiff.
     ///
     /// # Shapes
     /// - output: `[width, rank]`, `[width, width]`
@@ -192,36 +193,36 @@ impl Rotation {
     pub fn to_pytorch(&self) -> (Tensor<2>, Tensor<2>) {
         let [width, rank] = self.dims();
         match self {
-            Self::Parametrised(own) if own.map == Map::default_for(width, rank) => {
-                let plain = own.base.device().inner();
-                (Tensor::from_data(own.original.val().into_data(), &plain), own.base.clone())
+            Self::Parametrised(parametrised) if parametrised.map == Map::default_for(width, rank) => {
+                let device = parametrised.base.device().inner();
+                (Tensor::from_data(parametrised.original.val().into_data(), &device), parametrised.base.clone())
             }
             _ => {
                 let r = self.matrix();
-                let plain = r.device().inner();
-                start(Tensor::from_data(r.into_data(), &plain), &plain)
+                let device = r.device().inner();
+                initial_parameters(Tensor::from_data(r.into_data(), &device), &device)
             }
         }
     }
 
-    /// R, for products with so many rows, there and back. On the tape where the parameter is; on the manifold the
-    /// parameter's gradient lies in the tangent space.
+    /// Returns R for products with `rows` rows, tracked if the parameter is. On the manifold, the parameter's gradient
+    /// lies in the tangent space.
     #[must_use]
-    pub fn applied(&self, rows: usize) -> Applied {
+    pub fn projected(&self, rows: usize) -> ProjectedRotation {
         match self {
-            Self::Manifold(manifold) => Applied::manifold(manifold.stiefel.val(), rows),
-            Self::Parametrised(parametrised) => Applied::Whole(parametrised.matrix()),
+            Self::Manifold(manifold) => ProjectedRotation::from_manifold(manifold.stiefel.val(), rows),
+            Self::Parametrised(parametrised) => ProjectedRotation::Whole(parametrised.matrix()),
         }
     }
 
-    /// R, on the tape where the parameter is; on the manifold the parameter's gradient lies in the tangent space.
+    /// Returns R, tracked if the parameter is. On the manifold, the parameter's gradient lies in the tangent space.
     ///
     /// # Shapes
     /// - output: `[width, rank]`
     #[must_use]
     pub fn matrix(&self) -> Tensor<2> {
         match self {
-            Self::Manifold(manifold) => applied::matrix(manifold.stiefel.val()),
+            Self::Manifold(manifold) => projected::matrix(manifold.stiefel.val()),
             Self::Parametrised(parametrised) => parametrised.matrix(),
         }
     }
@@ -235,7 +236,7 @@ impl Rotation {
         }
     }
 
-    /// The map, where there is one.
+    /// Returns the map; `None` on the manifold.
     #[must_use]
     pub fn map_kind(&self) -> Option<Map> {
         match self {
@@ -244,7 +245,7 @@ impl Rotation {
         }
     }
 
-    /// `[width, rank]`
+    /// Returns R's shape, `[width, rank]`.
     #[must_use]
     pub fn dims(&self) -> [usize; 2] {
         match self {

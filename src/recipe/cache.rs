@@ -32,7 +32,7 @@ impl Cache {
     pub fn storage(&self, folder: &Path) -> Result<Storage, Error> {
         Ok(Storage {
             level: self.level.as_deref().map(str::parse::<Level>).transpose()?,
-            memory: self.memory.as_deref().map(device::bytes).transpose()?,
+            memory: self.memory.as_deref().map(device::parse_bytes).transpose()?,
             folder: folder.to_owned(),
         })
     }

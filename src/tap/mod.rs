@@ -1,10 +1,11 @@
 //! Taps: how an intervention reaches into a frozen model.
 //!
-//! A model visits every *site* of every layer with the activation found there, `[batch, seq, width]`, and goes on with
-//! what the tap gives back. [`Patch`] replaces rows, [`Record`] keeps them, `()` leaves everything as it is; closures,
-//! pairs and slices of taps are taps too. A head is a range of columns of a site, so one rank serves all sites.
+//! A model calls its tap at every *site* of every layer with the activation there, `[batch, seq, width]`, and continues
+//! with the tensor that the tap returns. [`Patch`] replaces rows, [`Record`] stores them, `()` changes nothing;
+//! closures, pairs and slices of taps are taps too. A head is a range of columns of a site, so every activation has
+//! rank 3.
 //!
-//! Left out on purpose: `attention_weight` is rank 4 and has no site here.
+//! pyvene's `attention_weight` is not supported on purpose: it has rank 4.
 
 mod patch;
 mod record;
@@ -18,15 +19,17 @@ pub use site::{Component, Site};
 
 use burn::tensor::Tensor;
 
-/// Visits every site of a model's run.
+/// A function that a model calls at every site of a run.
 pub trait Tap {
+    /// Receives the activation of `site` and returns the tensor that the model continues with.
+    ///
     /// # Shapes
     /// - activation: `[batch, seq, width]`
     /// - output: `[batch, seq, width]`
     fn visit(&mut self, site: Site, activation: Tensor<3>) -> Tensor<3>;
 }
 
-/// The run untouched.
+/// Leaves the run unchanged.
 impl Tap for () {
     fn visit(&mut self, _site: Site, activation: Tensor<3>) -> Tensor<3> {
         activation
@@ -39,7 +42,7 @@ impl<F: FnMut(Site, Tensor<3>) -> Tensor<3>> Tap for F {
     }
 }
 
-/// First one, then the other.
+/// Applies the first tap, then the second.
 impl<A: Tap, B: Tap> Tap for (A, B) {
     fn visit(&mut self, site: Site, activation: Tensor<3>) -> Tensor<3> {
         let activation = self.0.visit(site, activation);
@@ -47,7 +50,7 @@ impl<A: Tap, B: Tap> Tap for (A, B) {
     }
 }
 
-/// In order.
+/// Applies the taps in order.
 impl<T: Tap> Tap for [T] {
     fn visit(&mut self, site: Site, activation: Tensor<3>) -> Tensor<3> {
         self.iter_mut().fold(activation, |activation, tap| tap.visit(site, activation))

@@ -1,13 +1,13 @@
-//! The tap that replaces rows.
+//! A tap that replaces rows.
 
 use burn::tensor::{DType, Tensor};
 
 use super::{Rows, Site, Tap};
 use crate::error::Error;
 
-/// Replaces the rows of one site by what `edit` makes of them.
+/// Replaces the rows of one site by the result of `edit`.
 ///
-/// The edit sees f32 whatever the model's dtype is; its result is cast back.
+/// `edit` receives f32, whatever the model's dtype; its result is cast back to the model's dtype.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -18,7 +18,7 @@ use crate::error::Error;
 /// let model = Pretrained::load("tests/fixtures/pyvene/gpt2".as_ref(), Dtype::F32, &device)?;
 /// let tokens = Tensor::from_data([[5, 9, 2, 33]], &device);
 /// let mut context = Context::full(1, 4);
-/// // The row of the last token, after block 0, to nothing.
+/// // Sets the row of the last token after block 0 to zero.
 /// let mut patch = Patch::new(Component::BlockOutput.at(0), Rows::same(1, &[3])?, |row| row * 0.0);
 /// let hidden = model.layers(model.embed(tokens, &context), 0..model.n_layers(), &mut context, &mut patch);
 /// patch.finish()?;
@@ -34,13 +34,13 @@ pub struct Patch<'a> {
 }
 
 impl<'a> Patch<'a> {
-    /// `edit` maps `[batch, units, width]` to the same shape; a `head_` site's rows name its heads.
+    /// `edit` maps `[batch, units, width]` to the same shape. For a `head_` site, `rows` selects the heads.
     pub fn new(site: Site, rows: Rows, edit: impl FnMut(Tensor<3>) -> Tensor<3> + 'a) -> Self {
         let site = site.component.site().at(site.layer);
         Self { site, rows, edit: Box::new(edit), outcome: None }
     }
 
-    /// An error when the run never came by, or when the rows did not fit what it brought.
+    /// Returns an error if the model never visited the site, or if the rows did not fit its activation.
     pub fn finish(self) -> Result<(), Error> {
         self.outcome.unwrap_or(Err(Error::NeverVisited { site: self.site.to_string(), what: "patch" }))
     }

@@ -1,11 +1,11 @@
-//! The tap that keeps rows.
+//! A tap that stores rows.
 
 use burn::tensor::Tensor;
 
 use super::{Rows, Site, Tap};
 use crate::error::Error;
 
-/// Keeps the rows of one site and changes nothing.
+/// Stores the rows of one site and changes nothing.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -24,26 +24,26 @@ use crate::error::Error;
 pub struct Record {
     site: Site,
     rows: Rows,
-    taken: Option<Result<Tensor<3>, Error>>,
+    recorded: Option<Result<Tensor<3>, Error>>,
 }
 
 impl Record {
-    /// A `head_` site's rows name its heads.
+    /// For a `head_` site, `rows` selects the heads.
     #[must_use]
     pub fn new(site: Site, rows: Rows) -> Self {
-        Self { site: site.component.site().at(site.layer), rows, taken: None }
+        Self { site: site.component.site().at(site.layer), rows, recorded: None }
     }
 
-    /// The rows, `[batch, units, width]`, in the model's dtype; an error when the run never came by.
+    /// Returns the rows, `[batch, units, width]`, in the model's dtype; an error if the model never visited the site.
     pub fn take(self) -> Result<Tensor<3>, Error> {
-        self.taken.unwrap_or(Err(Error::NeverVisited { site: self.site.to_string(), what: "record" }))
+        self.recorded.unwrap_or(Err(Error::NeverVisited { site: self.site.to_string(), what: "record" }))
     }
 }
 
 impl Tap for Record {
     fn visit(&mut self, site: Site, activation: Tensor<3>) -> Tensor<3> {
         if site == self.site {
-            self.taken = Some(self.rows.check(activation.dims()).map(|()| self.rows.gather(activation.clone())));
+            self.recorded = Some(self.rows.check(activation.dims()).map(|()| self.rows.gather(activation.clone())));
         }
         activation
     }

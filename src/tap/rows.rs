@@ -1,14 +1,14 @@
-//! Which rows of an activation are meant; the only place that gathers and scatters.
+//! Indices of an activation's rows; all gathering and scattering of activations is done here.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::error::Error;
 
-/// The units of a site that an intervention reads and writes, example by example.
+/// The units of a site that an intervention reads and writes, for each example.
 ///
 /// A unit is a position (the whole row) or a head at a position (one of the row's equal chunks of columns). Every
-/// example has the same number of units, possibly at different places. Positions count along the activation that the
-/// tap is given, from 0.
+/// example has the same number of units; their positions may differ. A position is an index into the activation that
+/// the tap receives, counted from 0.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -21,26 +21,26 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
-    /// `[batch][units]`: position × chunks + chunk
+    /// `[batch][units]`: `position * chunks + chunk`
     index: Vec<Vec<usize>>,
     chunks: usize,
 }
 
 impl Rows {
-    /// Whole rows: `positions[example]` lists that example's positions.
+    /// Selects whole rows: `positions[example]` lists that example's positions.
     pub fn positions(positions: Vec<Vec<usize>>) -> Result<Self, Error> {
         Self::new(positions, 1)
     }
 
-    /// The same positions in each of `batch` examples.
+    /// Selects the same positions in each of `batch` examples.
     pub fn same(batch: usize, positions: &[usize]) -> Result<Self, Error> {
         Self::positions(vec![positions.to_vec(); batch])
     }
 
-    /// Heads at positions: `units[example]` lists `(head, position)`; the site's row is `heads` equal ranges of columns.
+    /// Selects heads at positions: `units[example]` lists `(head, position)`; a row consists of `heads` equal chunks.
     pub fn heads(units: &[Vec<(usize, usize)>], heads: usize) -> Result<Self, Error> {
         if let Some((head, _)) = units.iter().flatten().find(|(head, _)| *head >= heads) {
-            return Err(Error::Rows(format!("head {head} is not there: the site has {heads} heads, counted from 0")));
+            return Err(Error::Rows(format!("head {head} does not exist: the site has {heads} heads, counted from 0")));
         }
         let index =
             units.iter().map(|example| example.iter().map(|(head, position)| position * heads + head).collect());
@@ -50,11 +50,11 @@ impl Rows {
     fn new(index: Vec<Vec<usize>>, chunks: usize) -> Result<Self, Error> {
         let units = index.first().map_or(0, Vec::len);
         if units == 0 {
-            return Err(Error::Rows("no example or no unit: at least one position per example is needed".to_owned()));
+            return Err(Error::Rows("the selection is empty: each example needs at least one position".to_owned()));
         }
         if let Some((example, other)) = index.iter().enumerate().find(|(_, other)| other.len() != units) {
             return Err(Error::Rows(format!(
-                "example {example} has {} units and example 0 has {units}: every example of a batch needs the same number",
+                "example {example} has {} units and example 0 has {units}: all examples of a batch need the same number",
                 other.len()
             )));
         }
@@ -73,25 +73,26 @@ impl Rows {
         self.index[0].len()
     }
 
-    /// The width of one unit on a site of the given width.
+    /// The width of one unit at a site of the given width.
     #[must_use]
     pub fn width(&self, site_width: usize) -> usize {
         site_width / self.chunks
     }
 
-    /// Do these rows lie within an activation of this shape?
+    /// Returns an error if a row lies outside an activation of this shape.
     pub fn check(&self, [batch, seq, width]: [usize; 3]) -> Result<(), Error> {
         if batch != self.batch() {
-            return Err(Error::Rows(format!("the rows are of {} examples, the activation of {batch}", self.batch())));
+            let rows = self.batch();
+            return Err(Error::Rows(format!("the rows are for {rows} examples, but the activation has {batch}")));
         }
         if !width.is_multiple_of(self.chunks) {
-            return Err(Error::Rows(format!("{} heads do not divide the site's width of {width}", self.chunks)));
+            return Err(Error::Rows(format!("the site's width, {width}, is not a multiple of {} heads", self.chunks)));
         }
         for (example, units) in self.index.iter().enumerate() {
             if let Some(unit) = units.iter().find(|unit| **unit >= seq * self.chunks) {
                 let position = unit / self.chunks;
                 return Err(Error::Rows(format!(
-                    "position {position} of example {example} is past the end: there are {seq} positions, counted from 0"
+                    "position {position} of example {example} is past the end: it has {seq} positions, counted from 0"
                 )));
             }
         }
@@ -117,7 +118,7 @@ impl Rows {
         activation.reshape([batch * per_example, width / self.chunks]).select(0, index).reshape(shape)
     }
 
-    /// Writes the units and leaves every other entry as it is, bit for bit. Of a unit named twice the last one holds.
+    /// Writes the units and leaves every other entry unchanged, bit for bit. The last row of a repeated unit is used.
     ///
     /// # Shapes
     /// - activation: `[batch, seq, site width]`
@@ -130,32 +131,32 @@ impl Rows {
         if self.is_whole(per_example) {
             return rows.reshape([batch, seq, width]);
         }
-        // Each row of the result is either an old row or a new one: a selection from both, which copies and never adds.
+        // Each row of the result is selected from the old and the new rows: values are copied and never added.
         let old = batch * per_example;
-        let mut from: Vec<usize> = (0..old).collect();
+        let mut selection: Vec<usize> = (0..old).collect();
         for (b, units) in self.index.iter().enumerate() {
             for (u, unit) in units.iter().enumerate() {
-                from[b * per_example + unit] = old + b * units.len() + u;
+                selection[b * per_example + unit] = old + b * units.len() + u;
             }
         }
-        let from = indices(from.into_iter(), &activation);
+        let selection = indices(selection.into_iter(), &activation);
         let unit_width = width / self.chunks;
         let both = Tensor::cat(
             vec![activation.reshape([old, unit_width]), rows.reshape([batch * self.units(), unit_width])],
             0,
         );
-        both.select(0, from).reshape([batch, seq, width])
+        both.select(0, selection).reshape([batch, seq, width])
     }
 
-    /// Are the units all of the activation, in order?
+    /// Returns true if the units are all units of the activation, in order.
     fn is_whole(&self, per_example: usize) -> bool {
         self.units() == per_example
-            && self.index.iter().all(|units| units.iter().enumerate().all(|(at, unit)| at == *unit))
+            && self.index.iter().all(|units| units.iter().enumerate().all(|(i, unit)| i == *unit))
     }
 }
 
 fn indices(index: impl Iterator<Item = usize>, like: &Tensor<3>) -> Tensor<1, Int> {
-    let index: Vec<i64> = index.map(|i| i64::try_from(i).expect("a row's number fits 63 bits")).collect();
+    let index: Vec<i64> = index.map(|i| i64::try_from(i).expect("a row index fits in 63 bits")).collect();
     let length = index.len();
     Tensor::from_data(TensorData::new(index, [length]), &like.device())
 }
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_refused() {
+    fn invalid_rows_are_refused() {
         assert!(Rows::positions(vec![]).is_err());
         assert!(Rows::positions(vec![vec![0], vec![0, 1]]).is_err());
         assert!(Rows::heads(&[vec![(4, 0)]], 4).is_err());

@@ -1,14 +1,14 @@
-//! The names of the places in a model.
+//! Sites: layers and components of a model, and their names.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, nearest};
 
-/// A place in a layer, under pyvene's name.
+/// A component of a layer, under pyvene's name.
 ///
-/// `mlp_activation_input` alone has no name in pyvene, but is what a skip of `mlp_activation` reads. The `Head*` forms
-/// name one head's columns of the site without the prefix (see [`Component::site`]).
+/// `mlp_activation_input` is the only name that pyvene lacks; a skip intervention at `mlp_activation` reads it. The
+/// `Head*` forms are one head's columns of the component without the prefix (see [`Component::site`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Component {
@@ -67,7 +67,7 @@ impl Component {
         Self::CellOutput,
     ];
 
-    /// Every component: a transformer's, whole sites first, then a gated recurrent unit's.
+    /// Every component: those of a transformer, whole sites first, then those of a gated recurrent unit.
     pub const ALL: [Self; 32] = [
         Self::BlockInput,
         Self::BlockOutput,
@@ -103,7 +103,7 @@ impl Component {
         Self::CellOutput,
     ];
 
-    /// The name in recipes, in run folders and in pyvene.
+    /// Returns the name in recipes, in run folders and in pyvene.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ impl Component {
         }
     }
 
-    /// The whole site that a tap visits: `head_query_output` is a range of columns of `query_output`.
+    /// Returns the component that a tap visits: `query_output` for `head_query_output`.
     #[must_use]
     pub fn site(self) -> Self {
         match self {
@@ -154,13 +154,13 @@ impl Component {
         }
     }
 
-    /// Does the name stand for one head's columns?
+    /// Returns true for a `Head*` component, which is one head's columns of a site.
     #[must_use]
     pub fn is_head(self) -> bool {
         self.site() != self
     }
 
-    /// The component in the given layer.
+    /// Returns this component's site in the given layer.
     #[must_use]
     pub fn at(self, layer: usize) -> Site {
         Site { layer, component: self }
@@ -190,7 +190,7 @@ impl FromStr for Component {
 pub struct Site {
     /// The layer, counted from 0.
     pub layer: usize,
-    /// The place in the layer.
+    /// The component of the layer.
     pub component: Component,
 }
 
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_there_and_back() {
+    fn every_name_is_parsed_to_its_component() {
         for component in Component::ALL {
             let site = component.at(7);
             assert_eq!(site.to_string().parse::<Site>().unwrap(), site);

@@ -1,10 +1,10 @@
 //! Causal models: variables, their parents, and the functions between them.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 
 use crate::error::{Error, nearest};
 
-/// A variable of a [`CausalModel`], as `input` or `variable` gave it.
+/// A variable of a [`CausalModel`], returned by `input` or `variable`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Variable(usize);
 
@@ -13,7 +13,7 @@ pub struct Variable(usize);
 pub struct Setting<V>(Vec<V>);
 
 impl<V> Setting<V> {
-    /// The values, in the order in which the variables were added.
+    /// Returns the values, in the order in which the variables were added.
     #[must_use]
     pub fn values(&self) -> &[V] {
         &self.0
@@ -77,15 +77,15 @@ impl<V: Clone + PartialEq> CausalModel<V> {
         Self::default()
     }
 
-    /// Adds an input: a variable whose value is given, not computed.
+    /// Adds an input, a variable without a mechanism. Panics if the name is taken.
     pub fn input(&mut self, name: &str) -> Variable {
         self.push(name, &[], None)
     }
 
-    /// Adds a variable that `mechanism` computes from its parents' values, given in the order of `parents`.
+    /// Adds a variable that `mechanism` computes from its parents' values, in the order of `parents`.
     ///
     /// # Panics
-    /// When a parent belongs to another model, or the name is taken.
+    /// If a parent belongs to another model, or if the name is taken.
     pub fn variable(
         &mut self,
         name: &str,
@@ -96,36 +96,36 @@ impl<V: Clone + PartialEq> CausalModel<V> {
     }
 
     fn push(&mut self, name: &str, parents: &[Variable], mechanism: Option<Mechanism<V>>) -> Variable {
-        assert!(self.nodes.iter().all(|node| node.name != name), "there is a variable `{name}` already");
-        assert!(parents.iter().all(|parent| parent.0 < self.nodes.len()), "a parent of `{name}` is not of this model");
+        assert!(self.nodes.iter().all(|node| node.name != name), "the model already has a variable `{name}`");
+        assert!(parents.iter().all(|p| p.0 < self.nodes.len()), "a parent of `{name}` belongs to another model");
         self.nodes.push(Node { name: name.to_owned(), parents: parents.iter().map(|p| p.0).collect(), mechanism });
         Variable(self.nodes.len() - 1)
     }
 
-    /// How inputs are drawn: the function gives one value per input, in the order in which the inputs were added.
+    /// Sets how inputs are drawn: `sampler` returns one value per input, in the order in which the inputs were added.
     #[must_use]
     pub fn sample_inputs_with(mut self, sampler: impl Fn(&mut dyn Rng) -> Vec<V> + Send + Sync + 'static) -> Self {
         self.sampler = Some(Box::new(sampler));
         self
     }
 
-    /// Every variable, parents before children.
+    /// Returns every variable, parents before children.
     pub fn variables(&self) -> impl Iterator<Item = Variable> {
         (0..self.nodes.len()).map(Variable)
     }
 
-    /// The variable's name.
+    /// Returns the variable's name.
     #[must_use]
     pub fn name(&self, variable: Variable) -> &str {
         &self.nodes[variable.0].name
     }
 
-    /// The variable's parents.
+    /// Returns the variable's parents.
     pub fn parents(&self, variable: Variable) -> impl Iterator<Item = Variable> {
         self.nodes[variable.0].parents.iter().copied().map(Variable)
     }
 
-    /// The variable of that name.
+    /// Returns the variable with this name; an error if there is none.
     pub fn find(&self, name: &str) -> Result<Variable, Error> {
         let position = self.nodes.iter().position(|node| node.name == name);
         position.map(Variable).ok_or_else(|| Error::Unknown {
@@ -135,25 +135,23 @@ impl<V: Clone + PartialEq> CausalModel<V> {
         })
     }
 
-    /// Runs the model on the values of its inputs, in the order in which the inputs were added.
+    /// Runs the model on the values of its inputs, in the order in which they were added; a wrong number is an error.
     pub fn run(&self, inputs: &[V]) -> Result<Setting<V>, Error> {
         self.run_with(inputs, &[])
     }
 
-    /// Runs the model with some variables fixed, whatever their parents are.
+    /// Runs the model with some variables fixed to values, regardless of their parents.
     pub fn run_with(&self, inputs: &[V], fixed: &[(Variable, V)]) -> Result<Setting<V>, Error> {
         let expected = self.nodes.iter().filter(|node| node.mechanism.is_none()).count();
         if inputs.len() != expected {
-            return Err(Error::Invalid(format!(
-                "the causal model has {expected} inputs and was given {}",
-                inputs.len()
-            )));
+            let count = inputs.len();
+            return Err(Error::Invalid(format!("the causal model needs {expected} input values, not {count}")));
         }
         let mut next = inputs.iter();
-        Ok(self.evaluate(fixed, |_| next.next().expect("inputs were counted").clone()))
+        Ok(self.evaluate(fixed, |_| next.next().expect("the number of inputs was checked").clone()))
     }
 
-    /// The interchange intervention: the base's run with each listed variable set to its value in its source.
+    /// Performs an interchange intervention: runs the base's inputs with each variable set to its value in its source.
     #[must_use]
     pub fn interchange(&self, base: &Setting<V>, sources: &[(Variable, &Setting<V>)]) -> Setting<V> {
         let fixed: Vec<(Variable, V)> = sources.iter().map(|(v, source)| (*v, source[*v].clone())).collect();
@@ -162,15 +160,15 @@ impl<V: Clone + PartialEq> CausalModel<V> {
 
     fn evaluate(&self, fixed: &[(Variable, V)], mut input: impl FnMut(Variable) -> V) -> Setting<V> {
         let mut values: Vec<V> = Vec::with_capacity(self.nodes.len());
-        for (at, node) in self.nodes.iter().enumerate() {
-            let value = match (fixed.iter().find(|(v, _)| v.0 == at), &node.mechanism) {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let value = match (fixed.iter().find(|(v, _)| v.0 == index), &node.mechanism) {
                 (Some((_, value)), _) => {
                     if node.mechanism.is_none() {
-                        input(Variable(at));
+                        input(Variable(index));
                     }
                     value.clone()
                 }
-                (None, None) => input(Variable(at)),
+                (None, None) => input(Variable(index)),
                 (None, Some(mechanism)) => match node.parents[..] {
                     [a] => mechanism(&[&values[a]]),
                     [a, b] => mechanism(&[&values[a], &values[b]]),
@@ -182,15 +180,15 @@ impl<V: Clone + PartialEq> CausalModel<V> {
         Setting(values)
     }
 
-    /// Draws inputs and runs the model on them.
+    /// Draws inputs and runs the model on them; an error if there is no sampler.
     pub fn sample(&self, rng: &mut dyn Rng) -> Result<Setting<V>, Error> {
         let sampler = self.sampler.as_ref().ok_or_else(|| {
-            Error::Invalid("the causal model cannot be sampled: say how with `sample_inputs_with`".to_owned())
+            Error::Invalid("the causal model has no sampler: add one with `sample_inputs_with`".to_owned())
         })?;
         self.run(&sampler(rng))
     }
 
-    /// Draws until the variable has the value; an error after 10,000 draws without it.
+    /// Draws until `variable` has the value; an error after 10,000 draws without it.
     pub fn sample_where(&self, variable: Variable, value: &V, rng: &mut dyn Rng) -> Result<Setting<V>, Error> {
         for _ in 0..10_000 {
             let setting = self.sample(rng)?;
@@ -199,17 +197,8 @@ impl<V: Clone + PartialEq> CausalModel<V> {
             }
         }
         Err(Error::Invalid(format!(
-            "10,000 draws never gave `{}` the value asked for: let `sample_inputs_with` draw it more often",
+            "`{}` did not have the required value in 10,000 draws: `sample_inputs_with` must draw it more often",
             self.name(variable)
         )))
-    }
-
-    /// Balanced sampling: one of `values` with equal chance, then a draw in which the variable has it.
-    pub fn sample_balanced(&self, variable: Variable, values: &[V], rng: &mut dyn Rng) -> Result<Setting<V>, Error> {
-        if values.is_empty() {
-            return Err(Error::Invalid(format!("no values to balance `{}` over", self.name(variable))));
-        }
-        let value = &values[rng.random_range(0..values.len())];
-        self.sample_where(variable, value, rng)
     }
 }

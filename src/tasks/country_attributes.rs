@@ -6,9 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use super::CausalModel;
 use super::country_capital::capital_of;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
-use super::words::{Divided, pick};
+use super::words::{SplitItems, pick};
 
-/// A country, its most spoken language, and its continent; those whose answer is in doubt are left out.
+/// Countries with their most spoken language and their continent; countries with a disputed answer are left out.
 const COUNTRIES: [(&str, &str, &str); 52] = [
     ("Algeria", "Arabic", "Africa"),
     ("Argentina", "Spanish", "South America"),
@@ -64,30 +64,31 @@ const COUNTRIES: [(&str, &str, &str); 52] = [
     ("Vietnam", "Vietnamese", "Asia"),
 ];
 
-/// What is asked, and how. The question comes after the country, so that at its name nothing says which will be asked.
+/// The attributes and their templates. The country comes first, so that the tokens up to its name do not determine the
+/// attribute.
 const QUESTIONS: [(&str, &str); 3] = [
     ("capital", "A fact about {country}: its capital is the city of"),
     ("language", "A fact about {country}: the language spoken by most people is"),
     ("continent", "A fact about {country}: it is located on the continent of"),
 ];
 
-/// "A fact about {country}: its capital is the city of": the attribute that is asked for.
+/// Creates the task "A fact about {country}: its capital is the city of"; the answer is one attribute of the country.
 ///
-/// The variables are `capital`, `language` and `continent`, each a function of the country; which of them the answer is
-/// depends on the question, so that the others can be swapped and nothing must change: the form of RAVEL (Huang et al.
-/// 2024, arXiv 2402.17700). Interchanges change the answer; those of `sample_isolating` do not. Countries are divided
-/// between the splits by the seed. The first token of an answer stands for it.
+/// The variables are `capital`, `language` and `continent`, each a function of the country. The question selects one of
+/// them as the answer, so an interchange of the others must not change it, as in RAVEL (Huang et al. 2024, arXiv
+/// 2402.17700). Interchanges change the answer; those of `sample_isolating` do not. The seed divides the countries
+/// between the splits. The first token of an answer represents it.
 #[must_use]
 pub fn country_attributes(seed: u64) -> LanguageTask<&'static str> {
-    let countries = Divided::new(&COUNTRIES.map(|(country, _, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
+    let countries = SplitItems::new(&COUNTRIES.map(|(country, _, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
     let mut model = CausalModel::<&str>::new();
     let [country, question] = ["country", "question"].map(|name| model.input(name));
     let capital = model.variable("capital", &[country], |v| capital_of(v[0]));
     let language = model.variable("language", &[country], |v| entry(v[0]).1);
     let continent = model.variable("continent", &[country], |v| entry(v[0]).2);
     let answer = model.variable("answer", &[question, capital, language, continent], |v| {
-        let asked = QUESTIONS.iter().position(|(name, _)| name == v[0]);
-        v[1 + asked.expect("one of the questions")]
+        let attribute = QUESTIONS.iter().position(|(name, _)| name == v[0]);
+        v[1 + attribute.expect("the question is in QUESTIONS")]
     });
     LanguageTask {
         name: "country_attributes",
@@ -98,8 +99,8 @@ pub fn country_attributes(seed: u64) -> LanguageTask<&'static str> {
         answers: &[],
         inputs: Box::new(move |split, rng| vec![countries.draw(split, rng), pick(&QUESTIONS, rng).0]),
         render: Box::new(move |setting| {
-            let asked = QUESTIONS.iter().find(|(name, _)| *name == setting[question]);
-            TextPrompt::fill(asked.expect("one of the questions").1, &[("country", setting[country])])
+            let attribute = QUESTIONS.iter().find(|(name, _)| *name == setting[question]);
+            TextPrompt::fill(attribute.expect("the question is in QUESTIONS").1, &[("country", setting[country])])
         }),
         answer: Box::new(move |setting| format!(" {}", setting[answer])),
         balance: Balance::Changes,
@@ -107,5 +108,5 @@ pub fn country_attributes(seed: u64) -> LanguageTask<&'static str> {
 }
 
 fn entry(country: &str) -> (&'static str, &'static str, &'static str) {
-    *COUNTRIES.iter().find(|(known, _, _)| *known == country).expect("one of the countries")
+    *COUNTRIES.iter().find(|(known, _, _)| *known == country).expect("the country is in COUNTRIES")
 }

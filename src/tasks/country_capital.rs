@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::CausalModel;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
-use super::words::Divided;
+use super::words::SplitItems;
 
 const CAPITALS: [(&str, &str); 60] = [
     ("Afghanistan", "Kabul"),
@@ -70,14 +70,14 @@ const CAPITALS: [(&str, &str); 60] = [
     ("Vietnam", "Hanoi"),
 ];
 
-/// "The capital of {country} is the city of": the country's capital.
+/// Creates the task "The capital of {country} is the city of"; the answer is the country's capital.
 ///
-/// The variable is `capital`. Interchanges always change the answer. Countries are divided between the splits by the seed.
-/// Most capitals are several tokens; the first stands for them, as is usual with RAVEL (Huang et al. 2024, arXiv
-/// 2402.17700).
+/// The variable is `capital`. Interchanges always change the answer. The seed divides the countries between the splits.
+/// Most capitals have several tokens; the first token represents the capital, as is usual with RAVEL (Huang et al.
+/// 2024, arXiv 2402.17700).
 #[must_use]
 pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
-    let countries = Divided::new(&CAPITALS.map(|(country, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
+    let countries = SplitItems::new(&CAPITALS.map(|(country, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
     let mut model = CausalModel::<&str>::new();
     let country = model.input("country");
     let capital = model.variable("capital", &[country], |v| capital_of(v[0]));
@@ -97,11 +97,11 @@ pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
     }
 }
 
-/// The country's capital.
+/// Returns the country's capital.
 ///
 /// # Panics
-/// When the country is not among [`CAPITALS`].
+/// If the country is not in [`CAPITALS`].
 pub(super) fn capital_of(country: &str) -> &'static str {
     let known = CAPITALS.iter().find(|(known, _)| *known == country);
-    known.expect("one of the countries").1
+    known.expect("the country is in CAPITALS").1
 }

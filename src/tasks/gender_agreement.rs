@@ -1,13 +1,13 @@
-//! Gender agreement: which pronoun a sentence goes on with (the form of CausalGym, Arora et al. 2024, arXiv 2402.12560).
+//! Gender agreement: the pronoun that continues a sentence, as in CausalGym (Arora et al. 2024, arXiv 2402.12560).
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::CausalModel;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
-use super::words::{Divided, MEN, WOMEN};
+use super::words::{MEN, SplitItems, WOMEN};
 
-/// What was done yesterday.
+/// Verb phrases.
 const PHRASES: [&str; 30] = [
     "bought some flowers",
     "felt very tired",
@@ -41,15 +41,15 @@ const PHRASES: [&str; 30] = [
     "read the letter twice",
 ];
 
-/// "Yesterday, {name} {verb} because": the name has a gender, and the gender a pronoun.
+/// Creates the task "Yesterday, {name} {verb} because"; the name determines the gender, and the gender the pronoun.
 ///
-/// The variable is `gender`. Interchanges always change the answer, so base and source are of different genders; half
-/// of the labels are " she". Names and verb phrases are divided between the splits by the seed.
+/// The variable is `gender`. Interchanges always change the answer, so base and source have different genders; half
+/// of the labels are " she". The seed divides the names and verb phrases between the splits.
 #[must_use]
 pub fn gender_agreement(seed: u64) -> LanguageTask<&'static str> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let [women, men] = [WOMEN, MEN].map(|names| Divided::new(&names, &mut rng));
-    let phrases = Divided::new(&PHRASES, &mut rng);
+    let [women, men] = [WOMEN, MEN].map(|names| SplitItems::new(&names, &mut rng));
+    let phrases = SplitItems::new(&PHRASES, &mut rng);
     let mut model = CausalModel::new();
     let (name, verb) = (model.input("name"), model.input("verb"));
     let gender = model.variable("gender", &[name], |v| if WOMEN.contains(v[0]) { "female" } else { "male" });

@@ -1,28 +1,28 @@
-//! The shape of a causal model, whatever its values are: what a picture of it needs.
+//! The graph of a causal model, independent of its type of values; plots of the model are drawn from it.
 
 use super::{CausalModel, Variable};
 
 /// One variable of a [`CausalModel`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphNode {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// The numbers of the nodes that it is computed from; none for an input.
+    /// The indices of the nodes that it is computed from; empty for an input.
     pub parents: Vec<usize>,
-    /// May an alignment look for it?
+    /// True if an alignment may search for it.
     pub aligned: bool,
 }
 
 impl<V: Clone + PartialEq> CausalModel<V> {
-    /// Every variable with its parents, parents before children; `aligned` are those that an alignment may look for.
+    /// Returns every variable with its parents, parents before children; `aligned` lists the alignable ones.
     #[must_use]
     pub fn graph(&self, aligned: &[Variable]) -> Vec<GraphNode> {
         let all: Vec<Variable> = self.variables().collect();
-        let number = |of: Variable| all.iter().position(|known| *known == of).unwrap_or(0);
-        let node = |of: &Variable| GraphNode {
-            name: self.name(*of).to_owned(),
-            parents: self.parents(*of).map(number).collect(),
-            aligned: aligned.contains(of),
+        let index = |variable: Variable| all.iter().position(|known| *known == variable).unwrap_or(0);
+        let node = |variable: &Variable| GraphNode {
+            name: self.name(*variable).to_owned(),
+            parents: self.parents(*variable).map(index).collect(),
+            aligned: aligned.contains(variable),
         };
         all.iter().map(node).collect()
     }
@@ -35,11 +35,11 @@ mod tests {
     #[test]
     fn the_graph_is_the_models() {
         let graph = hierarchical_equality().graph();
-        let told: Vec<(&str, &[usize], bool)> =
+        let nodes: Vec<(&str, &[usize], bool)> =
             graph.iter().map(|node| (&*node.name, &*node.parents, node.aligned)).collect();
         let none: &[usize] = &[];
         let inputs = ["W", "X", "Y", "Z"].map(|name| (name, none, false));
-        assert_eq!(told[..4], inputs);
-        assert_eq!(told[4..], [("WX", &[0, 1][..], true), ("YZ", &[2, 3][..], true), ("O", &[4, 5][..], false)]);
+        assert_eq!(nodes[..4], inputs);
+        assert_eq!(nodes[4..], [("WX", &[0, 1][..], true), ("YZ", &[2, 3][..], true), ("O", &[4, 5][..], false)]);
     }
 }

@@ -1,24 +1,24 @@
-//! Hierarchical equality: are both pairs equal, or both unequal? (Geiger et al. 2023, arXiv 2303.02536)
+//! Hierarchical equality: two pairs are both equal or both unequal, or not (Geiger et al. 2023, arXiv 2303.02536).
 
 use rand::{Rng, RngExt};
 
 use super::{CausalModel, Setting, Task};
 
-/// The numbers in an object.
+/// The number of values in an object.
 const OBJECT: usize = 4;
 
-/// An object is shown to the network; an equality is what it is to work out.
+/// A value of the causal model: an object is an input of the network; an equality has to be computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     /// Four numbers, uniform in [-1, 1], rounded to two decimals.
     Object([f32; OBJECT]),
-    /// Whether two things are the same.
+    /// True if two values are the same.
     Equal(bool),
 }
 
-/// The inputs W, X, Y and Z are objects; WX and YZ say whether a pair is equal; O whether WX and YZ are.
+/// Creates the task. The inputs W, X, Y and Z are objects; `WX = (W == X)`, `YZ = (Y == Z)` and `O = (WX == YZ)`.
 ///
-/// A pair is equal half of the time, so WX, YZ and O are balanced and independent of each other two by two.
+/// A pair is equal with probability 1/2, so WX, YZ and O are balanced and pairwise independent.
 #[must_use]
 pub fn hierarchical_equality() -> Task<Value> {
     let mut model = CausalModel::new();

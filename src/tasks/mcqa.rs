@@ -1,11 +1,11 @@
-//! Multiple choice with the answer in the question, as in the MIB benchmark (Mueller et al. 2025, arXiv 2504.13151).
+//! Multiple choice whose question contains the answer, as in the MIB benchmark (Mueller et al. 2025, arXiv 2504.13151).
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::CausalModel;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
-use super::words::{Divided, pick_different};
+use super::words::{SplitItems, pick_different};
 
 const COLORS: [&str; 10] = ["red", "green", "blue", "yellow", "brown", "black", "white", "gray", "orange", "purple"];
 const LETTERS: [&str; 26] = [
@@ -59,49 +59,49 @@ const TEMPLATE: &str = "Question: {Thing} is {color}. What color is {thing}?\n{0
 const SYMBOL: [&str; 4] = ["0", "1", "2", "3"];
 const CHOICE: [&str; 4] = ["choice0", "choice1", "choice2", "choice3"];
 
-/// A word, four of them, or a number of one of the four.
+/// A value of the causal model: a word, four words, or the index of one of the four choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A thing, a colour or a letter.
     Word(&'static str),
-    /// The choices' letters, or their colours.
+    /// The letters of the four choices, or their colours.
     Four([&'static str; 4]),
-    /// Which of the four.
-    At(usize),
+    /// The index of a choice.
+    Index(usize),
 }
 
 impl Value {
     fn word(self) -> &'static str {
-        let Self::Word(word) = self else { panic!("{self:?} is no word") };
+        let Self::Word(word) = self else { panic!("expected a word, not {self:?}") };
         word
     }
 
     fn four(self) -> [&'static str; 4] {
-        let Self::Four(four) = self else { panic!("{self:?} is not four words") };
+        let Self::Four(four) = self else { panic!("expected four words, not {self:?}") };
         four
     }
 
-    fn at(self) -> usize {
-        let Self::At(at) = self else { panic!("{self:?} is no number") };
-        at
+    fn index(self) -> usize {
+        let Self::Index(index) = self else { panic!("expected an index, not {self:?}") };
+        index
     }
 }
 
-/// "Question: A banana is yellow. What color is a banana?", four lettered choices, "Answer:".
+/// Creates the task "Question: A banana is yellow. What color is a banana?" with four lettered choices.
 ///
-/// The variables are `answer_pointer`, which of the four choices is right, and `answer_token`, its letter. Half of the
-/// prompts are lettered A to D, the others with four different letters, without which the two variables could not be told apart.
-/// Interchanges always change the answer. The things are divided between the splits by the seed.
+/// The variables are `answer_pointer`, the index of the right choice, and `answer_token`, its letter. Half of the
+/// prompts have the letters A to D, the others four random letters; with A to D alone, the two variables would be
+/// equivalent. Interchanges always change the answer. The seed divides the things between the splits.
 #[must_use]
 pub fn mcqa(seed: u64) -> LanguageTask<Value> {
-    let things = Divided::new(&THINGS, &mut ChaCha8Rng::seed_from_u64(seed));
+    let things = SplitItems::new(&THINGS, &mut ChaCha8Rng::seed_from_u64(seed));
     let mut model = CausalModel::<Value>::new();
     let [thing, color, symbols, choices] = ["thing", "color", "symbols", "choices"].map(|name| model.input(name));
     let pointer = model.variable("answer_pointer", &[color, choices], |v| {
         let choices = v[1].four();
-        Value::At(choices.iter().position(|choice| *choice == v[0].word()).expect("one of the choices is right"))
+        Value::Index(choices.iter().position(|choice| *choice == v[0].word()).expect("one of the choices is right"))
     });
-    let token = model.variable("answer_token", &[symbols, pointer], |v| Value::Word(v[0].four()[v[1].at()]));
+    let token = model.variable("answer_token", &[symbols, pointer], |v| Value::Word(v[0].four()[v[1].index()]));
     LanguageTask {
         name: "mcqa",
         question: "Which letter stands before the right one of four choices?",
@@ -124,10 +124,10 @@ pub fn mcqa(seed: u64) -> LanguageTask<Value> {
             for at in 0..4 {
                 parts.extend([(SYMBOL[at], symbols[at]), (CHOICE[at], choices[at])]);
             }
-            let right = setting[pointer].at();
+            let right = setting[pointer].index();
             let mut prompt = TextPrompt::fill(TEMPLATE, &parts);
-            prompt = prompt.also(SYMBOL[right], "correct_symbol").also(CHOICE[right], "correct_choice");
-            let period = prompt.span(SYMBOL[right]).expect("every symbol is in the template").end;
+            prompt = prompt.alias(SYMBOL[right], "correct_symbol").alias(CHOICE[right], "correct_choice");
+            let period = prompt.span(SYMBOL[right]).expect("the template contains every symbol").end;
             prompt.spans.push(("correct_symbol_period", period..period + 1));
             prompt
         }),

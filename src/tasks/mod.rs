@@ -1,4 +1,4 @@
-//! Tasks: causal models, the data that they label, and how a network is shown them. No tensor in here.
+//! Tasks: causal models, the data that they label, and their form as network inputs. Nothing here uses tensors.
 
 pub mod causal_model;
 pub mod counterfactual;
@@ -26,7 +26,8 @@ use crate::error::{Error, nearest};
 pub const PROMPT_TASKS: [&str; 6] =
     ["gender_agreement", "ioi", "country_capital", "country_attributes", "price_tagging", "mcqa"];
 
-/// The language task of that name; the seed divides its words into train, validation and test.
+/// Returns the language task with this name; the seed divides its words into train, validation and test. An unknown
+/// name is an error.
 pub fn prompt_task(name: &str, seed: u64) -> Result<Box<dyn PromptTask>, Error> {
     Ok(match name {
         "gender_agreement" => Box::new(gender_agreement::gender_agreement(seed)),

@@ -1,29 +1,29 @@
-//! Price tagging: does it cost between the two bounds? (Wu et al. 2023, arXiv 2305.08809)
+//! Price tagging: a price lies between two bounds or not (Wu et al. 2023, arXiv 2305.08809).
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::CausalModel;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
-use super::words::{Divided, pick};
+use super::words::{SplitItems, pick};
 
-/// Alpaca's template for an instruction with an input.
+/// Alpaca's template of an instruction with an input.
 const TEMPLATE: &str = "Below is an instruction that describes a task, paired with an input that provides further \
 context. Write a response that appropriately completes the request.\n\n### Instruction:\nPlease say yes only if it costs \
 between {lower} and {upper} dollars, otherwise no.\n\n### Input:\n{amount} dollars\n\n### Response:\n";
 
-/// A price in cents, or whether it is on the right side of a bound.
+/// A value of the causal model: a price in cents, or the result of a comparison with a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Cents.
+    /// A price in cents.
     Price(u32),
-    /// A comparison's outcome.
+    /// The result of a comparison.
     Is(bool),
 }
 
 impl Value {
     fn price(self) -> u32 {
-        let Self::Price(cents) = self else { panic!("{self:?} is no price") };
+        let Self::Price(cents) = self else { panic!("expected a price, not {self:?}") };
         cents
     }
 
@@ -33,14 +33,15 @@ impl Value {
     }
 }
 
-/// The variables are `left`, whether the amount is at least the lower bound, and `right`, whether it is at most the upper.
+/// Creates the task. The variables are `left`, `amount >= lower`, and `right`, `amount <= upper`.
 ///
-/// Bounds are drawn as in the paper's released code: a width of 2.50 to 7.50 dollars anywhere between 0.05 and 9.95; the amount
-/// lies below, within or above them, a third of the time each. As there, labels are balanced: "Yes" half of the
-/// time after the interchange, whether that changes the answer or not, so guessing reaches an IIA of 0.5. Amounts, to the cent, are divided between the splits by the seed.
+/// Bounds are drawn as in the paper's released code: a width of 2.50 to 7.50 dollars anywhere between 0.05 and 9.95;
+/// the amount lies below, within or above them, with probability 1/3 each. Labels are balanced as there: half of them
+/// are "Yes" after the interchange, whether it changes the answer or not, so guessing reaches an IIA of 0.5. The seed
+/// divides the amounts, in cents, between the splits.
 #[must_use]
 pub fn price_tagging(seed: u64) -> LanguageTask<Value> {
-    let amounts = Divided::new(&(1..=999).collect::<Vec<u32>>(), &mut ChaCha8Rng::seed_from_u64(seed));
+    let amounts = SplitItems::new(&(1..=999).collect::<Vec<u32>>(), &mut ChaCha8Rng::seed_from_u64(seed));
     let mut model = CausalModel::<Value>::new();
     let [lower, upper, amount] = ["lower", "upper", "amount"].map(|name| model.input(name));
     let left = model.variable("left", &[lower, amount], |v| Value::Is(v[1].price() >= v[0].price()));
@@ -60,9 +61,9 @@ pub fn price_tagging(seed: u64) -> LanguageTask<Value> {
             let upper = lower + width;
             let regions = [1..lower, lower..upper + 1, upper + 1..1000];
             let amount = loop {
-                // A region below five cents may hold no amount of the split, so a new region is drawn with each try.
+                // A region below five cents may contain no amount of the split, so each try draws a new region.
                 let region = pick(&regions, rng);
-                let within: Vec<u32> = amounts.of(split).iter().copied().filter(|a| region.contains(a)).collect();
+                let within: Vec<u32> = amounts.items(split).iter().copied().filter(|a| region.contains(a)).collect();
                 if !within.is_empty() {
                     break pick(&within, rng);
                 }

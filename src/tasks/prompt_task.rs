@@ -1,4 +1,4 @@
-//! Language tasks: causal models whose inputs are told to a network as prompts.
+//! Language tasks: causal models whose inputs are rendered as prompts.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,14 +9,14 @@ use rand::{Rng, RngExt};
 use super::{CausalModel, Counterfactual, GraphNode, Setting, Variable};
 use crate::error::{Error, nearest};
 
-/// Which part of a task's words is drawn from; no name, country, amount or thing is in two parts.
+/// One of the three disjoint parts of a task's words: no name, country, amount or thing is in two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// What is trained on.
+    /// For training.
     Train,
-    /// What decides when to stop, and which of several is best.
+    /// For early stopping and for the choice of the best candidate.
     Validation,
-    /// What is reported.
+    /// For the reported results.
     Test,
 }
 
@@ -32,8 +32,8 @@ impl FromStr for Split {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let found = SPLITS.iter().find(|(_, known)| *known == name);
-        found.map(|(split, _)| *split).ok_or_else(|| Error::Unknown {
+        let split = SPLITS.iter().find(|(_, known)| *known == name);
+        split.map(|(split, _)| *split).ok_or_else(|| Error::Unknown {
             what: "split",
             name: name.to_owned(),
             hint: nearest(name, SPLITS.map(|(_, known)| known)),
@@ -41,28 +41,28 @@ impl FromStr for Split {
     }
 }
 
-/// A prompt, and where its named positions are.
+/// A prompt with its named positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextPrompt {
     /// The prompt.
     pub text: String,
-    /// The slots' names and the bytes of the text that they are.
+    /// The slots' names and their byte ranges in the text.
     pub spans: Vec<(&'static str, Range<usize>)>,
 }
 
 impl TextPrompt {
-    /// A template with each `{slot}` filled in; the slot `last` is the text's last character.
+    /// Fills in each `{slot}` of a template; the slot `last` is the text's last character.
     ///
     /// # Panics
-    /// When the template names a slot that is not among the parts.
+    /// If `parts` has no text for a slot of the template.
     #[must_use]
     pub fn fill(template: &str, parts: &[(&'static str, &str)]) -> Self {
         let (mut text, mut spans) = (String::new(), Vec::new());
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').expect("a slot ends with }");
+            let (name, after) = after.split_once('}').expect("a slot ends with `}`");
             let known = parts.iter().find(|(slot, _)| *slot == name);
-            let (slot, part) = known.unwrap_or_else(|| panic!("nothing fills {{{name}}}"));
+            let (slot, part) = known.unwrap_or_else(|| panic!("no text for the slot `{name}` of the template"));
             text.push_str(before);
             spans.push((*slot, text.len()..text.len() + part.len()));
             text.push_str(part);
@@ -74,104 +74,105 @@ impl TextPrompt {
         Self { text, spans }
     }
 
-    /// Gives a slot a second name.
+    /// Adds a second name for a slot.
     ///
     /// # Panics
-    /// When there is no such slot.
+    /// If the slot does not exist.
     #[must_use]
-    pub(super) fn also(mut self, slot: &str, name: &'static str) -> Self {
-        let span = self.span(slot).unwrap_or_else(|| panic!("no slot {slot}"));
+    pub(super) fn alias(mut self, slot: &str, name: &'static str) -> Self {
+        let span = self.span(slot).unwrap_or_else(|| panic!("the prompt has no slot `{slot}`"));
         self.spans.push((name, span));
         self
     }
 
-    /// The slot's bytes.
+    /// Returns the slot's byte range; `None` if there is no such slot.
     #[must_use]
     pub fn span(&self, slot: &str) -> Option<Range<usize>> {
         self.spans.iter().find(|(name, _)| *name == slot).map(|(_, span)| span.clone())
     }
 
-    /// The slot's text.
+    /// Returns the slot's text; `None` if there is no such slot.
     #[must_use]
     pub fn part(&self, slot: &str) -> Option<&str> {
         self.span(slot).map(|span| &self.text[span])
     }
 }
 
-/// One interchange of prompts. Answers are what follows the prompt, a leading space included.
+/// One interchange of prompts. An answer is the text that follows the prompt, including its leading space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextPair {
     /// The prompt that is intervened on.
     pub base: TextPrompt,
-    /// For each swapped variable its number among the task's, and the prompt that its value comes from.
+    /// For each swapped variable, its index among the task's variables and the prompt that supplies its value.
     pub sources: Vec<(usize, TextPrompt)>,
-    /// What the causal model says after the interchange.
+    /// The causal model's answer after the interchange.
     pub label: String,
-    /// What it says of the base itself.
+    /// The causal model's answer to the base.
     pub base_answer: String,
-    /// What it says of each source itself.
+    /// The causal model's answer to each source.
     pub source_answers: Vec<String>,
 }
 
-/// A language task as the alignment search sees it, whatever its causal model's values are.
+/// The interface of a language task to the alignment search, independent of the causal model's type of values.
 pub trait PromptTask: Send + Sync {
-    /// The task's name in recipes.
+    /// Returns the task's name in recipes.
     fn name(&self) -> &str;
-    /// What the model is asked, in a sentence.
+    /// Returns the question that the model has to answer, one sentence.
     fn question(&self) -> &str;
-    /// The causal model's variables and their parents.
+    /// Returns the causal model's variables and their parents.
     fn graph(&self) -> Vec<GraphNode>;
-    /// The names of the variables that an alignment may look for.
+    /// Returns the names of the variables that an alignment may search for.
     fn variables(&self) -> Vec<&str>;
-    /// The named positions of its prompts; every prompt has all of them.
+    /// Returns the named positions of the task's prompts; every prompt has all of them.
     fn slots(&self) -> Vec<&str>;
-    /// All answers that there are, where they are few; else empty.
+    /// Returns all possible answers if there are only a few; else empty.
     fn answers(&self) -> Vec<&str>;
-    /// Draws an interchange of the named variables, one source each; a base, sources and label as the task balances them.
+    /// Draws an interchange of the named variables with one source for each, balanced according to [`Balance`]. An
+    /// unknown variable is an error.
     fn sample(&self, split: Split, variables: &[&str], rng: &mut dyn Rng) -> Result<TextPair, Error>;
-    /// Draws an interchange of the named variables that keeps the base's answer, for its output reads others; a swap of
-    /// all variables would change it. An intervention that isolates a variable has to keep it too (RAVEL, Huang et al.
-    /// 2024, arXiv 2402.17700).
+    /// Draws an interchange of the named variables that does not change the base's answer, which depends on other
+    /// variables; a swap of all variables would change it. An intervention that isolates a variable must not change it
+    /// either (RAVEL, Huang et al. 2024, arXiv 2402.17700). An error if the task has no such interchange.
     fn sample_isolating(&self, split: Split, variables: &[&str], rng: &mut dyn Rng) -> Result<TextPair, Error>;
 }
 
-/// Which interchanges are kept of those that are drawn.
+/// The condition that a drawn interchange has to meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Balance {
-    /// Those that change the answer: a network that ignores the intervention scores 0.
+    /// It changes the answer: a network that ignores the intervention scores 0.
     Changes,
-    /// Each of these labels equally often, whether it changes the answer or not: guessing scores one half.
+    /// Both labels are equally frequent, whether the answer changes or not: guessing scores 0.5.
     Labels([&'static str; 2]),
 }
 
-/// How inputs are drawn from a split.
+/// A function that draws inputs from a split.
 pub type Inputs<V> = Box<dyn Fn(Split, &mut dyn Rng) -> Vec<V> + Send + Sync>;
-/// How a setting is told as a prompt.
+/// A function that renders a setting as a prompt.
 pub type Render<V> = Box<dyn Fn(&Setting<V>) -> TextPrompt + Send + Sync>;
-/// What a setting's output is called.
+/// A function that returns the answer of a setting as text.
 pub type Answer<V> = Box<dyn Fn(&Setting<V>) -> String + Send + Sync>;
 
 /// A causal model with its prompts.
 pub struct LanguageTask<V> {
     /// The task's name in recipes.
     pub name: &'static str,
-    /// What the model is asked, in a sentence.
+    /// The question that the model has to answer, one sentence.
     pub question: &'static str,
-    /// What ought to be computed.
+    /// The hypothesis about what the model computes.
     pub causal_model: CausalModel<V>,
-    /// Which variables an alignment may look for.
+    /// The variables that an alignment may search for.
     pub aligned: Vec<Variable>,
     /// The named positions of every prompt.
     pub slots: &'static [&'static str],
-    /// All answers that there are, where they are few.
+    /// All possible answers if there are only a few; else empty.
     pub answers: &'static [&'static str],
-    /// How inputs are drawn from a split.
+    /// Draws inputs from a split.
     pub inputs: Inputs<V>,
-    /// How a setting is told as a prompt.
+    /// Renders a setting as a prompt.
     pub render: Render<V>,
-    /// What follows the prompt.
+    /// Returns the text that follows a setting's prompt.
     pub answer: Answer<V>,
-    /// Which interchanges are kept.
+    /// The condition that a drawn interchange has to meet.
     pub balance: Balance,
 }
 
@@ -185,11 +186,11 @@ impl<V: Clone + PartialEq + Send + Sync> LanguageTask<V> {
         })
     }
 
-    /// The numbers of the named variables; at least one.
+    /// Returns the indices of the named variables, at least one.
     fn swapped(&self, variables: &[&str]) -> Result<Vec<usize>, Error> {
         if variables.is_empty() {
             return Err(Error::Invalid(format!(
-                "{}: no variable to swap; there are: {}",
+                "{}: at least one variable has to be swapped; there are: {}",
                 self.name,
                 self.variables().join(", ")
             )));
@@ -201,19 +202,19 @@ impl<V: Clone + PartialEq + Send + Sync> LanguageTask<V> {
         self.causal_model.run(&(self.inputs)(split, rng))
     }
 
-    /// A base, and a source for each variable, whatever the answers are.
+    /// Draws a base and a source for each variable, without a condition on the answers.
     fn interchange(&self, split: Split, swapped: &[usize], rng: &mut dyn Rng) -> Result<Counterfactual<V>, Error> {
         let base = self.draw(split, rng)?;
-        let sources = swapped.iter().map(|at| Ok((self.aligned[*at], self.draw(split, rng)?)));
+        let sources = swapped.iter().map(|variable| Ok((self.aligned[*variable], self.draw(split, rng)?)));
         Ok(self.causal_model.counterfactual(base, sources.collect::<Result<_, Error>>()?))
     }
 
-    /// As prompts.
-    fn told(&self, swapped: &[usize], drawn: &Counterfactual<V>) -> TextPair {
+    /// Renders an interchange as prompts and answers.
+    fn text_pair(&self, swapped: &[usize], drawn: &Counterfactual<V>) -> TextPair {
         let sources = swapped.iter().zip(&drawn.sources);
         TextPair {
             base: (self.render)(&drawn.base),
-            sources: sources.map(|(at, (_, source))| (*at, (self.render)(source))).collect(),
+            sources: sources.map(|(variable, (_, source))| (*variable, (self.render)(source))).collect(),
             source_answers: drawn.sources.iter().map(|(_, source)| (self.answer)(source)).collect(),
             label: (self.answer)(&drawn.outcome),
             base_answer: (self.answer)(&drawn.base),
@@ -221,7 +222,7 @@ impl<V: Clone + PartialEq + Send + Sync> LanguageTask<V> {
     }
 }
 
-/// Draws until a wanted interchange has come by; after so many there is none.
+/// The number of draws after which the search for an interchange ends with an error.
 const DRAWS: usize = 10_000;
 
 impl<V: Clone + PartialEq + Send + Sync> PromptTask for LanguageTask<V> {
@@ -259,12 +260,12 @@ impl<V: Clone + PartialEq + Send + Sync> PromptTask for LanguageTask<V> {
             let drawn = self.interchange(split, &swapped, rng)?;
             let (label, base_answer) = ((self.answer)(&drawn.outcome), (self.answer)(&drawn.base));
             if wanted.map_or(label != base_answer, |wanted| label == wanted) {
-                return Ok(self.told(&swapped, &drawn));
+                return Ok(self.text_pair(&swapped, &drawn));
             }
         }
         let swap = variables.join("+");
         Err(Error::Invalid(format!(
-            "{}: in {DRAWS} draws no swap of {swap} gave the answer that was wanted",
+            "{}: in {DRAWS} draws, no swap of {swap} gave the required answer; another variable or split is needed",
             self.name
         )))
     }
@@ -276,15 +277,15 @@ impl<V: Clone + PartialEq + Send + Sync> PromptTask for LanguageTask<V> {
             let all: Vec<(Variable, &Setting<V>)> =
                 self.aligned.iter().map(|variable| (*variable, &drawn.sources[0].1)).collect();
             let full = self.causal_model.interchange(&drawn.base, &all);
-            let [kept, own, full] = [&drawn.outcome, &drawn.base, &full].map(|setting| (self.answer)(setting));
+            let [label, base, full] = [&drawn.outcome, &drawn.base, &full].map(|setting| (self.answer)(setting));
             let differs = drawn.sources.iter().all(|(variable, source)| source[*variable] != drawn.base[*variable]);
-            if differs && kept == own && full != own {
-                return Ok(self.told(&swapped, &drawn));
+            if differs && label == base && full != base {
+                return Ok(self.text_pair(&swapped, &drawn));
             }
         }
         let swap = variables.join("+");
         Err(Error::Invalid(format!(
-            "{}: in {DRAWS} draws no swap of {swap} kept an answer that a swap of everything changes",
+            "{}: in {DRAWS} draws, no swap of {swap} kept an answer that a swap of all variables changes",
             self.name
         )))
     }

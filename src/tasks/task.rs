@@ -1,25 +1,25 @@
-//! A task: a causal model, and how a network reads its inputs and names its output.
+//! Feature tasks: a causal model, the network's input features, and its output classes.
 
 use rand::Rng;
 
 use super::{CausalModel, GraphNode, Setting, Variable};
 use crate::error::{Error, nearest};
 
-/// A causal model with the network's side of it: what the network is shown, and which class it should say.
+/// A causal model with the network's input features and output classes.
 pub struct Task<V> {
-    /// What the network is asked, in a sentence.
+    /// The question that the network has to answer, one sentence.
     pub question: &'static str,
-    /// What ought to be computed.
+    /// The hypothesis about what the network computes.
     pub causal_model: CausalModel<V>,
-    /// Which variables an alignment may look for.
+    /// The variables that an alignment may search for.
     pub aligned: Vec<Variable>,
     /// The width of the network's input.
     pub n_features: usize,
     /// The number of classes.
     pub n_classes: usize,
-    /// Appends the `n_features` numbers that the network is shown.
+    /// Appends the network's `n_features` input values for a setting.
     pub features: fn(&Setting<V>, &mut Vec<f32>),
-    /// The class that the setting's output stands for.
+    /// Returns the class of a setting's output.
     pub label: fn(&Setting<V>) -> usize,
 }
 
@@ -32,32 +32,32 @@ pub struct Examples {
     pub labels: Vec<usize>,
 }
 
-/// Interchanges, ready for a network.
+/// Interchanges as network inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pairs {
     /// `[count × n_features]`
     pub base: Vec<f32>,
     /// One `[count × n_features]` per swapped variable.
     pub sources: Vec<Vec<f32>>,
-    /// The class that the causal model says after the interchange, `[count]`.
+    /// The causal model's class after the interchange, `[count]`.
     pub labels: Vec<usize>,
 }
 
-/// A task as the alignment search sees it, whatever its causal model's values are.
+/// The interface of a feature task to the alignment search, independent of the causal model's type of values.
 pub trait FeatureTask {
-    /// What the network is asked, in a sentence.
+    /// Returns the question that the network has to answer, one sentence.
     fn question(&self) -> &str;
-    /// The causal model's variables and their parents.
+    /// Returns the causal model's variables and their parents.
     fn graph(&self) -> Vec<GraphNode>;
-    /// The width of the network's input.
+    /// Returns the width of the network's input.
     fn n_features(&self) -> usize;
-    /// The number of classes.
+    /// Returns the number of classes.
     fn n_classes(&self) -> usize;
-    /// The names of the variables that an alignment may look for.
+    /// Returns the names of the variables that an alignment may search for.
     fn aligned(&self) -> Vec<&str>;
-    /// Drawn inputs with the causal model's answers.
+    /// Draws `count` inputs with the causal model's classes.
     fn factual(&self, count: usize, rng: &mut dyn Rng) -> Result<Examples, Error>;
-    /// Drawn interchanges of the named variables, one source each.
+    /// Draws `count` interchanges of the named variables with one source for each; an unknown variable is an error.
     fn counterfactual(&self, count: usize, swapped: &[&str], rng: &mut dyn Rng) -> Result<Pairs, Error>;
 }
 
@@ -95,18 +95,18 @@ impl<V: Clone + PartialEq> FeatureTask for Task<V> {
     fn counterfactual(&self, count: usize, swapped: &[&str], rng: &mut dyn Rng) -> Result<Pairs, Error> {
         let known = self.aligned();
         let variables = swapped.iter().map(|name| {
-            let at = known.iter().position(|known| known == name).ok_or_else(|| Error::Unknown {
+            let index = known.iter().position(|known| known == name).ok_or_else(|| Error::Unknown {
                 what: "variable",
                 name: (*name).to_owned(),
                 hint: nearest(name, known.iter().copied()),
             })?;
-            Ok(self.aligned[at])
+            Ok(self.aligned[index])
         });
         let variables = variables.collect::<Result<Vec<Variable>, Error>>()?;
-        let room = count * self.n_features;
+        let values = count * self.n_features;
         let mut pairs = Pairs {
-            base: Vec::with_capacity(room),
-            sources: vec![Vec::with_capacity(room); swapped.len()],
+            base: Vec::with_capacity(values),
+            sources: vec![Vec::with_capacity(values); swapped.len()],
             labels: Vec::with_capacity(count),
         };
         for example in self.causal_model.counterfactual_dataset(count, &variables, rng)? {

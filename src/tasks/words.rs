@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 
 use super::Split;
 
-/// Women's names, each one token after a space in the tokenizers of GPT-2, SmolLM2 and Llama 3.
+/// Women's names; each is one token after a space in the tokenizers of GPT-2, SmolLM2 and Llama 3.
 pub(super) const WOMEN: [&str; 44] = [
     "Mary",
     "Sarah",
@@ -53,7 +53,7 @@ pub(super) const WOMEN: [&str; 44] = [
     "Caroline",
 ];
 
-/// Men's names, each one token after a space in the tokenizers of GPT-2, SmolLM2 and Llama 3.
+/// Men's names; each is one token after a space in the tokenizers of GPT-2, SmolLM2 and Llama 3.
 pub(super) const MEN: [&str; 44] = [
     "John",
     "James",
@@ -101,10 +101,10 @@ pub(super) const MEN: [&str; 44] = [
     "Carl",
 ];
 
-/// A list, shuffled and cut into three: 60% train, 20% validation, 20% test.
-pub(super) struct Divided<T>([Vec<T>; 3]);
+/// A shuffled list, divided into 60% train, 20% validation and 20% test.
+pub(super) struct SplitItems<T>([Vec<T>; 3]);
 
-impl<T: Clone> Divided<T> {
+impl<T: Clone> SplitItems<T> {
     pub(super) fn new(items: &[T], rng: &mut dyn Rng) -> Self {
         let mut train = items.to_vec();
         train.shuffle(rng);
@@ -114,22 +114,22 @@ impl<T: Clone> Divided<T> {
         Self([train, validation, test])
     }
 
-    pub(super) fn of(&self, split: Split) -> &[T] {
+    pub(super) fn items(&self, split: Split) -> &[T] {
         &self.0[split as usize]
     }
 
     pub(super) fn draw(&self, split: Split, rng: &mut dyn Rng) -> T {
-        pick(self.of(split), rng)
+        pick(self.items(split), rng)
     }
 }
 
-/// One of the items, each with equal chance.
+/// Draws one item uniformly.
 pub(super) fn pick<T: Clone>(items: &[T], rng: &mut dyn Rng) -> T {
     items[rng.random_range(0..items.len())].clone()
 }
 
-/// `N` different items, in random order.
+/// Draws `N` different items, in random order.
 pub(super) fn pick_different<T: Clone, const N: usize>(items: &[T], rng: &mut dyn Rng) -> [T; N] {
     let chosen = rand::seq::index::sample(rng, items.len(), N);
-    std::array::from_fn(|at| items[chosen.index(at)].clone())
+    std::array::from_fn(|i| items[chosen.index(i)].clone())
 }

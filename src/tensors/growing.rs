@@ -1,4 +1,4 @@
-//! Safetensors files larger than the memory: the header first, then row after row.
+//! Safetensors files larger than the memory: the header is written first, then row after row.
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 
-/// What a tensor's numbers are.
+/// The type of a tensor's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbers {
     /// 32-bit floats.
@@ -33,10 +33,10 @@ impl Numbers {
     }
 }
 
-/// A safetensors file whose tensors grow side by side, each in its own order, until all of them have the size that was
-/// announced. It is written as `NAME.partial` and gets its name when it is finished; dropped before, it is removed.
+/// A safetensors file to whose tensors rows are appended, in any order of the tensors, until each has its declared
+/// shape. It is written as `NAME.partial` and renamed by [`Growing::finish`]; if it is dropped before, it is removed.
 pub struct Growing {
-    place: PathBuf,
+    path: PathBuf,
     partial: PathBuf,
     file: File,
     tensors: Vec<Tensor>,
@@ -46,35 +46,36 @@ pub struct Growing {
 struct Tensor {
     name: String,
     numbers: Numbers,
-    /// Where its next number goes, in bytes.
+    /// The offset of its next number in the file, in bytes.
     next: u64,
+    /// The offset of its end, in bytes.
     end: u64,
 }
 
 impl Growing {
-    /// Starts a file with tensors of the given names, numbers and shapes, and metadata.
+    /// Creates a file with metadata and with tensors of the given names, types and shapes.
     pub fn create(
-        place: &Path,
+        path: &Path,
         tensors: &[(String, Numbers, Vec<usize>)],
         metadata: &[(&str, String)],
     ) -> Result<Self, Error> {
-        let mut partial = place.as_os_str().to_owned();
+        let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        // Eight-byte numbers first, so that each tensor lies where its numbers may be read in place.
+        // Eight-byte numbers come first, so that the numbers of every tensor are aligned.
         let mut order: Vec<usize> = (0..tensors.len()).collect();
-        order.sort_by_key(|at| std::cmp::Reverse(tensors[*at].1.bytes()));
+        order.sort_by_key(|tensor| std::cmp::Reverse(tensors[*tensor].1.bytes()));
         let mut header = Map::new();
         let metadata: Map<String, Value> =
             metadata.iter().map(|(key, value)| ((*key).to_owned(), Value::from(value.as_str()))).collect();
         header.insert("__metadata__".to_owned(), Value::Object(metadata));
         let mut spans = vec![(0, 0); tensors.len()];
         let mut end = 0;
-        for at in order {
-            let (name, numbers, shape) = &tensors[at];
+        for tensor in order {
+            let (name, numbers, shape) = &tensors[tensor];
             let start = end;
             end += shape.iter().map(|n| *n as u64).product::<u64>() * numbers.bytes();
-            spans[at] = (start, end);
+            spans[tensor] = (start, end);
             let entry = json!({"dtype": numbers.name(), "shape": shape, "data_offsets": [start, end]});
             header.insert(name.clone(), entry);
         }
@@ -87,34 +88,34 @@ impl Growing {
             file.write_all(header.as_bytes())?;
             file.set_len(data + end)
         };
-        let made = File::create(&partial).and_then(|mut file| start(&mut file).map(|()| file));
-        let file = made.map_err(Error::file(&partial, "cannot write"))?;
+        let file = File::create(&partial).and_then(|mut file| start(&mut file).map(|()| file));
+        let file = file.map_err(Error::file(&partial, "cannot write"))?;
         let tensors = tensors.iter().zip(spans).map(|((name, numbers, _), (start, end))| Tensor {
             name: name.clone(),
             numbers: *numbers,
             next: data + start,
             end: data + end,
         });
-        Ok(Self { place: place.to_owned(), partial, file, tensors: tensors.collect(), finished: false })
+        Ok(Self { path: path.to_owned(), partial, file, tensors: tensors.collect(), finished: false })
     }
 
-    /// Adds floats to the tensor that was announced as the `which`-th.
-    pub fn add_floats(&mut self, which: usize, values: &[f32]) -> Result<(), Error> {
-        assert_eq!(self.tensors[which].numbers, Numbers::F32);
-        self.add(which, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+    /// Appends floats to the tensor with this index in `create`. Panics if its type is not F32.
+    pub fn add_floats(&mut self, index: usize, values: &[f32]) -> Result<(), Error> {
+        assert_eq!(self.tensors[index].numbers, Numbers::F32, "floats for {}", self.tensors[index].name);
+        self.add(index, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
     }
 
-    /// Adds integers to the tensor that was announced as the `which`-th.
-    pub fn add_integers(&mut self, which: usize, values: &[i64]) -> Result<(), Error> {
-        assert_eq!(self.tensors[which].numbers, Numbers::I64);
-        self.add(which, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+    /// Appends integers to the tensor with this index in `create`. Panics if its type is not I64.
+    pub fn add_integers(&mut self, index: usize, values: &[i64]) -> Result<(), Error> {
+        assert_eq!(self.tensors[index].numbers, Numbers::I64, "integers for {}", self.tensors[index].name);
+        self.add(index, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
     }
 
-    fn add(&mut self, which: usize, bytes: &[u8]) -> Result<(), Error> {
-        let tensor = &mut self.tensors[which];
+    fn add(&mut self, index: usize, bytes: &[u8]) -> Result<(), Error> {
+        let tensor = &mut self.tensors[index];
         if tensor.next + bytes.len() as u64 > tensor.end {
-            let problem = format!("{} has more rows than were counted: did the inputs change meanwhile?", tensor.name);
-            return Err(Error::content(&self.place, problem));
+            let problem = format!("{} got more rows than declared; the inputs must not change meanwhile", tensor.name);
+            return Err(Error::content(&self.path, problem));
         }
         let written = self.file.seek(SeekFrom::Start(tensor.next)).and_then(|_| self.file.write_all(bytes));
         written.map_err(Error::file(&self.partial, "cannot write"))?;
@@ -122,14 +123,14 @@ impl Growing {
         Ok(())
     }
 
-    /// Checks that every tensor is full, forces the file to the disk and gives it its name.
+    /// Checks that every tensor is complete, syncs the file to disk and renames it.
     pub fn finish(mut self) -> Result<(), Error> {
         if let Some(tensor) = self.tensors.iter().find(|tensor| tensor.next != tensor.end) {
-            let problem = format!("{} has fewer rows than were counted: did the inputs change meanwhile?", tensor.name);
-            return Err(Error::content(&self.place, problem));
+            let problem = format!("{} got fewer rows than declared; the inputs must not change meanwhile", tensor.name);
+            return Err(Error::content(&self.path, problem));
         }
-        let done = self.file.sync_all().and_then(|()| fs::rename(&self.partial, &self.place));
-        done.map_err(Error::file(&self.place, "cannot write"))?;
+        let result = self.file.sync_all().and_then(|()| fs::rename(&self.partial, &self.path));
+        result.map_err(Error::file(&self.path, "cannot write"))?;
         self.finished = true;
         Ok(())
     }
@@ -138,7 +139,7 @@ impl Growing {
 impl Drop for Growing {
     fn drop(&mut self) {
         if !self.finished {
-            // Half a file is of no use; if it cannot be removed, its name still says what it is.
+            // An incomplete file is useless; if it cannot be removed, its name still marks it as partial.
             let _ = fs::remove_file(&self.partial);
         }
     }
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_and_too_much_are_errors_and_leave_nothing() {
+    fn too_few_and_too_many_rows_are_errors_and_leave_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.safetensors");
         let mut growing = Growing::create(&path, &specification(), &[]).unwrap();

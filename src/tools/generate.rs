@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::prepared::Prepared;
 use super::spec::Spec;
 use super::{ModelChoice, Opened};
-use crate::data::{self, Given, TokenStream, Tokenised};
+use crate::data::{self, InputPrompt, TokenStream, Tokenised};
 use crate::error::Error;
 use crate::models::{GenerateOptions, Generation, Sampling};
 use crate::{files, intervenable};
@@ -100,7 +100,7 @@ fn intervened(
     observe: &mut dyn FnMut(&[Option<u32>]),
 ) -> Result<(), Error> {
     let sources = arguments.source.iter().map(|text| opened.text(text)).collect::<Result<Vec<_>, _>>()?;
-    let base = Given::Text(arguments.prompt.clone());
+    let base = InputPrompt::Text(arguments.prompt.clone());
     let (positions, source_positions) = (arguments.at.clone(), arguments.source_at.clone());
     let line = data::Input { base, sources: vec![], positions, source_positions, subspaces: vec![] };
     let places = prepared.places(&line, prompt, &sources)?;

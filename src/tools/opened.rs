@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::data::{Given, Tokenised, Tokenizer};
+use crate::data::{InputPrompt, Tokenised, Tokenizer};
 use crate::error::{Error, nearest};
 use crate::models::{Dtype, FrozenModel, LanguageModel, Pretrained, SiteShape};
 use crate::tap::{Component, Site};
@@ -57,7 +57,7 @@ impl Opened {
     }
 
     /// A text or token ids as a prompt that the model can take.
-    pub fn prompt(&self, text: &Given) -> Result<Tokenised, Error> {
+    pub fn prompt(&self, text: &InputPrompt) -> Result<Tokenised, Error> {
         let prompt = text.prompt(self.tokenizer.as_ref())?;
         let vocabulary = self.model.vocab_size();
         if let Some(token) = prompt.tokens().iter().find(|token| **token as usize >= vocabulary) {
@@ -72,7 +72,7 @@ impl Opened {
     /// A text as a prompt that the model can take.
     pub fn text(&self, text: &str) -> Result<Tokenised, Error> {
         self.tokenizer()?;
-        self.prompt(&Given::Text(text.to_owned()))
+        self.prompt(&InputPrompt::Text(text.to_owned()))
     }
 
     /// A token's text, or its number where there is no tokenizer.

@@ -16,19 +16,27 @@ fn malformed_rows_say_where_and_what_would_be_right() {
         ("\"Bob\"", "\"Bill\"", &["`base_span` \"Bill\" is not in `base` \"Yesterday, Bob left because\""]),
         ("\"Yesterday, Bob left because\"", "\"\"", &["`base` is empty"]),
         ("\"Yesterday, Bob left because\"", "\"  \"", &["`base` is empty"]),
-        ("\"Yesterday, Bob left because\"", "7", &["`base` is a text in quotation marks, not 7"]),
+        ("\"Yesterday, Bob left because\"", "7", &["`base` must be a text in quotation marks, not 7"]),
         ("\" she\"", "\"\"", &["`label` is empty"]),
-        ("\"base_span\": \"Bob\"", "\"base_position\": 2.5", &["`base_position`: 2.5 is no position", "-1"]),
-        ("\"base_span\": \"Bob\"", "\"base_positions\": []", &["`base_positions` is a list of whole numbers, not []"]),
+        (
+            "\"base_span\": \"Bob\"",
+            "\"base_position\": 2.5",
+            &["`base_position` must be a whole number", "-1", "not 2.5"],
+        ),
+        (
+            "\"base_span\": \"Bob\"",
+            "\"base_positions\": []",
+            &["`base_positions` must be a list of whole numbers, not []"],
+        ),
         (
             "\"base_span\": \"Bob\"",
             "\"base_span\": \"Bob\", \"base_position\": 2",
-            &["give `base_span` or `base_position`, not both"],
+            &["expected `base_span` or `base_position`, not both"],
         ),
         ("\"source_span\"", "\"sources\": [], \"source_span\"", &["`source` with its keys, or `sources`, not both"]),
         ("}", "", &["not JSON: EOF", "(column 138)"]),
         ("{", "[{", &["not JSON: "]),
-        (GOOD, "[1, 2]", &["each line is an object, ", "not [1,2]"]),
+        (GOOD, "[1, 2]", &["each line must be an object, ", "not [1,2]"]),
         (
             "\"source\": \"Yesterday, Ann left because\"",
             "\"sources\": [{\"source\": \"Ann\", \"span\": \"Ann\"}]",
@@ -68,8 +76,8 @@ fn rows_that_cannot_become_tokens_are_refused() {
         ),
         ("\" she\"", "\"she\"", Position::default(), &["runs into the prompt's last word: write \" she\""]),
         ("\"base_span\": \"Bob\"", "\"base_position\": 9", Position::default(), &["position 9", "the base ", "tokens"]),
-        ("\"base_span\": \"Bob\"", "\"base_position\": -99", Position::default(), &["position -99 is not there"]),
-        ("\"base_span\": \"Bob\", ", "", Position::default(), &["no `base_span` and no `base_position`"]),
+        ("\"base_span\": \"Bob\"", "\"base_position\": -99", Position::default(), &["position -99 does not exist"]),
+        ("\"base_span\": \"Bob\", ", "", Position::default(), &["`base_span` or `base_position` is needed"]),
         ("\"Bob\"", "\"Bob\"", slot("sapn", Take::Last), &["there is no position `sapn`; did you mean `span`?"]),
         (
             "\"Ann\"",
@@ -77,7 +85,7 @@ fn rows_that_cannot_become_tokens_are_refused() {
             slot("span", Take::All),
             &["`span:all` is 3 tokens of the base and 4 of the source"],
         ),
-        ("\"Bob\"", "\"Bob\"", Position::Index(50), &["position 50 is not there", "counted from 0"]),
+        ("\"Bob\"", "\"Bob\"", Position::Index(50), &["position 50 does not exist", "counted from 0"]),
     ];
     for (from, to, position, parts) in cases {
         assert!(GOOD.contains(from), "{from} is not in the good row");

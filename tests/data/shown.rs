@@ -12,7 +12,7 @@ fn examples_show_what_is_intervened_on() {
     let tokenizer = tokenizer();
     let row = line(&GOOD.replacen('{', "{\"base_answer\": \" he\", ", 1)).unwrap();
     let pair = Encoder::new(&tokenizer, slot("span", Take::All)).pair(&row).unwrap();
-    let expected = "base    Yesterday, [Bob] left because\nsource  Yesterday,[ Ann] left because\nlabel   ` she` (the base's own: ` he`)\n";
+    let expected = "base    Yesterday, [Bob] left because\nsource  Yesterday,[ Ann] left because\nlabel   ` she` (the base's answer: ` he`)\n";
     assert_eq!(data::show(&pair, &tokenizer, Marks::Brackets), expected);
     let ansi = expected.replace('[', "\x1b[1;4m").replace(']', "\x1b[0m");
     assert_eq!(data::show(&pair, &tokenizer, Marks::Ansi), ansi);

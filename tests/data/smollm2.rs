@@ -46,7 +46,7 @@ fn smollm2_reads_the_tasks() {
             if aligned {
                 // Every answer is one token, so no pair is ambiguous.
                 assert_eq!(drawn.ambiguous, 0, "{name}");
-                let row = Row::of_task(task.sample(split, &[variable], &mut rng).unwrap(), name);
+                let row = Row::from_task(task.sample(split, &[variable], &mut rng).unwrap(), name);
                 encoder.pair(&row).unwrap();
             }
             if name == "gender_agreement" {

@@ -33,16 +33,16 @@ fn refusals_of_the_hub_are_explained() {
     let sites = |model: &str, token: Option<&str>, parts: &[&str]| {
         refused(hub, home.path(), token, &["sites", model], parts);
     };
-    sites("tiny/gated", None, &["tiny/gated: ", "is gated: ask for access at", "HF_TOKEN", "there is none now"]);
-    sites("tiny/gated", Some(TOKEN), &["is gated", "a token of the account that was let in"]);
-    sites("tiny/private", None, &["there is no folder and no model of that name", "a private one needs a token"]);
+    sites("tiny/gated", None, &["tiny/gated: ", "is gated: request access at", "HF_TOKEN", "no token is set"]);
+    sites("tiny/gated", Some(TOKEN), &["is gated", "a token of the account that has access"]);
+    sites("tiny/private", None, &["there is no folder and no model with this name", "a private one needs a token"]);
     assert!(
         stdout(&command(hub, home.path(), Some(TOKEN)).args(["sites", "tiny/private"]).output().unwrap()).len() > 10
     );
     sites(
         "tiny/nothing",
         Some(TOKEN),
-        &["there is no folder and no model of that name", "the token given does not see it"],
+        &["there is no folder and no model with this name", "the token has no access to it"],
     );
     sites("tiny/llama@v9", None, &["tiny/llama@v9: ", "the model has no revision `v9`"]);
     sites("tiny/llama", Some("hf_wrongToken0000"), &["the Hub refused the token (401)", "hf auth login"]);
@@ -54,7 +54,7 @@ fn refusals_of_the_hub_are_explained() {
         &["sites", "tiny/none"],
         &["cannot be reached", "HF_HUB_OFFLINE=1"],
     );
-    refused("no address", home.path(), None, &["sites", "tiny/none"], &["HF_ENDPOINT is an address"]);
+    refused("no address", home.path(), None, &["sites", "tiny/none"], &["HF_ENDPOINT must be an address"]);
     // The token's file is read too, and a server's message that holds the token is not printed.
     fs::write(home.path().join("token"), format!("{TOKEN}\n")).unwrap();
     server.state().refuse = Some(("/resolve/", 400));
@@ -76,7 +76,7 @@ fn an_interrupted_download_is_continued() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     for part in
-        ["tiny/large: fetching table.csv, after 8388608 of 16778216 bytes", "the same command goes on from there"]
+        ["tiny/large: fetching table.csv, after 8388608 of 16778216 bytes", "run the same command again to continue"]
     {
         assert!(said.contains(part), "{said}");
     }

@@ -197,7 +197,7 @@ fn a_failed_push_leaves_nothing_visible() {
         let output = world.push(&[]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{part}: {said}");
-        assert!(said.contains("me/found: ") && said.contains("Nothing of it is visible there"), "{part}: {said}");
+        assert!(said.contains("me/found: ") && said.contains("No file has been published"), "{part}: {said}");
         assert_eq!(world.server.state().repositories["models/me/found"].commits.len(), 0, "{part}");
     }
     // Without a refusal the same push succeeds.

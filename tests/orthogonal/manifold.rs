@@ -29,7 +29,7 @@ fn gradients_on_the_manifold_lie_in_the_tangent_space() {
 
             let rotation = Rotation::manifold(r, &tracked);
             let Rotation::Manifold(manifold) = &rotation else { panic!("{name} is on the manifold") };
-            let applied = rotation.applied(rows);
+            let applied = rotation.projected(rows);
             let whole = rotation.matrix();
             let ways = [
                 applied.back(applied.rotate(x.clone()) * mask.clone()),

@@ -16,7 +16,7 @@ fn folders_that_are_no_models() {
     refused(&["sites", path], &["`t5`", "supported are: gpt2"]);
     let llama = model("llama");
     fs::write(llama.path().join("tokenizer.json"), "{").unwrap();
-    refused(&["sites", llama.path().to_str().unwrap()], &["tokenizer.json", "is no tokenizer"]);
+    refused(&["sites", llama.path().to_str().unwrap()], &["tokenizer.json", "not a tokenizer"]);
     let bare = fixtures().join("llama").display().to_string();
     refused(&["generate", "--model", &bare, "--prompt", "Ann"], &["has no tokenizer.json", "token ids"]);
     refused(&["generate", "--model", &bare, "--prompt", "Ann", "--device", "gpu9"], &["unknown device `gpu9`"]);

@@ -43,7 +43,7 @@ impl<'a> States<'a> {
             Level::Disk => Some(Home::Folder(&storage.folder)),
             Level::Recompute => None,
         };
-        let doing = format!("filling the cache, {} at the level `{level}`", device::told(bytes));
+        let doing = format!("filling the cache, {} at the level `{level}`", device::format_bytes(bytes));
         let lower = "cache.level = \"host\" or \"disk\", fewer pairs, model.dtype = \"bf16\"";
         let run =
             |home| device::attempt(device, &doing, lower, || Stored::run(model, plan, pairs, home, device, watch));

@@ -1,21 +1,21 @@
-//! Steps among square orthogonal matrices: the tangent space at R is `R S` with S skew.
+//! The step for square orthogonal matrices: the tangent space at R is `R S` with S skew-symmetric.
 
 use burn::tensor::Tensor;
 
-/// How far one step may go: the square of the largest singular value of the step, an angle of some 41 degrees.
+/// The longest step: the square of its largest singular value, which is an angle of about 41 degrees.
 const LONGEST: f64 = 0.5;
 
-/// `q(x) = 1 + x + Σ cᵢ xⁱ⁺²`: on the imaginary axis, where a skew matrix has its eigenvalues, `|q|` is one:
-/// `| |q(iθ)|² − 1 | < 2.8e-7` for `θ² ≤ LONGEST`, exactly one at 0, and q's angle there is θ within one per cent.
+/// `q(x) = 1 + x + Σ cᵢ xⁱ⁺²`. On the imaginary axis, where the eigenvalues of a skew matrix lie, `|q|` is one:
+/// `| |q(iθ)|² − 1 | < 2.8e-7` for `θ² ≤ LONGEST`, exactly one at 0, and q's angle is θ within one per cent.
 const TO_ORTHOGONAL: [f64; 3] = [0.500_005_592, 0.147_017_005, 0.022_082_078];
 
-/// Every so many steps what rounding has done to R is measured and undone.
+/// The number of steps between two corrections of R's rounding error.
 const CORRECTED_EVERY: usize = 8;
 
-/// `R q(−length S)` with `R S = P(D)`, so `S = (RᵀD − DᵀR) / 2`; the `time`-th step.
+/// Returns `R q(−length S)` with `R S = P(D)`, so `S = (RᵀD − DᵀR) / 2`; this is step number `time`.
 ///
-/// `τ = min(1, LONGEST / ‖S²‖_∞)^½` keeps every eigenvalue of `length τ S` where q is accurate. Every eighth
-/// step takes half of `RᵀR − I` away as well, one Newton-Schulz iteration on an error that is no more than rounding.
+/// `τ = min(1, LONGEST / ‖S²‖_∞)^½` keeps every eigenvalue of `length τ S` in the range where q is accurate. Every
+/// eighth step also subtracts half of `RᵀR − I`: one Newton-Schulz iteration, for an error that is only rounding.
 ///
 /// # Shapes
 /// - r, direction, output: `[.., width, width]`
@@ -23,7 +23,7 @@ pub(super) fn advance<const D: usize>(r: Tensor<D>, direction: Tensor<D>, length
     let along = r.clone().transpose().matmul(direction);
     let s = (along.clone() - along.transpose()).mul_scalar(-0.5 * length);
     let s2 = s.clone().matmul(s.clone());
-    // S² is symmetric: no eigenvalue is larger than the largest sum of a row's sizes.
+    // S² is symmetric: no eigenvalue is larger than the largest row sum of magnitudes.
     let largest = s2.clone().abs().sum_dim(D - 1).max_dim(D - 2); // [.., 1, 1]
     let tau2 = largest.recip().mul_scalar(LONGEST).clamp_max(1.0);
     let (s, s2) = (s * tau2.clone().sqrt(), s2 * tau2);

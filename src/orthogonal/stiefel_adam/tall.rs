@@ -1,20 +1,21 @@
-//! Steps among matrices with fewer orthonormal columns than rows.
+//! The step for matrices with fewer orthonormal columns than rows.
 
 use burn::tensor::Tensor;
 
-/// How far one step may leave the manifold before it is put back: the largest eigenvalue of `(lr D)ᵀ(lr D)`.
+/// The longest step before it is mapped back onto the manifold: the largest eigenvalue of `(lr D)ᵀ(lr D)`.
 ///
-/// A step of that size turns a direction by some 27 degrees. Ordinary steps are far shorter; the first steps of a
+/// A step of this length turns a direction by about 27 degrees. Ordinary steps are far shorter; the first steps of a
 /// search, whose gradients have a low rank, can be longer.
 const LONGEST: f64 = 0.25;
 
-/// `p(x) = 1 + Σ cᵢ xⁱ`, the closest to `(1 + x)^(-1/2)` on `[0, LONGEST]`: `|(1 + x) p(x)² − 1| < 6.1e-7` there.
+/// `p(x) = 1 + Σ cᵢ xⁱ`, the best approximation of `(1 + x)^(-1/2)` on `[0, LONGEST]`: `|(1 + x) p(x)² − 1| < 6.1e-7`.
 const INVERSE_ROOT: [f64; 4] = [-0.499_960_928, 0.373_428_877, -0.292_372_706, 0.165_558_575];
 
-/// The polar factor of `X = R − τ length P(D)`.
+/// Returns the polar factor of `X = R − τ length P(D)`.
 ///
-/// As S = length P(D) is tangent, `XᵀX = I + τ² SᵀS`, and `τ = min(1, LONGEST / ‖(SᵀS)²‖_F^½)^½` keeps `E = XᵀX − I` in the
-/// range where `(I + E)^(-1/2)` is a polynomial of degree four. E is taken from X itself, so rounding errors are corrected.
+/// As S = length P(D) is tangent, `XᵀX = I + τ² SᵀS`, and `τ = min(1, LONGEST / ‖(SᵀS)²‖_F^½)^½` keeps `E = XᵀX − I`
+/// where a polynomial of degree four approximates `(I + E)^(-1/2)`. E is computed from X itself, so rounding is
+/// corrected.
 ///
 /// # Shapes
 /// - r, direction, output: `[.., width, rank]`
@@ -23,7 +24,7 @@ pub(super) fn advance<const D: usize>(r: Tensor<D>, direction: Tensor<D>, length
     let rank = r.dims()[D - 1];
     let identity = Tensor::<2>::eye(rank, &r.device()).unsqueeze::<D>();
     let square = step.clone().transpose().matmul(step.clone());
-    // The fourth root of the sum of λ⁴: never below the largest |λ|, and within rank^¼ of it.
+    // The fourth root of the sum of λ⁴: at least the largest |λ|, and at most rank^¼ times it.
     let largest = square.clone().matmul(square).square().sum_dim(D - 1).sum_dim(D - 2).sqrt().sqrt();
     let tau = largest.recip().mul_scalar(LONGEST).clamp_max(1.0).sqrt(); // [.., 1, 1]
     let x = r - step * tau;
@@ -35,7 +36,7 @@ pub(super) fn advance<const D: usize>(r: Tensor<D>, direction: Tensor<D>, length
     x.matmul(inverse_root)
 }
 
-/// `P(X) = X − R sym(RᵀX)`.
+/// Returns `P(X) = X − R sym(RᵀX)`.
 fn tangent<const D: usize>(r: &Tensor<D>, x: Tensor<D>) -> Tensor<D> {
     let along = r.clone().transpose().matmul(x.clone());
     let symmetric = (along.clone() + along.transpose()).mul_scalar(0.5);

@@ -1,17 +1,17 @@
-//! Columns of numbers in f64, on the host.
+//! Gram-Schmidt orthonormalisation and the orthogonality error, in f64 on the host.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
-/// A matrix as its columns.
+/// A matrix, stored by columns.
 pub(super) struct Columns {
     width: usize,
     columns: Vec<Vec<f64>>,
 }
 
 impl Columns {
-    /// Standard Gaussian entries.
+    /// Draws a `[width, rank]` matrix with standard Gaussian entries.
     pub fn gaussian(width: usize, rank: usize, rng: &mut impl Rng) -> Self {
         Self { width, columns: (0..rank).map(|_| gaussian(width, rng)).collect() }
     }
@@ -30,27 +30,26 @@ impl Columns {
         Tensor::from_data(TensorData::new(values, [self.width, rank]), (device, DType::F32))
     }
 
-    /// Fills up to a square matrix with Gaussian columns.
+    /// Appends Gaussian columns until the matrix is square.
     pub fn extend_gaussian(&mut self, rng: &mut impl Rng) {
         while self.columns.len() < self.width {
             self.columns.push(gaussian(self.width, rng));
         }
     }
 
-    /// Gram and Schmidt, leaving the first `kept` columns as they are; twice, which is enough for f64's precision.
+    /// Orthonormalises the columns (Gram-Schmidt), except the first `fixed` ones. Two passes reach f64 precision.
     ///
-    /// Each column keeps its direction (the triangular factor's diagonal is positive), so Gaussian columns become
-    /// uniformly distributed ones.
-    pub fn orthonormalise(&mut self, kept: usize) {
+    /// The diagonal of the triangular factor is positive, so Gaussian columns become uniformly distributed ones.
+    pub fn orthonormalise(&mut self, fixed: usize) {
         for _ in 0..2 {
             for j in 0..self.columns.len() {
                 let (done, later) = self.columns.split_at_mut(j + 1);
                 let column = &mut done[j];
-                if j >= kept {
+                if j >= fixed {
                     let norm = dot(column, column).sqrt();
                     column.iter_mut().for_each(|x| *x /= norm);
                 }
-                later[kept.saturating_sub(j + 1)..].par_iter_mut().for_each(|other| {
+                later[fixed.saturating_sub(j + 1)..].par_iter_mut().for_each(|other| {
                     let along = dot(column, other);
                     other.iter_mut().zip(column.iter()).for_each(|(o, c)| *o -= along * c);
                 });
@@ -58,7 +57,7 @@ impl Columns {
         }
     }
 
-    /// The largest |entry| of `CᵀC − I`.
+    /// Returns the largest |entry| of `CᵀC − I`; NaN if C contains NaN.
     pub fn error(&self) -> f64 {
         let row = |j: usize| {
             (j..self.columns.len())
@@ -69,12 +68,12 @@ impl Columns {
     }
 }
 
-/// The larger of two, NaN counting as largest: a broken matrix must not look like a good one.
+/// Returns the larger value; NaN counts as the largest, so that the error of a matrix with NaN is not small.
 fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }
 
-/// Standard Gaussian numbers, by Box and Muller's transform.
+/// Draws standard Gaussian numbers with the Box-Muller transform.
 pub(crate) fn gaussian(count: usize, rng: &mut impl Rng) -> Vec<f64> {
     let draw = |_| {
         let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
@@ -83,7 +82,7 @@ pub(crate) fn gaussian(count: usize, rng: &mut impl Rng) -> Vec<f64> {
     (0..count).map(draw).collect()
 }
 
-/// Eight sums side by side, which the compiler turns into vector instructions.
+/// Returns the dot product. Eight independent sums let the compiler use vector instructions.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_broken_matrix_has_a_broken_error() {
+    fn the_error_of_a_matrix_with_nan_is_nan() {
         let columns = Columns { width: 2, columns: vec![vec![1.0, 0.0], vec![f64::NAN, 1.0]] };
         assert!(columns.error().is_nan());
     }

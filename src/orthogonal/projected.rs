@@ -1,28 +1,28 @@
-//! Rows times R, with gradients of R that lie in the tangent space.
+//! Products of rows with R whose gradient with respect to R lies in the tangent space.
 
 use burn::tensor::Tensor;
 
-/// R as a product with rows takes it, for one use on the tape.
+/// A rotation R for products with rows in one step; gradients are projected onto the tangent space.
 ///
-/// Of a parameter on the manifold with the Euclidean gradient G, what is wanted is `P(G) = G − R sym(RᵀG)`. P is linear
-/// and its own adjoint, so a product with `P(ρ)` in the place of R, ρ being the parameter and every other R a constant,
-/// has that gradient; the value is R's. With fewer rows than R has columns `P(ρ)` is never formed: the rows go through its
-/// terms one by one, and nothing costs `width · rank²`.
-#[allow(clippy::large_enum_variant, reason = "there is one of them in a step")]
-pub enum Applied {
-    /// R itself, `[width, rank]`; P(ρ) has been formed, or R is no manifold's.
+/// For a parameter on the manifold with the Euclidean gradient G, the required gradient is `P(G) = G − R sym(RᵀG)`. P
+/// is linear and self-adjoint, so a product with `P(ρ)` in place of R, where ρ is the parameter and every other R a
+/// constant, has that gradient; its value is R's. If there are fewer rows than R has columns, `P(ρ)` is never formed:
+/// the rows are multiplied with its terms one by one, and no product costs `width · rank²`.
+#[allow(clippy::large_enum_variant, reason = "a step creates one of them")]
+pub enum ProjectedRotation {
+    /// R itself, `[width, rank]`; P(ρ) has been formed, or R is parametrised and needs no projection.
     Whole(Tensor<2>),
-    /// Term by term.
+    /// P(ρ) is applied term by term.
     ByRows {
-        /// ρ, on the tape, `[width, rank]`.
+        /// ρ, `[width, rank]`, tracked by autodiff.
         parameter: Tensor<2>,
-        /// R, off the tape.
+        /// R, `[width, rank]`, a constant.
         r: Tensor<2>,
     },
 }
 
-impl Applied {
-    pub(super) fn manifold(parameter: Tensor<2>, rows: usize) -> Self {
+impl ProjectedRotation {
+    pub(super) fn from_manifold(parameter: Tensor<2>, rows: usize) -> Self {
         let [_, rank] = parameter.dims();
         if rows >= rank || !parameter.is_tracked() {
             return Self::Whole(matrix(parameter));
@@ -30,7 +30,7 @@ impl Applied {
         Self::ByRows { r: parameter.clone().inner(), parameter }
     }
 
-    /// `x R`
+    /// Returns `x R`.
     ///
     /// # Shapes
     /// - x: `[n, width]`
@@ -50,7 +50,7 @@ impl Applied {
         }
     }
 
-    /// `z Rᵀ`
+    /// Returns `z Rᵀ`.
     ///
     /// # Shapes
     /// - z: `[n, rank]`
@@ -70,7 +70,7 @@ impl Applied {
     }
 }
 
-/// R's bits, with `P(G)` for a gradient where the parameter is tracked.
+/// Returns R, bit for bit, with the gradient `P(G)` if the parameter is tracked.
 pub(super) fn matrix(parameter: Tensor<2>) -> Tensor<2> {
     if !parameter.is_tracked() {
         return parameter;
@@ -82,12 +82,12 @@ pub(super) fn matrix(parameter: Tensor<2>) -> Tensor<2> {
     with_gradient_of(r, projected)
 }
 
-/// The value of the one (and its gradient, if it has one), with the gradient of the other.
+/// Returns `value` (with its gradient, if it has one) plus the gradient of `other`.
 fn with_gradient_of(value: Tensor<2>, other: Tensor<2>) -> Tensor<2> {
     value + (other.clone() - other.detach())
 }
 
-/// Off the tape.
+/// Returns x without autodiff tracking.
 fn constant(x: Tensor<2>) -> Tensor<2> {
     if x.device().is_autodiff() { x.inner() } else { x }
 }
