@@ -10,7 +10,7 @@ use super::spec::Spec;
 use super::{ModelChoice, Opened, label};
 use crate::data::{Inputs, Positions, Tokenised};
 use crate::error::Error;
-use crate::intervenable::{Input, Intervenable, Run};
+use crate::intervenable::{Input, Intervenable, RunOutput};
 use crate::models::LanguageModel;
 use crate::report::Progress;
 use crate::tap::Rows;
@@ -183,7 +183,12 @@ fn tokens<'a>(prompts: impl Iterator<Item = &'a Tokenised>) -> Vec<Vec<u32>> {
     prompts.map(|prompt| prompt.tokens().to_vec()).collect()
 }
 
-fn run(opened: &Opened, prepared: &Prepared, intervenable: &Intervenable<'_>, batch: &[Example]) -> Result<Run, Error> {
+fn run(
+    opened: &Opened,
+    prepared: &Prepared,
+    intervenable: &Intervenable<'_>,
+    batch: &[Example],
+) -> Result<RunOutput, Error> {
     let input = |tokens: Vec<Vec<u32>>| Input::tokens(&opened.model, &tokens, &opened.device);
     let base = input(tokens(batch.iter().map(|example| &example.base)))?;
     let source = |number: usize| input(tokens(batch.iter().map(|example| &example.sources[number]))).map(Some);
@@ -197,7 +202,7 @@ fn write(
     prepared: &Prepared,
     collected: &[Collected],
     first: usize,
-    run: &Run,
+    run: &RunOutput,
     file: &mut Growing,
 ) -> Result<(), Error> {
     let [_, longest, classes] = run.logits.dims();
