@@ -10,7 +10,7 @@ use intervene::alignment::{Alignment, Candidate, Partition};
 use intervene::interventions::{AnyIntervention, Kind, Tensors};
 use intervene::models::Mlp;
 use intervene::orthogonal::Map;
-use intervene::pyvene::{self, Folder, Saved};
+use intervene::pyvene::{self, Folder, SavedIntervention};
 use intervene::tap::Component;
 use intervene::tasks::hierarchical_equality::hierarchical_equality;
 use intervene::tensors;
@@ -40,7 +40,7 @@ fn through_safetensors(found: &AnyIntervention, folder: &Path) -> Tensors {
 
 /// By way of pyvene's files.
 fn through_pyvene(found: &AnyIntervention, folder: &Path) -> Tensors {
-    let saved = Saved {
+    let saved = SavedIntervention {
         site: SITE,
         positions: true,
         units: 1,

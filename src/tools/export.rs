@@ -15,7 +15,7 @@ use crate::files;
 use crate::intervenable::{Layout, Order};
 use crate::interventions::{AnyIntervention, Kind, Needs};
 use crate::models::Dtype;
-use crate::pyvene::{self, Folder, Saved};
+use crate::pyvene::{self, Folder, SavedIntervention};
 use crate::tap::{Component, Site};
 use crate::tensors::Tensors;
 
@@ -76,7 +76,12 @@ pub fn export(options: &ExportOptions) -> Result<String, Error> {
     Ok(summary(&folder, &spec, options))
 }
 
-fn saved(spec: &Spec, number: usize, one: &InterventionSpec, opened: Option<&Opened>) -> Result<Saved, Error> {
+fn saved(
+    spec: &Spec,
+    number: usize,
+    one: &InterventionSpec,
+    opened: Option<&Opened>,
+) -> Result<SavedIntervention, Error> {
     let at = |key: &'static str| move |error: Error| spec.wrong(number, key, &error);
     let site: Site = one.site.parse().map_err(at("site"))?;
     let shape = opened.map(|opened| opened.check_site(site)).transpose().map_err(at("site"))?;
@@ -114,7 +119,7 @@ fn saved(spec: &Spec, number: usize, one: &InterventionSpec, opened: Option<&Ope
         return Err(at("site")(Error::Invalid(problem)));
     }
     let reads = kind.needs() == Needs::Source && constant.is_none();
-    Ok(Saved {
+    Ok(SavedIntervention {
         site,
         positions: true,
         units,

@@ -10,7 +10,7 @@ use super::{ModelChoice, Opened, make_folder};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, Kind};
 use crate::models::{Dtype, SiteShape};
-use crate::pyvene::{self, Saved};
+use crate::pyvene::{self, SavedIntervention};
 use crate::run::{CONVENTION, Config, ModelIdentity};
 use crate::tensors::Tensors;
 use crate::{files, hub};
@@ -57,7 +57,7 @@ pub fn import(options: &ImportOptions) -> Result<String, Error> {
 
 /// An intervention on its way into a folder.
 struct Part<'a> {
-    saved: &'a Saved,
+    saved: &'a SavedIntervention,
     made: AnyIntervention,
     /// Several units lie end to end as one row.
     concatenated: bool,
@@ -74,7 +74,7 @@ enum Exchanged {
 }
 
 impl<'a> Part<'a> {
-    fn of(saved: &'a Saved, opened: Option<&Opened>) -> Result<Self, Error> {
+    fn of(saved: &'a SavedIntervention, opened: Option<&Opened>) -> Result<Self, Error> {
         let made = AnyIntervention::from_tensors(saved.kind, &saved.tensors, None, &Device::flex())?;
         let own = made.width().or(saved.constant.as_ref().map(Vec::len));
         let shape = opened.map(|opened| opened.check_site(saved.site)).transpose()?;
@@ -134,12 +134,12 @@ impl<'a> Part<'a> {
 const CONSTANT: &str = "source_representation";
 
 /// The width of one unit: of a row, or of a head.
-fn unit_width(saved: &Saved, shape: SiteShape) -> usize {
+fn unit_width(saved: &SavedIntervention, shape: SiteShape) -> usize {
     shape.heads.filter(|_| saved.site.component.is_head()).map_or(shape.width, |heads| shape.width / heads)
 }
 
 /// What pyvene's `interchange_dim` leaves out, for rows of a width.
-fn exchanged(saved: &Saved, width: Option<usize>) -> Option<Exchanged> {
+fn exchanged(saved: &SavedIntervention, width: Option<usize>) -> Option<Exchanged> {
     let columns = saved.columns?;
     let less = width.is_none_or(|width| columns < width);
     match saved.kind {

@@ -9,7 +9,7 @@ use super::{Opened, make_folder};
 use crate::error::Error;
 use crate::files;
 use crate::interventions::AnyIntervention;
-use crate::pyvene::mib::{self, Place};
+use crate::pyvene::mib::{self, ResidualSubspace};
 use crate::run::ModelIdentity;
 use crate::tap::{Component, Site};
 
@@ -44,7 +44,7 @@ fn place(
     layers: usize,
     variable: &str,
     token: &str,
-) -> Result<Place, Error> {
+) -> Result<ResidualSubspace, Error> {
     let at = |key: &'static str| move |error: Error| spec.wrong(number, key, &error);
     let wrong = |key: &'static str, problem: String| Err(spec.wrong(number, key, &Error::Invalid(problem)));
     let site: Site = one.site.parse().map_err(at("site"))?;
@@ -72,7 +72,7 @@ fn place(
     let own = spec.made_for.iter().find(|(of, ..)| *of == number);
     let columns = own.and_then(|(_, _, config)| config.partition.get(variable).filter(|_| config.partition.len() > 1));
     let (original, base) = rotation.to_pytorch();
-    Ok(Place {
+    Ok(ResidualSubspace {
         layer,
         token: token.to_owned(),
         rotation: rotation.matrix().into_data(),
