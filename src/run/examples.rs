@@ -11,7 +11,7 @@ use crate::alignment::{Cache, Candidate};
 use crate::data::{self, Prompt};
 use crate::error::Error;
 use crate::files;
-use crate::report::page::{Example, Piece, Said};
+use crate::report::page::{Example, NextToken, Piece};
 
 /// The file in a run folder.
 pub const FILE: &str = "examples.json";
@@ -37,7 +37,7 @@ pub fn write(prompts: &Prompts, test: &Cache<'_>, found: &Candidate, folder: &Pa
     files::write_json(&folder.join(FILE), &examples.collect::<Vec<Example>>())
 }
 
-fn example(prompts: &Prompts, pair: usize, before: Vec<Said>, after: Vec<Said>) -> Example {
+fn example(prompts: &Prompts, pair: usize, before: Vec<NextToken>, after: Vec<NextToken>) -> Example {
     let pair = &prompts.pairs.test.pairs[pair];
     Example {
         swapped: pair.sources.iter().map(|(variable, _)| prompts.variables[*variable].clone()).collect(),
@@ -55,14 +55,14 @@ fn pieces(prompts: &Prompts, prompt: &Prompt) -> Vec<Piece> {
 }
 
 /// The likeliest tokens at each example's first answer, from logits `[batch, answers, classes]`.
-fn likeliest(prompts: &Prompts, logits: Tensor<3>) -> Vec<Vec<Said>> {
+fn likeliest(prompts: &Prompts, logits: Tensor<3>) -> Vec<Vec<NextToken>> {
     let [batch, _, classes] = logits.dims();
     let logits = logits.slice([0..batch, 0..1, 0..classes]);
     let probabilities: Vec<f32> = activation::softmax(logits.cast(DType::F32), 2).into_data().iter::<f32>().collect();
     let of = |probabilities: &[f32]| {
         let mut order: Vec<usize> = (0..classes).collect();
         order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
-        let said = |token: &usize| Said {
+        let said = |token: &usize| NextToken {
             token: prompts.tokenizer.token(*token as u32),
             probability: f64::from(probabilities[*token]),
         };

@@ -59,7 +59,7 @@ impl Patched {
         let ((answer, foil), (source, base)) = (&self.answers, self.differences);
         format!(
             "logit of `{answer}` less logit of `{foil}`: {base:.3} in the base (0 below), {source:.3} in the source (1 below)\n\n{}",
-            self.heatmap.text(Ink::of_stdout())
+            self.heatmap.text(Ink::for_stdout())
         )
     }
 }

@@ -103,7 +103,7 @@ impl Traced {
     #[must_use]
     pub fn text(&self) -> String {
         let (clean, corrupted) = self.probabilities;
-        let maps: Vec<String> = self.heatmaps.iter().map(|map| map.text(Ink::of_stdout())).collect();
+        let maps: Vec<String> = self.heatmaps.iter().map(|map| map.text(Ink::for_stdout())).collect();
         format!(
             "probability of `{}`: {clean:.4} clean, {corrupted:.4} corrupted (noise {:.4}); * marks the subject\n\n{}",
             self.answer,

@@ -203,6 +203,6 @@ fn show(recipe: &Recipe, axes: &Axes, finds: &Finds<'_>, quiet: bool) {
         return;
     }
     for map in maps(&recipe.name, axes, &finds.rows().collect::<Vec<_>>()) {
-        println!("{}", map.heatmap.text(Ink::of_stdout()));
+        println!("{}", map.heatmap.text(Ink::for_stdout()));
     }
 }
