@@ -1,6 +1,7 @@
 //! Interventions while text is generated.
 
 use burn::tensor::Tensor;
+use serde::Deserialize;
 
 use super::edit::EditTap;
 use super::input::Input;
@@ -10,7 +11,8 @@ use crate::error::Error;
 use crate::models::Generation;
 
 /// The steps of a generation that are edited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum During {
     /// The step that reads the prompt.
     #[default]

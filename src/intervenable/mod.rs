@@ -37,6 +37,7 @@ pub use run::RunOutput;
 pub use units::{Indices, Layout, Units};
 
 use burn::tensor::Tensor;
+use serde::Deserialize;
 
 use crate::error::Error;
 use crate::interventions::Subspace;
@@ -123,7 +124,8 @@ impl Placement {
 }
 
 /// How the sources of a run depend on each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
     /// All sources run without edits, and all edits act on the base.
     #[default]

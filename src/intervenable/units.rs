@@ -1,6 +1,7 @@
 //! The units of a site that are read or edited, and their layout as rows.
 
 use burn::tensor::Tensor;
+use serde::Deserialize;
 
 use crate::error::Error;
 use crate::models::SiteShape;
@@ -189,7 +190,8 @@ fn check_positions(positions: &[Vec<usize>], lengths: &[usize]) -> Result<(), Er
 }
 
 /// How several units of an example are passed to the operation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// One row for each unit.
     #[default]

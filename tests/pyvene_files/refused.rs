@@ -80,7 +80,7 @@ fn interventions_that_pyvene_cannot_take() {
     export(&one("kind = \"noise\"\nlevel = 0.1"), &["drawn at random"]);
     export(
         "[[interventions]]\nsite = \"0.mlp_activation\"\nkind = \"vanilla\"\n",
-        &["spec.toml:2", "give it with --model"],
+        &["spec.toml:2", "give the model with --model"],
     );
     let vanilla = |source: usize| one(&format!("kind = \"vanilla\"\nsource = {source}"));
     export(&[vanilla(0), vanilla(1), vanilla(0)].concat(), &["reads source 0 again", "have to follow each other"]);
