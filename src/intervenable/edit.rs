@@ -41,11 +41,11 @@ impl SiteEdit<'_> {
         self.applied = true;
         let dtype = activation.dtype();
         let units = self.grid.rows.gather(activation.clone()).cast(DType::F32);
-        let base = self.grid.to_operation(self.layout, units);
+        let base = self.grid.apply_layout(self.layout, units);
         if self.operation.collects() {
             self.collected = Some(match &self.subspace {
                 Some(subspace) => subspace.select(base)?,
-                None => self.grid.from_operation(self.layout, base),
+                None => self.grid.undo_layout(self.layout, base),
             });
             return Ok(activation);
         }
@@ -65,7 +65,7 @@ impl SiteEdit<'_> {
                 edited.dims()
             )));
         }
-        Ok(self.grid.rows.scatter(activation, self.grid.from_operation(self.layout, edited).cast(dtype)))
+        Ok(self.grid.rows.scatter(activation, self.grid.undo_layout(self.layout, edited).cast(dtype)))
     }
 
     /// Reads the rows of [`RowSource::Own`] when the edited run visits their site.
@@ -75,7 +75,7 @@ impl SiteEdit<'_> {
             && visited != self.site
         {
             let units = self.grid.rows.gather(activation.clone()).cast(DType::F32);
-            *rows = Some(self.grid.to_operation(self.layout, units));
+            *rows = Some(self.grid.apply_layout(self.layout, units));
         }
     }
 }
@@ -134,7 +134,7 @@ impl Tap for SourceTap<'_, '_> {
                 && *site == visited
             {
                 let units = grid.rows.gather(activation.clone()).cast(DType::F32);
-                *rows = Some(grid.to_operation(edit.layout, units));
+                *rows = Some(grid.apply_layout(edit.layout, units));
             }
         }
         activation

@@ -233,7 +233,7 @@ impl Grid {
     }
 
     /// From `[batch, units, width]` to the rows that the operation receives ([`Self::operation_shape`]).
-    pub(super) fn to_operation(&self, layout: Layout, units: Tensor<3>) -> Tensor<3> {
+    pub(super) fn apply_layout(&self, layout: Layout, units: Tensor<3>) -> Tensor<3> {
         let [batch, count, width] = units.dims();
         match (layout, self.heads) {
             (Layout::Separate, _) => units,
@@ -245,8 +245,8 @@ impl Grid {
         }
     }
 
-    /// The inverse of [`Self::to_operation`].
-    pub(super) fn from_operation(&self, layout: Layout, rows: Tensor<3>) -> Tensor<3> {
+    /// The inverse of [`Self::apply_layout`].
+    pub(super) fn undo_layout(&self, layout: Layout, rows: Tensor<3>) -> Tensor<3> {
         let [batch, count, width] = rows.dims();
         match (layout, self.heads) {
             (Layout::Separate, _) => rows,
