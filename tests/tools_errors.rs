@@ -36,7 +36,7 @@ fn patches_that_cannot_be_made() {
     patch(&["--base", "", "--source", "Tom"], &["an empty prompt"]);
     patch(&with(&["--component", "block_ouput"]), &["did you mean `block_output`?"]);
     patch(&with(&["--component", "cell_output"]), &["component of this model", "block_output"]);
-    patch(&with(&["--component", "head_key_output"]), &["single heads", "key_output"]);
+    patch(&with(&["--component", "head_key_output"]), &["a single head", "key_output"]);
     patch(&with(&["--answer", "sat"]), &["`sat` is 3 tokens (`s`, `a`, `t`): one is needed"]);
     patch(&with(&["--answer", "a", "--foil", "a"]), &["the same answer, `a`", "--answer and --foil"]);
     patch(

@@ -110,18 +110,8 @@ impl<'a> Intervenable<'a> {
             }
         };
         let site = site.component.site().at(site.layer);
-        Ok(SiteEdit {
-            number,
-            operation,
-            site,
-            grid,
-            layout,
-            row_source,
-            mask,
-            subspace,
-            applied: false,
-            collected: None,
-        })
+        let (applied, collected) = (false, None);
+        Ok(SiteEdit { number, operation, site, grid, layout, row_source, mask, subspace, applied, collected })
     }
 
     fn row_source(

@@ -71,19 +71,19 @@ fn check_archive(path: &Path) -> Result<(), Error> {
 }
 
 /// A value of a pickle.
-pub(super) enum PickleValue {
+pub(super) enum Pickled {
     Bool(bool),
     Integer(usize),
     Text(String),
     /// f32 or i64.
     Tensor(TensorData),
-    Dict(Vec<(&'static str, PickleValue)>),
+    Dict(Vec<(&'static str, Pickled)>),
     /// An `OrderedDict` of tensors, as a `state_dict` is. `None` is Python's `None`.
     State(Vec<(String, Option<TensorData>)>),
 }
 
 /// The bytes of an archive of a value. The same value always gives the same bytes.
-pub(super) fn archive(value: &PickleValue) -> Result<Vec<u8>, Error> {
+pub(super) fn archive(value: &Pickled) -> Result<Vec<u8>, Error> {
     let wrong = |problem: String| Error::Invalid(format!("an archive of tensors cannot be written: {problem}"));
     let mut pickle = PickleWriter { out: b"\x80\x02".to_vec(), storages: Vec::new() };
     pickle.value(value)?;
@@ -110,13 +110,13 @@ struct PickleWriter<'a> {
 }
 
 impl<'a> PickleWriter<'a> {
-    fn value(&mut self, value: &'a PickleValue) -> Result<(), Error> {
+    fn value(&mut self, value: &'a Pickled) -> Result<(), Error> {
         match value {
-            PickleValue::Bool(value) => self.out.push(if *value { 0x88 } else { 0x89 }),
-            PickleValue::Integer(value) => push_integer(&mut self.out, *value),
-            PickleValue::Text(value) => push_text(&mut self.out, value),
-            PickleValue::Tensor(data) => self.tensor(data)?,
-            PickleValue::Dict(entries) => {
+            Pickled::Bool(value) => self.out.push(if *value { 0x88 } else { 0x89 }),
+            Pickled::Integer(value) => push_integer(&mut self.out, *value),
+            Pickled::Text(value) => push_text(&mut self.out, value),
+            Pickled::Tensor(data) => self.tensor(data)?,
+            Pickled::Dict(entries) => {
                 self.out.extend(b"}(");
                 for (name, value) in entries {
                     push_text(&mut self.out, name);
@@ -124,7 +124,7 @@ impl<'a> PickleWriter<'a> {
                 }
                 self.out.push(b'u');
             }
-            PickleValue::State(entries) => {
+            Pickled::State(entries) => {
                 self.out.extend(ORDERED_DICT);
                 self.out.push(b'(');
                 for (name, data) in entries {
@@ -206,7 +206,7 @@ mod tests {
         let path = folder.path().join("x.bin");
         let floats = TensorData::new(vec![0.5_f32, -1e-8, 3.0, 4.0, 5.0, 6.0], [2, 3]);
         let scalar = TensorData::new(vec![32_i64], [0_usize; 0]);
-        let tensors = PickleValue::State(vec![
+        let tensors = Pickled::State(vec![
             ("rotate_layer.weight".to_owned(), Some(floats.clone())),
             ("source_representation".to_owned(), None),
             ("embed_dim".to_owned(), Some(scalar.clone())),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::TensorData;
 
-use super::archive::{self, PickleValue};
+use super::archive::{self, Pickled};
 use super::config::{self, Mode, PyveneConfig, SavedRepresentation};
 use super::keys;
 use crate::error::Error;
@@ -151,7 +151,7 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
             tensors.push((CONSTANT.to_owned(), source));
         }
         if !tensors.is_empty() {
-            files::write(&folder.join(keys::file(&key)), &archive::archive(&PickleValue::State(tensors))?)?;
+            files::write(&folder.join(keys::file(&key)), &archive::archive(&Pickled::State(tensors))?)?;
         }
         config.representations.push(SavedRepresentation {
             layer: one.site.layer,

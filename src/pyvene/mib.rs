@@ -10,7 +10,7 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 
-use super::archive::{PickleValue, archive};
+use super::archive::{Pickled, archive};
 use crate::error::{Error, nearest};
 use crate::files;
 
@@ -66,26 +66,24 @@ pub fn write(folder: &Path, subspace: &ResidualSubspace) -> Result<(), Error> {
     let rank = subspace.rotation.shape()[1];
     let unit = format!("ResidualStream(Layer-{},Token-{})", subspace.layer, subspace.token);
     for end in ["featurizer", "inverse_featurizer"] {
-        let text = |text: &str| PickleValue::Text(text.to_owned());
+        let text = |text: &str| Pickled::Text(text.to_owned());
         let tensors = [("original", &subspace.original), ("0.base", &subspace.base)];
         let named =
             |(name, data): (&str, &TensorData)| (format!("rotate.parametrizations.weight.{name}"), Some(data.clone()));
         let config = vec![
-            ("rotation_matrix", PickleValue::Tensor(subspace.rotation.clone())),
-            ("requires_grad", PickleValue::Bool(true)),
+            ("rotation_matrix", Pickled::Tensor(subspace.rotation.clone())),
+            ("requires_grad", Pickled::Bool(true)),
         ];
         let info = vec![
             ("featurizer_class", text("SubspaceFeaturizerModule")),
             ("inverse_featurizer_class", text("SubspaceInverseFeaturizerModule")),
-            ("n_features", PickleValue::Integer(rank)),
-            ("additional_config", PickleValue::Dict(config)),
+            ("n_features", Pickled::Integer(rank)),
+            ("additional_config", Pickled::Dict(config)),
             ("featurizer_id", text("subspace")),
         ];
-        let whole = vec![
-            ("model_info", PickleValue::Dict(info)),
-            ("state_dict", PickleValue::State(tensors.map(named).to_vec())),
-        ];
-        files::write(&folder.join(format!("{unit}_{end}")), &archive(&PickleValue::Dict(whole))?)?;
+        let whole =
+            vec![("model_info", Pickled::Dict(info)), ("state_dict", Pickled::State(tensors.map(named).to_vec()))];
+        files::write(&folder.join(format!("{unit}_{end}")), &archive(&Pickled::Dict(whole))?)?;
     }
     let indices = subspace.columns.as_ref().map_or_else(|| "null".to_owned(), |columns| format!("{columns:?}"));
     files::write(&folder.join(format!("{unit}_indices")), indices.as_bytes())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{DType, Tensor, activation};
 
-use super::prepared::{Collected, ExampleLocation, Prepared};
+use super::prepared::{Collected, LocatedUnits, Prepared};
 use super::spec::Spec;
 use super::{ModelChoice, Opened, label};
 use crate::data::{Inputs, Positions, Tokenised};
@@ -48,7 +48,7 @@ pub struct ApplyOptions {
 struct ReadyExample {
     base: Tokenised,
     sources: Vec<Tokenised>,
-    locations: Vec<ExampleLocation>,
+    locations: Vec<LocatedUnits>,
     /// The positions whose logits are saved.
     saved: Vec<usize>,
 }
@@ -194,7 +194,7 @@ fn run(
     let base = input(tokens(batch.iter().map(|example| &example.base)))?;
     let source = |number: usize| input(tokens(batch.iter().map(|example| &example.sources[number]))).map(Some);
     let sources = (0..prepared.sources()).map(source).collect::<Result<Vec<_>, _>>()?;
-    let locations: Vec<&[ExampleLocation]> = batch.iter().map(|example| example.locations.as_slice()).collect();
+    let locations: Vec<&[LocatedUnits]> = batch.iter().map(|example| example.locations.as_slice()).collect();
     intervenable.run(&base, &sources, &prepared.placements(&locations))
 }
 

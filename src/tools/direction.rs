@@ -33,8 +33,7 @@ impl FromStr for Direction {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong =
-            || Error::Invalid(format!("invalid direction `{text}`: expected diff-means, or pca:K with K at least 1"));
+        let wrong = || Error::Invalid(format!("invalid direction `{text}`: expected diff-means, or pca:K with K > 0"));
         match text.split_once(':') {
             None if text == "diff-means" => Ok(Self::DiffMeans),
             Some(("pca", count)) => match count.parse() {
@@ -81,8 +80,8 @@ pub(super) fn write(direction: Direction, options: &CollectOptions, opened: &Ope
     let mut lines = Vec::new();
     for (at, ChosenSite { site, .. }) in sites.iter().enumerate() {
         let negative = negative.as_ref().map(|rows| rows.rows(at));
-        let found = directions(direction, positive.rows(at), negative)
-            .map_err(|error| Error::Invalid(format!("{site}: {error}")))?;
+        let found =
+            fit(direction, positive.rows(at), negative).map_err(|error| Error::Invalid(format!("{site}: {error}")))?;
         for (number, direction) in found.directions.iter().enumerate() {
             let name = if number == 0 { site.to_string() } else { format!("{site}.{number}") };
             tensors.insert(name, vector(direction, &opened.device));
@@ -134,11 +133,7 @@ impl RowSink for SiteRows {
 }
 
 /// The directions of rows `[rows][width]`.
-fn directions(
-    direction: Direction,
-    positive: Vec<&[f64]>,
-    negative: Option<Vec<&[f64]>>,
-) -> Result<SiteDirections, Error> {
+fn fit(direction: Direction, positive: Vec<&[f64]>, negative: Option<Vec<&[f64]>>) -> Result<SiteDirections, Error> {
     match (direction, negative) {
         (Direction::DiffMeans, Some(negative)) => {
             let directions = vec![difference(&mean(&positive), &mean(&negative))];
@@ -245,12 +240,12 @@ mod tests {
     #[test]
     fn diff_means_is_the_difference_of_the_means() {
         let (a, b) = (rows(0, 7, 3), rows(1, 5, 3));
-        let found = directions(Direction::DiffMeans, slices(&a), Some(slices(&b))).unwrap();
+        let found = fit(Direction::DiffMeans, slices(&a), Some(slices(&b))).unwrap();
         for column in 0..3 {
             let mean = |rows: &[Vec<f64>]| rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
             assert!((found.directions[0][column] - (mean(&a) - mean(&b))).abs() < 1e-12);
         }
-        assert!(directions(Direction::DiffMeans, slices(&a), None).is_err());
+        assert!(fit(Direction::DiffMeans, slices(&a), None).is_err());
     }
 
     /// The definition of principal components: C v = λ v with the covariance C, descending λ, orthonormal v.
@@ -258,7 +253,7 @@ mod tests {
     fn components_are_eigenvectors_of_the_covariance() {
         let (count, width) = (40, 6);
         let data = rows(2, count, width);
-        let found = directions(Direction::Pca(3), slices(&data), None).unwrap();
+        let found = fit(Direction::Pca(3), slices(&data), None).unwrap();
         let mean: Vec<f64> = (0..width).map(|c| data.iter().map(|row| row[c]).sum::<f64>() / count as f64).collect();
         let covariance = |i: usize, j: usize| {
             data.iter().map(|row| (row[i] - mean[i]) * (row[j] - mean[j])).sum::<f64>() / (count - 1) as f64
@@ -274,7 +269,7 @@ mod tests {
         }
         assert!(found.shares.windows(2).all(|two| two[0] >= two[1]), "{:?}", found.shares);
         assert!(dot(&found.directions[0], &found.directions[1]).abs() < 1e-12);
-        assert!(directions(Direction::Pca(7), slices(&data), None).is_err());
+        assert!(fit(Direction::Pca(7), slices(&data), None).is_err());
     }
 
     #[test]
@@ -283,14 +278,14 @@ mod tests {
         let shift = [0.5, -8.0, 0.25, 0.0];
         let positive: Vec<Vec<f64>> =
             negative.iter().map(|row| row.iter().zip(shift).map(|(a, b)| a + b).collect()).collect();
-        let found = directions(Direction::Pca(1), slices(&positive), Some(slices(&negative))).unwrap();
+        let found = fit(Direction::Pca(1), slices(&positive), Some(slices(&negative))).unwrap();
         let length = dot(&shift, &shift).sqrt();
         for (found, shift) in found.directions[0].iter().zip(shift) {
             assert!((found - shift / length).abs() < 1e-9, "{found} {shift}");
         }
-        let turned = directions(Direction::Pca(1), slices(&negative), Some(slices(&positive))).unwrap();
+        let turned = fit(Direction::Pca(1), slices(&negative), Some(slices(&positive))).unwrap();
         assert!((turned.directions[0][1] - 8.0 / length).abs() < 1e-9);
-        assert!(directions(Direction::Pca(1), slices(&positive[1..]), Some(slices(&negative))).is_err());
+        assert!(fit(Direction::Pca(1), slices(&positive[1..]), Some(slices(&negative))).is_err());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     let component = options.component;
     if component.is_head() {
         return Err(Error::Invalid(format!(
-            "{component} names single heads: patch the whole component, {}",
+            "{component} is a single head: patch the whole site, {}",
             component.site()
         )));
     }

@@ -31,13 +31,13 @@ pub(super) struct Prepared {
 
 /// The positions and the subspace of one intervention in one example.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ExampleLocation {
+pub(super) struct LocatedUnits {
     pub base: Vec<usize>,
     pub source: Option<Vec<usize>>,
     pub subspace: Option<Vec<usize>>,
 }
 
-impl ExampleLocation {
+impl LocatedUnits {
     /// Whether both have the same numbers of positions, so that their examples can be run in one batch.
     pub fn fits(&self, other: &Self) -> bool {
         let shape = |one: &Self| (one.base.len(), one.source.as_ref().map(Vec::len), one.subspace.is_some());
@@ -130,12 +130,7 @@ impl Prepared {
     }
 
     /// The location of each intervention in one example; an error, with the intervention, if one cannot be resolved.
-    pub fn locations(
-        &self,
-        line: &Input,
-        base: &Tokenised,
-        sources: &[Tokenised],
-    ) -> Result<Vec<ExampleLocation>, Error> {
+    pub fn locations(&self, line: &Input, base: &Tokenised, sources: &[Tokenised]) -> Result<Vec<LocatedUnits>, Error> {
         let needed = self.sources();
         if sources.len() != needed {
             return Err(Error::Invalid(format!(
@@ -145,32 +140,27 @@ impl Prepared {
         }
         let count = self.representations.len();
         if ![0, count].contains(&line.subspaces.len()) {
-            return Err(Error::Invalid(format!(
-                "{} subspaces for {count} interventions: one for each is needed",
-                line.subspaces.len()
-            )));
+            return Err(Error::Invalid(format!("{} subspaces for {count} interventions", line.subspaces.len())));
         }
         let default = if self.spec.everywhere { Positions::all() } else { Positions::last() };
         let location = |(number, one): (usize, &InterventionSpec)| {
-            let representation = &self.representations[number];
+            let reads = self.representations[number].source;
             // In serial order an intervention edits the run that follows its source's.
-            let target = match (self.spec.order, representation.source) {
+            let target = match (self.spec.order, reads) {
                 (Order::Serial, Some(source)) => sources.get(source + 1).unwrap_or(base),
                 _ => base,
             };
             let positions = one.positions.as_ref().or(line.positions.as_ref()).unwrap_or(&default);
             let from = one.source_positions.as_ref().or(line.source_positions.as_ref()).unwrap_or(positions);
-            let read =
-                representation.source.filter(|_| one.kind.needs() == Needs::Source).map(|source| &sources[source]);
+            let read = reads.filter(|_| one.kind.needs() == Needs::Source).map(|source| &sources[source]);
             let source = read.map(|source| from.resolve(source)).transpose();
             let own = line.subspaces.get(number).cloned().flatten();
             if own.is_some() && one.kind == Kind::Collect {
-                let problem =
-                    "collected rows have one width: set their subspace in the specification, not in the inputs";
+                let problem = "collected rows have one width: set their subspace in the specification, not the inputs";
                 return Err(Error::Invalid(problem.to_owned()));
             }
             let subspace = own.as_ref().or(one.subspace.as_ref()).map(|members| subspace(one, members)).transpose();
-            Ok(ExampleLocation { base: positions.resolve(target)?, source: source?, subspace: subspace? })
+            Ok(LocatedUnits { base: positions.resolve(target)?, source: source?, subspace: subspace? })
         };
         let located = |(number, one): (usize, &InterventionSpec)| {
             let with_number = |error: Error| Error::Invalid(format!("intervention {number} at {}: {error}", one.site));
@@ -180,24 +170,22 @@ impl Prepared {
     }
 
     /// The placements of a batch of examples whose locations fit together.
-    pub fn placements(&self, examples: &[&[ExampleLocation]]) -> Vec<Option<Placement>> {
+    pub fn placements(&self, examples: &[&[LocatedUnits]]) -> Vec<Option<Placement>> {
         let units = |number: usize, positions: Vec<Vec<usize>>| match &self.heads[number] {
             Some(heads) => Units::head_positions(heads.clone(), positions),
             None => Units::positions(positions),
         };
         let placement = |number: usize| {
-            let each = |get: &dyn Fn(&ExampleLocation) -> Option<Vec<usize>>| -> Option<Vec<Vec<usize>>> {
+            let each = |get: &dyn Fn(&LocatedUnits) -> Option<Vec<usize>>| -> Option<Vec<Vec<usize>>> {
                 examples.iter().map(|locations| get(&locations[number])).collect()
             };
             let base = each(&|location| Some(location.base.clone())).unwrap_or_default();
             Some(Placement {
                 base: units(number, base),
                 source: each(&|location| location.source.clone()).map(|source| units(number, source)),
-                subspace: each(&|location| location.subspace.clone()).map(|lists| {
-                    match &self.spec.interventions[number] {
-                        one if one.kind == Kind::Collect => Subspace::Same(lists[0].clone()),
-                        _ => Subspace::PerExample(lists),
-                    }
+                subspace: each(&|units| units.subspace.clone()).map(|lists| match &self.spec.interventions[number] {
+                    one if one.kind == Kind::Collect => Subspace::Same(lists[0].clone()),
+                    _ => Subspace::PerExample(lists),
                 }),
             })
         };
@@ -210,15 +198,14 @@ impl Prepared {
             let heads = self.heads[number].as_ref();
             let unit = self.shapes[number].heads.filter(|_| heads.is_some());
             let width = unit.map_or(self.shapes[number].width, |heads| self.shapes[number].width / heads);
-            let width =
-                one.subspace.as_ref().and_then(|members| subspace(one, members).ok()).map_or(width, |s| s.len());
+            let width = one.subspace.as_ref().and_then(|part| subspace(one, part).ok()).map_or(width, |s| s.len());
             (one.kind == Kind::Collect).then(|| Collected { number, site: self.representations[number].site, width })
         };
         self.spec.interventions.iter().enumerate().filter_map(collects).collect()
     }
 
     /// The number of rows that the `number`-th intervention collects at a location.
-    pub fn rows(&self, number: usize, location: &ExampleLocation) -> usize {
+    pub fn rows(&self, number: usize, location: &LocatedUnits) -> usize {
         location.base.len() * self.heads[number].as_ref().map_or(1, Vec::len)
     }
 }

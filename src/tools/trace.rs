@@ -122,9 +122,7 @@ impl Traced {
 /// standard deviations. A seed gives the same noise on every device.
 pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     if options.samples == 0 || options.window == 0 || !(options.noise > 0.0 && options.noise.is_finite()) {
-        return Err(Error::Invalid(
-            "--samples and --window must be at least 1, --noise a finite number above 0".to_owned(),
-        ));
+        return Err(Error::Invalid("--samples and --window must be at least 1, --noise a number above 0".to_owned()));
     }
     let opened = Opened::open(&options.model)?;
     let prompt = opened.text(&options.prompt)?;
@@ -152,7 +150,7 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     let noise = options.noise * deviation(&opened);
     let corrupted = corrupt(embeddings, subject.clone(), noise, options)?;
     let (kept, hidden) = Kept::run(model, corrupted, &mut ());
-    let answers = answer_probabilities(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
+    let answers = p_answer(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
     let p_corrupted = answers.iter().sum::<f64>() / answers.len() as f64;
 
     let corrupted = Corrupted { opened: &opened, kept, subject, answer, mean: p_corrupted, options };
@@ -227,10 +225,7 @@ impl Corrupted<'_> {
                 let mut tap = |site: Site, x: Tensor<3>| patches.iter_mut().fold(x, |x, patch| patch.visit(site, x));
                 let logits = self.kept.logits_from(&self.opened.model, restored.start, &starts, &mut tap)?;
                 patches.into_iter().try_for_each(Patch::finish)?;
-                starts
-                    .iter()
-                    .zip(answer_probabilities(logits, self.answer))
-                    .for_each(|(start, p)| sums[start.position] += p);
+                starts.iter().zip(p_answer(logits, self.answer)).for_each(|(start, p)| sums[start.position] += p);
             }
             for position in self.subject.start..tokens {
                 row[position] = Some(sums[position] / samples as f64);
@@ -298,7 +293,7 @@ fn deviation(opened: &Opened) -> f64 {
 }
 
 /// The probability of the answer in each run. # Shapes: `[batch, classes]`
-fn answer_probabilities(logits: Tensor<2>, answer: u32) -> Vec<f64> {
+fn p_answer(logits: Tensor<2>, answer: u32) -> Vec<f64> {
     let [_, classes] = logits.dims();
     probabilities(logits).chunks_exact(classes).map(|row| f64::from(row[answer as usize])).collect()
 }
