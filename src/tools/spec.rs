@@ -139,7 +139,7 @@ impl Spec {
     /// Multiplies the constants by a coefficient; an error if there are none.
     pub fn scale(&mut self, coefficient: f64) -> Result<(), Error> {
         if self.interventions.iter().all(|one| one.constant.is_none()) {
-            let problem = "has no `constant`, so there is nothing to multiply by a coefficient";
+            let problem = "has no constant, so there is nothing to multiply by a coefficient";
             return Err(Error::content(&self.file, problem));
         }
         for one in self.interventions.iter_mut().filter(|one| one.constant.is_some()) {
