@@ -1,4 +1,4 @@
-//! Interventions of one's own: a closure, and a struct with the trait.
+//! Custom interventions: a struct that implements `Operation`, and a closure.
 //!
 //! `cargo run --release --example custom_intervention`
 
@@ -10,7 +10,7 @@ use intervene::intervenable::{Input, Intervenable, Operation, Order, Placement, 
 use intervene::models::{Dtype, Pretrained};
 use intervene::tap::Component;
 
-/// Moves the base's row a part of the way to the source's.
+/// Moves the base's row by a share of the difference to the source's row.
 struct Towards {
     share: f64,
 }
@@ -39,7 +39,7 @@ fn main() -> Result<(), Error> {
         println!("{share:>17}  {:.4}", (logits - clean.clone()).abs().max().into_scalar::<f32>());
     }
 
-    // A closure does as well; this one reads no source, and keeps the three largest activations of the feed-forward layer.
+    // A closure that reads no source: it keeps the three largest activations of the feed-forward layer and zeroes the others.
     let sparse = Sourceless(|base: Tensor<3>| {
         let third = base.clone().topk(3, 2).min_dim(2);
         let keep = base.clone().greater_equal(third).float();

@@ -1,4 +1,4 @@
-//! A task of one's own: how many of two pairs rise? Is each pair's answer kept in columns of its own?
+//! A custom task, the number of rising pairs among two, and a search for the columns that represent each pair's result.
 //!
 //! `cargo run --release --example custom_task`
 
@@ -41,11 +41,11 @@ fn main() -> Result<(), Error> {
     let start = alignment.start(None, &mut rng);
     let config = Search { log_every: 100, ..Search::plain(600, 5e-3) };
     let mut next = || alignment.any(512, &mut rng);
-    let found = search(&model, start, &config, &mut next, &mut |line| {
+    let trained = search(&model, start, &config, &mut next, &mut |line| {
         println!("step {:4}  loss {:.4}  IIA {:.3}", line.step, line.loss, line.iia);
         Ok(())
     })?;
-    for (variable, score) in alignment.iia(&held_out, &found)?.0 {
+    for (variable, score) in alignment.iia(&held_out, &trained)?.0 {
         println!("IIA of {variable}: {:.3}", score.mean());
     }
     Ok(())

@@ -273,8 +273,8 @@ fn carry_out(command: Command) -> Result<(), Error> {
         }
         Command::Devices { names, json } => {
             let examined = bench::devices(&names)?;
-            let text = || examined.iter().map(bench::Examined::text).collect::<Vec<_>>().join("\n");
-            println!("{}", if json { bench::Examined::json(&examined) } else { text() });
+            let text = || examined.iter().map(bench::DeviceReport::text).collect::<Vec<_>>().join("\n");
+            println!("{}", if json { bench::DeviceReport::json(&examined) } else { text() });
         }
         Command::Recipes => {
             for recipe in recipes::shipped() {

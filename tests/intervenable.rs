@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use intervene::Error;
 use intervene::intervenable::{
-    During, Input, Intervenable, Operation, Order, Own, Placement, Representation, Sourceless, Units,
+    During, Input, Intervenable, Operation, Order, Placement, Representation, Sourceless, Trainable, Units,
 };
 use intervene::interventions::{Addition, AnyIntervention, Collect, Kind, Subspace, Vanilla};
 use intervene::models::{FrozenModel, GenerateOptions, Generation, LanguageModel, Mlp, Pretrained};
@@ -141,7 +141,7 @@ fn several_units_are_rows_of_their_own_or_one_long_row() {
     assert!(distance(&run(&rotation(head_dim), false, None), &expected) < 1e-4);
     assert!(distance(&run(&rotation(2 * head_dim), true, None), &expected) < 1e-4);
     let AnyIntervention::RotatedSpace(own) = rotation(head_dim) else { unreachable!("a rotated space") };
-    assert!(distance(&run(&Own(&own), false, None), &expected) < 1e-4);
+    assert!(distance(&run(&Trainable(&own), false, None), &expected) < 1e-4);
     // The first half of a long row is head 1, which comes first.
     let half = run(&VANILLA, true, Some(Subspace::Same((0..head_dim).collect())));
     let alone = Placement::at(Units::head_positions(1, [3, 1]));
@@ -260,13 +260,13 @@ fn malformed_input_is_refused_before_anything_runs() {
     refused(vanilla(block, Units::positions(5)), "position 5 of example 0 is past the end: it has 5 positions");
     refused(vanilla(block, Units::FromRight(5.into())), "before its start");
     refused(vanilla(block, Units::positions(Vec::<usize>::new())), "no positions");
-    refused(vanilla(block, Units::positions(vec![vec![0], vec![1]])), "2 examples for a batch of 1");
+    refused(vanilla(block, Units::positions(vec![vec![0], vec![1]])), "2 examples, the batch has 1");
     refused(vanilla(block, Units::heads(0)), "has no heads");
-    refused(vanilla(head, Units::positions(0)), "say which heads");
+    refused(vanilla(head, Units::positions(0)), "name the heads");
     refused(vanilla(head, Units::head_positions(64, 0)), "head 64 is not there");
     let at = || Placement::at(Units::positions(2));
     let there = || Representation::new(block, 0);
-    refused(run(there().source(0), &VANILLA, &[], at()), "1 sources, 0 were given");
+    refused(run(there().source(0), &VANILLA, &[], at()), "1 sources, the run has 0");
     refused(run(there(), &VANILLA, &[], at()), "names none and has no constant");
     let between = Placement::between(Units::positions([0, 1]), Units::positions(2));
     refused(run(there().source(0), &VANILLA, std::slice::from_ref(&source), between), "2 positions of the source");
@@ -281,7 +281,7 @@ fn malformed_input_is_refused_before_anything_runs() {
     refused(run(there().source(0), &VANILLA, std::slice::from_ref(&source), column.clone()), "there is no column");
     refused(run(there(), &COLLECT, &[], column), "there is no column");
     let cut = Sourceless(|base: Tensor<3>| base.narrow(2, 0, 1));
-    refused(run(there(), &cut, &[], at()), "made rows of shape [1, 1, 1]");
+    refused(run(there(), &cut, &[], at()), "returned rows of shape [1, 1, 1]");
     refused(Input::tokens(&model, &[vec![]], &device).map(|_| ()), "an empty prompt");
     refused(Input::tokens(&model, &[vec![1 << 30]], &device).map(|_| ()), "not in the vocabulary");
     let none = Intervenable::new(&model, vec![there()], vec![&COLLECT], Order::Parallel).unwrap();

@@ -88,8 +88,8 @@ fn malformed_directions_are_refused() {
     let pair = ["--positive", positive, "--negative", negative];
     let site = ["--sites", "1.block_output"];
     let refuse = |args: &[&[&str]], parts: &[&str]| refused(&[&collect[..], &args.concat()].concat(), parts);
-    refuse(&[&["--direction", "pca:1"], &pair, &site], &["1.block_output", "3 positive rows and 2 negative"]);
-    refuse(&[&["--direction", "pca:40", "--inputs", positive], &site], &["no 40 components"]);
+    refuse(&[&["--direction", "pca:1"], &pair, &site], &["1.block_output", "3 positive rows and 2 negative rows"]);
+    refuse(&[&["--direction", "pca:40", "--inputs", positive], &site], &["fewer than 40 components"]);
     refuse(&[&["--direction", "diff-means", "--inputs", positive], &site], &["--positive and --negative"]);
     refuse(&[&["--direction", "diff-means"], &pair, &["--sites", "1.head_value_output"]], &["whole rows"]);
     assert!(!out.exists());

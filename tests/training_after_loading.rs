@@ -10,7 +10,7 @@ use intervene::alignment::{Alignment, Candidate, Partition};
 use intervene::interventions::{AnyIntervention, Kind, NamedTensors};
 use intervene::models::Mlp;
 use intervene::orthogonal::Map;
-use intervene::pyvene::{self, Folder, Saved};
+use intervene::pyvene::{self, Folder, SavedIntervention};
 use intervene::tap::Component;
 use intervene::tasks::hierarchical_equality::hierarchical_equality;
 use intervene::tensors;
@@ -40,7 +40,7 @@ fn through_safetensors(found: &AnyIntervention, folder: &Path) -> NamedTensors {
 
 /// The tensors after writing and reading pyvene's files.
 fn through_pyvene(found: &AnyIntervention, folder: &Path) -> NamedTensors {
-    let saved = Saved {
+    let saved = SavedIntervention {
         site: SITE,
         positions: true,
         units: 1,

@@ -1,4 +1,4 @@
-//! `devices`: what there is to run on, and whether it works.
+//! `devices`: lists the devices of this machine and tests each of them.
 
 use burn::tensor::{DType, Device};
 use serde::Serialize;
@@ -8,43 +8,44 @@ use super::self_test::{SelfTest, TOLERANCE, self_test};
 use crate::device::{self, Name};
 use crate::error::Error;
 
-/// A device, and how it did.
+/// A device, and the results of its tests.
 #[derive(Clone, Debug, Serialize)]
-pub struct Examined {
-    /// What `--device` calls it.
+pub struct DeviceReport {
+    /// Its name as an argument of `--device`.
     pub name: String,
-    /// Does it work?
+    /// Whether it passed all tests.
     pub works: bool,
-    /// Why not, and what to build or install; empty where it works.
+    /// Why it does not work, and what to build or install; empty if it works.
     pub problem: String,
-    /// What its driver calls it.
+    /// The driver's name of it.
     pub hardware: Option<String>,
-    /// The bytes that may be taken of its memory, where they are known.
+    /// The memory that may be used, in bytes, if it is known.
     pub memory_bytes: Option<u64>,
-    /// The numbers that it computes with.
+    /// The supported dtypes.
     pub dtypes: Vec<String>,
-    /// How far it is from the processor.
+    /// The differences from the processor's results.
     pub self_test: Option<SelfTest>,
-    /// Of a product of two large square matrices in f32.
+    /// The rate of a product of two large square matrices in f32.
     pub gflop_per_s: Option<f64>,
 }
 
-/// Looks for devices, and tries each: every one that the drivers tell of, or those of these names.
+/// Tests the devices with the given names, or all devices that the drivers report if there are no names.
 ///
-/// What does not work is told, and is no error; a name that is none is.
-pub fn devices(names: &[String]) -> Result<Vec<Examined>, Error> {
+/// A device that does not work is part of the result. An invalid name is an error.
+pub fn devices(names: &[String]) -> Result<Vec<DeviceReport>, Error> {
     if names.is_empty() {
-        let found = device::survey().into_iter();
-        return Ok(found
-            .map(|found| found.problem.map_or_else(|| examine(found.name), |p| not(found.name, p)))
+        let devices = device::survey().into_iter();
+        return Ok(devices
+            .map(|device| device.problem.map_or_else(|| examine(device.name), |p| failed(device.name, p)))
             .collect());
     }
     let names = names.iter().map(|name| name.parse::<Name>()).collect::<Result<Vec<Name>, Error>>()?;
     Ok(names.into_iter().map(examine).collect())
 }
 
-fn not(name: Name, problem: String) -> Examined {
-    Examined {
+/// The report of a device that does not work.
+fn failed(name: Name, problem: String) -> DeviceReport {
+    DeviceReport {
         name: name.to_string(),
         works: false,
         problem,
@@ -56,24 +57,25 @@ fn not(name: Name, problem: String) -> Examined {
     }
 }
 
-fn examine(name: Name) -> Examined {
-    let opened = match device::find(&name.to_string()).and_then(|found| device::opened(&found)) {
+fn examine(name: Name) -> DeviceReport {
+    let opened = match device::find(&name.to_string()).and_then(|device| device::opened(&device)) {
         Ok(opened) => opened,
-        Err(error) => return not(name, error.reason()),
+        Err(error) => return failed(name, error.reason()),
     };
-    let on = &opened.device;
-    let mut examined = not(opened.name, String::new());
+    const LOWER: &str = "no setting, the tests need little memory; close other programs that use the device";
+    let device = &opened.device;
+    let mut examined = failed(opened.name, String::new());
     examined.hardware = Some(opened.hardware);
-    examined.memory_bytes = device::budget(on);
-    examined.dtypes = dtypes(on);
-    let tested = device::attempt(on, "the self-test", "nothing: it is tiny", || self_test(on));
+    examined.memory_bytes = device::budget(device);
+    examined.dtypes = dtypes(device);
+    let tested = device::attempt(device, "the self-test", LOWER, || self_test(device));
     examined.self_test = tested.as_ref().ok().copied();
     examined.problem = match tested {
         Err(error) => error.reason(),
         Ok(tested) if !tested.passes() => {
-            "the self-test is too far from the processor: a newer driver may help".to_owned()
+            "the self-test's results differ too much from the processor's: try a newer driver".to_owned()
         }
-        Ok(_) => match device::attempt(on, "measuring a product", "nothing: it is small", || Ok(product_rate(on))) {
+        Ok(_) => match device::attempt(device, "measuring the rate of a product", LOWER, || Ok(product_rate(device))) {
             Ok(rate) => {
                 examined.gflop_per_s = Some(rate);
                 String::new()
@@ -90,14 +92,14 @@ fn dtypes(device: &Device) -> Vec<String> {
     all.filter(|dtype| device.supports_dtype(*dtype)).map(|dtype| dtype.name().to_owned()).collect()
 }
 
-impl Examined {
-    /// For machines.
+impl DeviceReport {
+    /// All reports as JSON.
     #[must_use]
     pub fn json(all: &[Self]) -> String {
         serde_json::to_string(all).expect("numbers and names make JSON")
     }
 
-    /// For people: a paragraph for each.
+    /// The report as a paragraph of text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut lines = Vec::new();
@@ -105,14 +107,12 @@ impl Examined {
         lines.push(format!("{:9} {state}", self.name));
         lines.extend(self.hardware.clone());
         if self.hardware.is_some() {
-            let memory = self
-                .memory_bytes
-                .map_or_else(|| "of a size that its driver does not say".to_owned(), device::format_bytes);
-            lines.push(format!("memory {memory}; computes in {}", self.dtypes.join(", ")));
+            let memory = self.memory_bytes.map_or_else(|| "of unknown size".to_owned(), device::format_bytes);
+            lines.push(format!("memory {memory}; dtypes {}", self.dtypes.join(", ")));
         }
         if let Some(SelfTest { logits, gradient }) = self.self_test {
             lines.push(format!(
-                "self-test: logits {logits:.1e} and gradient {gradient:.1e} from the processor's, under {TOLERANCE:.0e} each"
+                "self-test: logits differ by {logits:.1e} and the gradient by {gradient:.1e} from the processor's (limit {TOLERANCE:.0e})"
             ));
         }
         lines.extend(self.gflop_per_s.map(|rate| format!("{rate:.0} GFLOP/s in a product of square matrices, f32")));

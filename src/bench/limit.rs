@@ -1,4 +1,4 @@
-//! `bench limit`: the time that a training step cannot do without on this machine.
+//! `bench limit`: a lower bound of the time of a training step on this machine.
 
 use std::time::Instant;
 
@@ -10,22 +10,22 @@ use crate::alignment::interchange::first_layer;
 use crate::error::Error;
 use crate::models::{Dtype, LanguageModel, Pretrained};
 
-/// The bytes of a number.
+/// The size of an f32, in bytes.
 const F32: f64 = 4.0;
 
-/// A part of the step: its operations, its bytes, and the longer of the times that they need.
+/// A part of the step: its operations, its memory traffic, and the longer of the times that the two need.
 #[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Part {
+#[allow(missing_docs, reason = "the names are self-explanatory")]
+pub struct StepPart {
     pub name: &'static str,
     pub gflop: f64,
     pub mb: f64,
     pub ms: f64,
 }
 
-/// The limit of a step, part by part, and the rates that it stands on.
+/// The lower bound of a step's time, part by part, and the rates from which it is computed.
 #[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names are self-explanatory")]
 pub struct Limit {
     pub model: String,
     pub method: String,
@@ -33,20 +33,20 @@ pub struct Limit {
     pub position: usize,
     pub batch: usize,
     pub length: usize,
-    /// Of a product of two large square matrices.
+    /// The rate of a product of two large square matrices.
     pub gflop_per_s: f64,
-    /// Of the sum of a large tensor.
+    /// The memory rate of the sum of a large tensor.
     pub gb_per_s: f64,
-    pub parts: Vec<Part>,
+    pub parts: Vec<StepPart>,
     pub ms: f64,
 }
 
-/// Counts what a step with a filled cache needs, and measures how fast this machine does it.
+/// Counts the operations and bytes of a step with a filled cache, and measures the rates of this machine.
 ///
-/// What is counted is what no implementation could leave out: the suffix's layers on the tails' tokens (the last of them
-/// only where the loss reads), forward and backward with respect to their inputs alone; the head where the loss reads;
-/// the rows' products with R; four products of `width · rank²` that keep R's columns orthonormal. Each part takes the
-/// longer of its operations' and its bytes' time; norms, activations, the loss and the optimiser's moments count nothing.
+/// The count has only what every implementation needs: the layers from the site on, on the tokens from the position on (the
+/// last layer only where the loss reads), forward, and backward with respect to their inputs; the head where the loss
+/// reads; the rows' products with R; four products of `width · rank²` that keep R's columns orthonormal. The time of a part
+/// is the longer of its operations' and its bytes' times. Norms, activations, the loss and Adam's moments are not counted.
 pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
     let model = Pretrained::load(&work.model, Dtype::F32, device)?;
     let location = work.location();
@@ -57,9 +57,9 @@ pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
     let layers = (sizes.n_layers - first_layer(location.site)) as f64;
     let tail = (work.length - work.position) as f64;
     let (batch, length) = (work.batch as f64, work.length as f64);
-    // Rows that pass through a layer, summed over the layers.
+    // The number of rows in each layer, summed over the layers.
     let rows = batch * (tail * (layers - 1.0).max(0.0) + layers.min(1.0));
-    // Scores and their sums of values: two products forward, and one backward for each of them.
+    // The attention scores and the weighted sums of values: two products forward, and one backward for each of them.
     let attention = 4.0 * rows * (length - (tail - 1.0) / 2.0) * queries as f64;
     let memory = layers * batch * length * 2.0 * keys as f64;
     let head = (sizes.vocab_size * sizes.d_model) as f64;
@@ -71,16 +71,16 @@ pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
     let gb_per_s = memory_rate(device);
     let part = |name, flops: f64, numbers: f64| {
         let (gflop, mb) = (flops * 1e-9, numbers * F32 * 1e-6);
-        Part { name, gflop, mb, ms: (gflop / gflop_per_s * 1e3).max(mb / gb_per_s) }
+        StepPart { name, gflop, mb, ms: (gflop / gflop_per_s * 1e3).max(mb / gb_per_s) }
     };
     let parts = vec![
         part("layers, forward", 2.0 * rows * layer + attention, layers * layer + memory),
         part("layers, backward", 2.0 * rows * layer + attention, layers * layer + memory),
         part("head, forward", 2.0 * batch * head, head),
         part("head, backward", 2.0 * batch * head, head),
-        // D R and its way back; the gradient of the latter's input; R's gradient from both.
+        // The difference of the rows times R and the product with Rᵀ; the gradient of the latter's input; both of R's.
         part("rows with R", 10.0 * batch * width * columns.len() as f64, 5.0 * width * columns.len() as f64),
-        // R, its gradient and two moments are read, and all but the gradient written.
+        // R, its gradient and two moments are read; all but the gradient are written.
         part("the manifold", 8.0 * width * rank * rank, 7.0 * width * rank),
     ];
     Ok(Limit {
@@ -97,7 +97,7 @@ pub fn limit(work: &Workload, device: &Device) -> Result<Limit, Error> {
     })
 }
 
-/// The shortest of some runs, in seconds, each until its result can be read.
+/// The shortest time of eight runs, in seconds. Each run ends when its result has been read.
 fn shortest(mut run: impl FnMut() -> Tensor<1>) -> f64 {
     let time = |_| {
         let started = Instant::now();
@@ -107,7 +107,8 @@ fn shortest(mut run: impl FnMut() -> Tensor<1>) -> f64 {
     (0..8).map(time).fold(f64::INFINITY, f64::min)
 }
 
-/// Of matrices so large that a product takes a while, for fast devices spend most of a short one on beginning it.
+/// GFLOP/s of a matrix product. The matrices grow until a product takes 0.02 s, because starting a short one takes most of
+/// its time on a fast device.
 pub(super) fn product_rate(device: &Device) -> f64 {
     let mut n = 384;
     loop {
@@ -120,6 +121,7 @@ pub(super) fn product_rate(device: &Device) -> f64 {
     }
 }
 
+/// GB/s of the sum of a large tensor.
 fn memory_rate(device: &Device) -> f64 {
     let n = 1 << 26;
     let x = Tensor::<1>::ones([n], device);
@@ -127,20 +129,20 @@ fn memory_rate(device: &Device) -> f64 {
 }
 
 impl Limit {
-    /// For machines.
+    /// The result as JSON.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("numbers and names make JSON")
     }
 
-    /// For people.
+    /// The result as a table.
     #[must_use]
     pub fn text(&self) -> String {
         let line = |name: &str, gflop: f64, mb: f64, ms: f64| format!("{name:<16} {gflop:>7.2} {mb:>7.0} {ms:>7.1}\n");
-        let sum = |of: fn(&Part) -> f64| self.parts.iter().map(of).sum::<f64>();
+        let sum = |value: fn(&StepPart) -> f64| self.parts.iter().map(value).sum::<f64>();
         let mut text = format!("{:<16} {:>7} {:>7} {:>7}\n", "", "GFLOP", "MB", "ms");
         self.parts.iter().for_each(|part| text += &line(part.name, part.gflop, part.mb, part.ms));
-        text += &line("together", sum(|part| part.gflop), sum(|part| part.mb), self.ms);
+        text += &line("total", sum(|part| part.gflop), sum(|part| part.mb), self.ms);
         text + &format!(
             "at {:.0} GFLOP/s (a product of large square matrices) and {:.1} GB/s (the sum of a large tensor)",
             self.gflop_per_s, self.gb_per_s

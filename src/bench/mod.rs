@@ -1,5 +1,5 @@
-//! Benchmarks of a training step on language models, with the workload of `benches/peer_das_step.py`, and of a rotation's
-//! alone; and the devices that there are.
+//! Benchmarks of a training step on a language model, with the workload of `benches/peer_das_step.py`, and of a step of a
+//! rotation without a model; and tests of the machine's devices.
 
 mod devices;
 mod limit;
@@ -8,9 +8,9 @@ mod self_test;
 mod step;
 mod workload;
 
-pub use devices::{Examined, devices};
-pub use limit::{Limit, Part, limit};
+pub use devices::{DeviceReport, devices};
+pub use limit::{Limit, StepPart, limit};
 pub use rotation::{RotationWorkload, TimedRotation, rotation};
 pub use self_test::{SelfTest, TOLERANCE};
-pub use step::{Timed, step};
+pub use step::{TimedStep, step};
 pub use workload::{Method, Workload};

@@ -1,4 +1,4 @@
-//! `bench rotation`: the time of a step of a rotation alone, on the manifold.
+//! `bench rotation`: the time of a training step of a rotation on the manifold, without a model.
 
 use std::time::Instant;
 
@@ -13,29 +13,29 @@ use crate::interventions::{Intervention, RotatedSpace};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
 use crate::orthogonal::{self, Rotation, StiefelAdam};
 
-/// A rotation, and what is exchanged in it: the flags of `benches/peer_rotation.py`.
+/// The sizes of the rotation and the numbers of steps: the flags of `benches/peer_rotation.py`.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct RotationWorkload {
-    /// The site's width.
+    /// The width of the rows.
     #[arg(long, default_value_t = 768)]
     pub width: usize,
-    /// The rotation's columns; all of the width by default.
+    /// The number of the rotation's columns; the width by default.
     #[arg(long)]
     pub rank: Option<usize>,
-    /// How many rows are intervened on.
+    /// The number of rows in a batch.
     #[arg(long, default_value_t = 16)]
     pub rows: usize,
-    /// Steps before those that count, in which the rotation leaves its starting point.
+    /// The number of steps before the measured ones, in which the rotation leaves its starting point.
     #[arg(long, default_value_t = 5)]
     pub warmup: usize,
-    /// Steps that count.
+    /// The number of measured steps.
     #[arg(long, default_value_t = 15)]
     pub steps: usize,
 }
 
-/// What was measured, under the keys of `benches/peer_rotation.py`.
+/// The measurements, with the keys of `benches/peer_rotation.py`.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[allow(missing_docs, reason = "the keys are the flags' and the peer's")]
+#[allow(missing_docs, reason = "the keys are those of the flags and of the peer's output")]
 pub struct TimedRotation {
     pub width: usize,
     pub rank: usize,
@@ -49,13 +49,13 @@ pub struct TimedRotation {
     pub peak_rss_mb: u64,
 }
 
-/// Times the interchange of the rows' rotated coordinates, its gradient, and the step that puts R back among the matrices with
-/// orthonormal columns.
+/// Times a step: the interchange of the rows' rotated coordinates, its gradient, and the update of R on the manifold of
+/// matrices with orthonormal columns. Returns an error if a size is 0 or the rank is larger than the width.
 pub fn rotation(work: &RotationWorkload, device: &Device) -> Result<TimedRotation, Error> {
     let (width, rank) = (work.width, work.rank.unwrap_or(work.width));
     if work.rows == 0 || work.steps == 0 || rank == 0 || rank > width {
         let problem = format!("bench rotation: {} rows, {} steps, rank {rank} of width {width}", work.rows, work.steps);
-        return Err(Error::Invalid(format!("{problem}: each is at least 1, and the rank at most the width")));
+        return Err(Error::Invalid(format!("{problem}: all must be at least 1, and the rank at most the width")));
     }
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let tracked = device.clone().autodiff();
@@ -65,16 +65,16 @@ pub fn rotation(work: &RotationWorkload, device: &Device) -> Result<TimedRotatio
         let drawn = orthogonal::gaussian(work.rows * width, &mut rng);
         Tensor::from_data(TensorData::new(drawn, [work.rows, 1, width]), (&tracked, DType::F32))
     };
-    let (base, source, wanted) = (rows(), rows(), rows());
+    let (base, source, target) = (rows(), rows(), rows());
     let mut optimizer = ModuleOptimizer::from(StiefelAdam::default());
     let (mut walls, mut cpus) = (Vec::new(), Vec::new());
     for step in 0..work.warmup + work.steps {
         let (wall, cpu) = (Instant::now(), cpu_seconds());
         let out = intervention.forward(base.clone(), source.clone());
-        let loss = (out - wanted.clone()).square().mean();
+        let loss = (out - target.clone()).square().mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &intervention);
         intervention = optimizer.step(1e-3, intervention, gradients);
-        // Waits for the device.
+        // Reading a number waits for the device.
         let _: f32 = intervention.rotation.matrix().slice([0..1, 0..1]).into_scalar();
         if step >= work.warmup {
             walls.push(wall.elapsed().as_secs_f64() * 1e3);
@@ -93,13 +93,13 @@ pub fn rotation(work: &RotationWorkload, device: &Device) -> Result<TimedRotatio
 }
 
 impl TimedRotation {
-    /// For machines.
+    /// The result as JSON.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("numbers make JSON")
     }
 
-    /// For people.
+    /// The result as text.
     #[must_use]
     pub fn text(&self) -> String {
         format!(
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_is_timed_and_stays_one() {
+    fn a_timed_rotation_stays_orthonormal() {
         for rank in [None, Some(4)] {
             let timed = rotation(&work(32, rank), &Device::flex()).unwrap();
             assert_eq!(timed.rank, rank.unwrap_or(32));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rotation_is_refused() {
+    fn a_rank_of_zero_or_above_the_width_is_an_error() {
         for rank in [0, 33] {
             let error = rotation(&work(32, Some(rank)), &Device::flex()).unwrap_err().to_string();
             assert!(error.contains(&format!("rank {rank} of width 32")), "{error}");

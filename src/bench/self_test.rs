@@ -1,4 +1,4 @@
-//! Does a device compute what the processor computes? A patched forward and backward pass of a tiny model says so.
+//! Compares a device with the processor: a forward and backward pass of a tiny model with an interchange.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,49 +19,49 @@ use crate::models::{Dtype, LanguageModel, Pretrained};
 use crate::orthogonal::{self, Rotation, gaussian};
 use crate::tap::Component;
 
-/// How far from the processor's numbers a device's may be: logits absolutely, the gradient relative to its largest entry.
+/// The largest accepted difference from the processor: absolute for logits, relative to the largest entry for the gradient.
 pub const TOLERANCE: f64 = 1e-3;
 
-/// How far off a device is.
+/// The differences between a device's results and the processor's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SelfTest {
-    /// The largest distance of a logit.
+    /// The largest absolute difference of a logit.
     pub logits: f64,
-    /// The largest distance of an entry of the rotation's gradient, relative to the largest entry.
+    /// The largest absolute difference of an entry of the rotation's gradient, divided by the largest entry.
     pub gradient: f64,
 }
 
 impl SelfTest {
-    /// Is it near enough?
+    /// Whether both differences are below [`TOLERANCE`].
     #[must_use]
     pub fn passes(self) -> bool {
         self.logits < TOLERANCE && self.gradient < TOLERANCE
     }
 }
 
-/// Runs a Llama of two layers, patched behind the first, on the processor and on the device, in f32.
+/// Runs a Llama of two layers, with an interchange after the first, on the processor and on the device, in f32.
 pub fn self_test(device: &Device) -> Result<SelfTest, Error> {
     let folder = std::env::temp_dir();
     let folder =
         tempfile::tempdir_in(&folder).map_err(Error::file(&folder, "cannot write the self-test's model in"))?;
     write(folder.path())?;
-    let there = Computed::on(folder.path(), &Device::flex())?;
-    let here = Computed::on(folder.path(), device)?;
-    let largest = there.gradient.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs())));
+    let expected = PassResult::compute(folder.path(), &Device::flex())?;
+    let computed = PassResult::compute(folder.path(), device)?;
+    let largest = expected.gradient.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs())));
     Ok(SelfTest {
-        logits: distance(&here.logits, &there.logits),
-        gradient: distance(&here.gradient, &there.gradient) / largest,
+        logits: distance(&computed.logits, &expected.logits),
+        gradient: distance(&computed.gradient, &expected.gradient) / largest,
     })
 }
 
-/// What is compared.
-struct Computed {
+/// The results of one pass.
+struct PassResult {
     logits: Vec<f32>,
     gradient: Vec<f32>,
 }
 
-impl Computed {
-    fn on(folder: &Path, device: &Device) -> Result<Self, Error> {
+impl PassResult {
+    fn compute(folder: &Path, device: &Device) -> Result<Self, Error> {
         let (method, component, layer) = (Method::LowRank(4), Component::BlockOutput, 0);
         let model = folder.to_owned();
         let work = Workload { model, method, component, layer, position: 3, batch: 4, length: 6, warmup: 0, steps: 1 };
@@ -87,7 +87,7 @@ impl Computed {
     }
 }
 
-/// The largest distance; infinite where a number is none.
+/// The largest absolute difference; infinite if one is NaN.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
     let off = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
     off.fold(0.0, |most: f64, off| if off.is_nan() { f64::INFINITY } else { most.max(off) })
@@ -97,7 +97,7 @@ const WIDTH: usize = 32;
 const HIDDEN: usize = 64;
 const VOCABULARY: usize = 96;
 
-/// A checkpoint with Gaussian weights, large enough that rounding would show.
+/// Writes a checkpoint with Gaussian weights that are large enough for rounding errors to show.
 fn write(folder: &Path) -> Result<(), Error> {
     let config = serde_json::json!({
         "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": VOCABULARY, "hidden_size": WIDTH,
@@ -124,7 +124,7 @@ fn write(folder: &Path) -> Result<(), Error> {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
     for (name, shape) in shapes {
-        // Norms about 1, products that keep the size of what goes in.
+        // Norm weights near 1; matrices that keep the scale of their input.
         let (mean, deviation) = if shape.len() == 1 { (1.0, 0.1) } else { (0.0, (shape[1] as f64).sqrt().recip()) };
         let values = gaussian(shape.iter().product(), &mut rng).into_iter();
         let bytes = values.flat_map(|x| ((mean + deviation * x) as f32).to_le_bytes()).collect();
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_processor_is_its_own_equal_and_numbers_that_are_none_never_pass() {
+    fn the_processor_equals_itself_and_nan_never_passes() {
         let test = self_test(&Device::flex()).unwrap();
         assert_eq!(test, SelfTest { logits: 0.0, gradient: 0.0 });
         assert!(test.passes());
@@ -152,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_no_trivial_one() {
+    fn logits_and_gradient_are_not_trivial() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path()).unwrap();
-        let computed = Computed::on(folder.path(), &Device::flex()).unwrap();
+        let computed = PassResult::compute(folder.path(), &Device::flex()).unwrap();
         let largest = |values: &[f32]| values.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         assert!(largest(&computed.logits) > 0.5, "{}", largest(&computed.logits));
         assert!(largest(&computed.gradient) > 1e-3, "{}", largest(&computed.gradient));

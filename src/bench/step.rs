@@ -1,4 +1,4 @@
-//! `bench step`: the time of a training step with a filled cache, and what filling it costs.
+//! `bench step`: the time of a training step with a filled cache, and the time of filling the cache.
 
 use std::time::Instant;
 
@@ -17,10 +17,10 @@ use crate::measure::{cpu_seconds, median, peak_rss_bytes};
 use crate::models::{Dtype, LanguageModel, Pretrained};
 use crate::orthogonal::{self, Rotation};
 
-/// What was measured, under the keys of `benches/peer_das_step.py`, and the cache beside it.
+/// The measurements, with the keys of `benches/peer_das_step.py` and those of the cache.
 #[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the keys are the flags' and the peer's")]
-pub struct Timed {
+#[allow(missing_docs, reason = "the keys are those of the flags and of the peer's output")]
+pub struct TimedStep {
     pub system: String,
     pub model: String,
     pub method: String,
@@ -40,14 +40,14 @@ pub struct Timed {
     /// The loss of every step.
     pub losses: Vec<f64>,
     pub peak_rss_mb: u64,
-    /// Filling the cache, once.
+    /// Milliseconds of filling the cache, once.
     pub fill_ms: f64,
     pub cache_bytes: usize,
     pub load_ms: f64,
 }
 
-/// Times the steps of a search.
-pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
+/// Times the steps of a search. The first `warmup` steps are not measured.
+pub fn step(work: &Workload, device: &Device) -> Result<TimedStep, Error> {
     let started = Instant::now();
     let model = Pretrained::load(&work.model, Dtype::F32, device)?;
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -89,7 +89,7 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
             cpus.push((cpu_seconds() - cpu) * 1e3);
         }
     }
-    Ok(Timed {
+    Ok(TimedStep {
         system: format!("intervene {} on burn 0.22.1", env!("CARGO_PKG_VERSION")),
         model: work.model.display().to_string(),
         method: work.method.to_string(),
@@ -112,14 +112,14 @@ pub fn step(work: &Workload, device: &Device) -> Result<Timed, Error> {
     })
 }
 
-impl Timed {
-    /// For machines.
+impl TimedStep {
+    /// The result as JSON.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("numbers and names make JSON")
     }
 
-    /// For people.
+    /// The result as text.
     #[must_use]
     pub fn text(&self) -> String {
         format!(

@@ -1,4 +1,4 @@
-//! The work of a benchmark: random prompts, one intervention, one step after another.
+//! The workload of the step benchmarks: random prompts and one intervention.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,14 +13,14 @@ use crate::data::{Pair, Prompt};
 use crate::error::Error;
 use crate::tap::Component;
 
-/// What is trained.
+/// The intervention that is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Boundless DAS, of full rank.
+    /// Boundless DAS with full rank.
     Boundless,
     /// A square rotation whose first half of columns is exchanged.
     Rotated,
-    /// A rotation of a low rank.
+    /// A rotation of this rank, all of whose columns are exchanged.
     LowRank(usize),
 }
 
@@ -56,32 +56,32 @@ impl fmt::Display for Method {
 pub struct Workload {
     /// A checkpoint folder.
     pub model: PathBuf,
-    /// What is trained.
+    /// The intervention that is trained.
     pub method: Method,
     /// The site's component.
     pub component: Component,
     /// The site's layer.
     pub layer: usize,
-    /// The position that is intervened on, counted from 0.
+    /// The position of the intervention, counted from 0.
     pub position: usize,
-    /// Pairs in a step.
+    /// The number of pairs in a step.
     pub batch: usize,
-    /// Tokens in a prompt.
+    /// The number of tokens in a prompt.
     pub length: usize,
-    /// Steps before the measured ones.
+    /// The number of steps before the measured ones.
     pub warmup: usize,
-    /// Measured steps.
+    /// The number of measured steps.
     pub steps: usize,
 }
 
 impl Workload {
-    /// Where it acts.
+    /// The site of the intervention.
     #[must_use]
     pub fn location(&self) -> Location {
         self.component.at(self.layer).into()
     }
 
-    /// The rank of the rotation, and the columns that are exchanged, for rows of a width.
+    /// The rank of the rotation and the columns that are exchanged, for rows of `width` columns.
     #[must_use]
     pub fn columns(&self, width: usize) -> (usize, Range<usize>) {
         match self.method {
@@ -91,7 +91,7 @@ impl Workload {
         }
     }
 
-    /// Random prompts and labels.
+    /// `batch` pairs of random prompts with random labels, from a fixed seed.
     #[must_use]
     pub fn pairs(&self, vocab_size: usize) -> Vec<Pair> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);

@@ -55,7 +55,7 @@ impl Observer for Console {
 
     fn swept(&mut self, heatmaps: &[Heatmap]) {
         for heatmap in heatmaps {
-            println!("{}", heatmap.text(Ink::of_stdout()));
+            println!("{}", heatmap.text(Ink::for_stdout()));
         }
     }
 }

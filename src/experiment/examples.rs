@@ -11,7 +11,7 @@ use crate::alignment::{Candidate, Problem};
 use crate::data::{self, Prompt};
 use crate::error::Error;
 use crate::files;
-use crate::report::page::{Example, Piece, Said};
+use crate::report::page::{Example, NextToken, Piece};
 use crate::tasks::Split;
 
 /// The file in a run folder.
@@ -41,7 +41,7 @@ pub fn write(
     files::write_json(&folder.join(FILE), &examples.collect::<Vec<Example>>())
 }
 
-fn example(network: &LanguageNetwork, pair: usize, before: Vec<Said>, after: Vec<Said>) -> Example {
+fn example(network: &LanguageNetwork, pair: usize, before: Vec<NextToken>, after: Vec<NextToken>) -> Example {
     let pair = &network.pairs.test.pairs[pair];
     Example {
         swapped: pair.sources.iter().map(|(variable, _)| network.variables[*variable].clone()).collect(),
@@ -59,14 +59,14 @@ fn pieces(network: &LanguageNetwork, prompt: &Prompt) -> Vec<Piece> {
 }
 
 /// The likeliest tokens at each example's first answer, from logits `[batch, answers, classes]`.
-fn likeliest(network: &LanguageNetwork, logits: Tensor<3>) -> Vec<Vec<Said>> {
+fn likeliest(network: &LanguageNetwork, logits: Tensor<3>) -> Vec<Vec<NextToken>> {
     let [batch, _, classes] = logits.dims();
     let logits = logits.slice([0..batch, 0..1, 0..classes]);
     let probabilities: Vec<f32> = activation::softmax(logits.cast(DType::F32), 2).into_data().iter::<f32>().collect();
     let of = |probabilities: &[f32]| {
         let mut order: Vec<usize> = (0..classes).collect();
         order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
-        let said = |token: &usize| Said {
+        let said = |token: &usize| NextToken {
             token: network.tokenizer.token(*token as u32),
             probability: f64::from(probabilities[*token]),
         };

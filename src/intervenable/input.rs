@@ -1,11 +1,11 @@
-//! What goes into a run.
+//! The input of a run: token sequences or features.
 
 use burn::tensor::{Device, Tensor};
 
 use crate::error::Error;
 use crate::models::{Context, LanguageModel, check_tokens, pad};
 
-/// A batch on its way into a model.
+/// A batch of examples as it enters layer 0.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub(super) hidden: Tensor<3>,
@@ -14,8 +14,8 @@ pub struct Input {
 }
 
 impl Input {
-    /// Token sequences, which may differ in length: they are padded on the right. An empty one, a token that the
-    /// vocabulary lacks and a sequence that is too long are refused.
+    /// Token sequences, padded on the right to one length. Returns an error for an empty sequence, for a token outside
+    /// the vocabulary and for a sequence longer than the model's positions.
     pub fn tokens(model: &dyn LanguageModel, tokens: &[Vec<u32>], device: &Device) -> Result<Self, Error> {
         check_tokens(model, tokens, 0)?;
         let (tokens, lengths) = pad(tokens, device);
@@ -23,7 +23,7 @@ impl Input {
         Ok(Self { hidden: model.embed(tokens, &context), context, lengths })
     }
 
-    /// What enters layer 0 of any network: features, or a sequence of them.
+    /// The input of layer 0 of any network: a sequence of feature vectors for each example.
     ///
     /// # Shapes
     /// - hidden: `[batch, seq, width]`

@@ -1,9 +1,9 @@
 //! Any number of interventions on one model in one run: pyvene's `IntervenableModel` (Wu et al. 2024, arXiv 2403.07809).
 //!
-//! A [`Representation`] says where (a site), what (an [`Operation`], by its number: two representations with the same
-//! number share its weights) and from which of the run's sources. A [`Placement`] says, run by run, which [`Units`] of
-//! the base and of the source, and which subspace. [`Intervenable::run`] checks everything before anything runs, runs
-//! the sources for the rows that are needed, and then the base with all edits.
+//! A [`Representation`] names a site, an [`Operation`] (by its number: representations with the same number share its
+//! weights) and one of the run's sources. A [`Placement`] names, for one run, the [`Units`] of the base and of the source,
+//! and the subspace. [`Intervenable::run`] checks all of this first, then runs the sources to read the rows that are
+//! needed, and then the base with all edits.
 //!
 //! ```no_run
 //! # use burn::tensor::Device;
@@ -19,8 +19,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Edits act as the model visits their sites, and at one site in the order of their representations, each on what the
-//! one before it left. Rows are read and written in f32 whatever the model's dtype.
+//! Edits act when the model visits their sites. At one site they act in the order of their representations, each on the
+//! output of the one before it. Rows are read and written in f32 whatever the model's dtype.
 
 mod edit;
 mod generation;
@@ -32,57 +32,58 @@ mod units;
 
 pub use generation::{During, Generated};
 pub use input::Input;
-pub use operation::{Operation, Own, Sourceless};
-pub use run::Run;
-pub use units::{Each, Layout, Units};
+pub use operation::{Operation, Sourceless, Trainable};
+pub use run::RunOutput;
+pub use units::{Indices, Layout, Units};
 
 use burn::tensor::Tensor;
+use serde::Deserialize;
 
 use crate::error::Error;
 use crate::interventions::Subspace;
 use crate::models::{FrozenModel, SiteShape};
 use crate::tap::{Component, Site};
 
-/// A place in the model, and what is done there.
+/// A site in the model, and the operation that acts on it.
 #[derive(Clone, Debug)]
 pub struct Representation {
-    /// Where; a `head_` component's units are heads.
+    /// The site. The units of a `head_` component are heads.
     pub site: Site,
-    /// The number of its operation; representations that name the same one share its weights.
+    /// The number of its operation. Representations with the same number share the operation's weights.
     pub operation: usize,
-    /// The number of the source that it reads; representations that name the same one share its run. In a serial order
-    /// this is also when it acts: on the run after that source's. `None` acts on the base alone.
+    /// The number of the source that it reads; representations with the same number share one run of that source. In
+    /// [`Order::Serial`] it edits the run that follows that source's. `None`: it edits the base and reads no source.
     pub source: Option<usize>,
-    /// Rows to take in a source's place, the same for all units, `[width]`.
+    /// A row that replaces the source's rows, the same for all units, `[width]`.
     pub constant: Option<Tensor<1>>,
-    /// How several units of an example lie before the operation.
+    /// How several units of an example are passed to the operation.
     pub layout: Layout,
-    /// What [`Needs::Input`](crate::interventions::Needs::Input) reads; the input of the site's module where it is `None`.
+    /// The component that [`Needs::Input`](crate::interventions::Needs::Input) reads; `None`: the input of the site's module.
     pub input: Option<Component>,
 }
 
 impl Representation {
-    /// An operation at a site, without a source.
+    /// An operation at a site, without a source and with separate units.
     #[must_use]
     pub const fn new(site: Site, operation: usize) -> Self {
         Self { site, operation, source: None, constant: None, layout: Layout::Separate, input: None }
     }
 
-    /// Reads the source of that number.
+    /// Sets the number of the source that is read.
     #[must_use]
     pub const fn source(mut self, source: usize) -> Self {
         self.source = Some(source);
         self
     }
 
-    /// Reads a constant.
+    /// Sets a constant that is read in place of a source.
     #[must_use]
     pub fn constant(mut self, constant: Tensor<1>) -> Self {
         self.constant = Some(constant);
         self
     }
 
-    /// With its units end to end as one long row.
+    /// Concatenates the units of an example into one row ([`Layout::Concatenated`]).
     #[must_use]
     pub const fn concatenated(mut self) -> Self {
         self.layout = Layout::Concatenated;
@@ -90,14 +91,14 @@ impl Representation {
     }
 }
 
-/// Where a representation acts in one run.
+/// The units and the subspace on which a representation acts in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// The units that are edited.
     pub base: Units,
-    /// The source's units; the base's where it is `None`.
+    /// The source's units; `None`: the same as the base's.
     pub source: Option<Units>,
-    /// The part of the operation's space that is edited; all of it where it is `None`.
+    /// The columns of the operation's space that are edited; `None`: all columns.
     pub subspace: Option<Subspace>,
 }
 
@@ -108,13 +109,13 @@ impl Placement {
         Self { base: units, source: None, subspace: None }
     }
 
-    /// From the source's units into the base's.
+    /// Reads the source's units and edits the base's.
     #[must_use]
     pub const fn between(source: Units, base: Units) -> Self {
         Self { base, source: Some(source), subspace: None }
     }
 
-    /// In a part of the space.
+    /// Restricts the edit to a subspace.
     #[must_use]
     pub fn within(mut self, subspace: Subspace) -> Self {
         self.subspace = Some(subspace);
@@ -122,17 +123,18 @@ impl Placement {
     }
 }
 
-/// What the sources are to each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How the sources of a run depend on each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// All sources run untouched, and all go into the base.
+    /// All sources run without edits, and all edits act on the base.
     #[default]
     Parallel,
-    /// Source 0 goes into source 1, that into source 2 and so on, the last into the base.
+    /// Rows of source 0 edit source 1, rows of that run edit source 2 and so on; the last source edits the base.
     Serial,
 }
 
-/// A frozen model with representations in it.
+/// A frozen model and the representations that edit it.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -145,7 +147,7 @@ pub enum Order {
 /// let model = Pretrained::load("tests/fixtures/pyvene/gpt2".as_ref(), Dtype::F32, &device)?;
 /// let base = Input::tokens(&model, &[vec![5, 9, 2, 33]], &device)?;
 /// let source = Input::tokens(&model, &[vec![7, 1, 60, 8]], &device)?;
-/// // The source's last row after block 1 into the base, at the base's last token.
+/// // Replaces the base's row after block 1, at its last token, by the source's.
 /// let there = Representation::new(Component::BlockOutput.at(1), 0).source(0);
 /// let swap = AnyIntervention::Vanilla(Vanilla {});
 /// let intervenable = Intervenable::new(&model, vec![there], vec![&swap], Order::Parallel)?;
@@ -161,7 +163,7 @@ pub struct Intervenable<'a> {
 }
 
 impl<'a> Intervenable<'a> {
-    /// Refuses sites that the model does not have and operations that are not there.
+    /// Returns an error for a site that the model does not have and for an operation number that is out of range.
     pub fn new(
         model: &'a dyn FrozenModel,
         representations: Vec<Representation>,
@@ -173,11 +175,12 @@ impl<'a> Intervenable<'a> {
             let Representation { site, operation, .. } = representation;
             this.shape(site.component)?;
             if site.layer >= model.n_layers() {
-                return Err(Error::Invalid(format!("{site}: the model has {} layers, from 0", model.n_layers())));
+                let problem = format!("{site}: the model has {} layers, counted from 0", model.n_layers());
+                return Err(Error::Invalid(problem));
             }
             if *operation >= this.operations.len() {
                 return Err(Error::Invalid(format!(
-                    "representation {number} names operation {operation}: there are {}, from 0",
+                    "representation {number} names operation {operation}: there are {} operations, counted from 0",
                     this.operations.len()
                 )));
             }
@@ -185,10 +188,10 @@ impl<'a> Intervenable<'a> {
         Ok(this)
     }
 
-    /// How many sources a run takes.
+    /// The number of sources that a run needs.
     #[must_use]
     pub fn sources(&self) -> usize {
-        self.representations.iter().filter_map(|of| of.source).max().map_or(0, |last| last + 1)
+        self.representations.iter().filter_map(|representation| representation.source).max().map_or(0, |last| last + 1)
     }
 
     fn shape(&self, component: Component) -> Result<SiteShape, Error> {

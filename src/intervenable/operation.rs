@@ -1,36 +1,36 @@
-//! What a representation does to its rows: an intervention, or custom code.
+//! The operation that a representation applies to its rows: a library intervention or user code.
 
 use burn::tensor::Tensor;
 
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, BuiltIn, Intervention, Needs, blend};
 
-/// Maps base rows and source rows to rows, without knowing where in the model they lie.
+/// Maps base rows and source rows to edited rows, independently of their site.
 ///
-/// [`AnyIntervention`] is one, and so is a closure `|base, source| ..`; [`Sourceless`] wraps a closure `|base| ..`, and
-/// [`Own`] a trainable module. A custom struct needs [`edit`](Self::edit) alone.
+/// [`AnyIntervention`] and closures `|base, source| ..` implement it; [`Sourceless`] wraps a closure `|base| ..` and
+/// [`Trainable`] a trainable module. A user's struct has to implement only [`edit`](Self::edit).
 pub trait Operation {
     /// # Shapes
     /// - base, source, output: `[batch, rows, width]`, f32
-    /// - mask: `[batch or 1, 1, space]`, zeros where the base's coordinates stay
+    /// - mask: `[batch or 1, 1, space]`, 0 where the base's coordinates are kept
     fn edit(&self, base: Tensor<3>, source: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3>;
 
-    /// What is read besides the base; if nothing is, `edit` gets the base twice.
+    /// What is read besides the base. With [`Needs::Nothing`], `edit` receives the base as its source too.
     fn needs(&self) -> Needs {
         Needs::Source
     }
 
-    /// The number of columns of the space that a subspace is part of, for rows of a width.
+    /// The number of columns of the operation's space, for rows of `width` columns. A subspace names columns of it.
     fn space(&self, width: usize) -> usize {
         width
     }
 
-    /// Refuses a number or a width of rows that it is not made for.
+    /// Returns an error if the operation cannot act on `rows` rows of `width` columns.
     fn check(&self, _rows: usize, _width: usize) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Whether it hands out the rows that it reads, and edits nothing.
+    /// Whether it returns the rows that it reads and edits nothing.
     fn collects(&self) -> bool {
         false
     }
@@ -52,7 +52,7 @@ impl Operation for AnyIntervention {
     fn check(&self, rows: usize, width: usize) -> Result<(), Error> {
         let kind = self.kind();
         if let Some(own) = self.width().filter(|own| *own != width) {
-            return Err(Error::Invalid(format!("{kind} is made for rows of width {own}, these are {width} wide")));
+            return Err(Error::Invalid(format!("{kind} needs rows of width {own}, the site's have width {width}")));
         }
         match self.units().filter(|units| *units != rows) {
             Some(units) => {
@@ -69,16 +69,16 @@ impl Operation for AnyIntervention {
 
 impl<F: Fn(Tensor<3>, Tensor<3>) -> Tensor<3>> Operation for F {
     fn edit(&self, base: Tensor<3>, source: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3> {
-        within(base.clone(), self(base, source), mask)
+        apply_mask(base.clone(), self(base, source), mask)
     }
 }
 
-/// A closure that reads no source.
+/// Wraps a closure that reads no source.
 pub struct Sourceless<F>(pub F);
 
 impl<F: Fn(Tensor<3>) -> Tensor<3>> Operation for Sourceless<F> {
     fn edit(&self, base: Tensor<3>, _source: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3> {
-        within(base.clone(), (self.0)(base), mask)
+        apply_mask(base.clone(), (self.0)(base), mask)
     }
 
     fn needs(&self) -> Needs {
@@ -86,10 +86,10 @@ impl<F: Fn(Tensor<3>) -> Tensor<3>> Operation for Sourceless<F> {
     }
 }
 
-/// A custom [`Intervention`]: a module with parameters that can be trained.
-pub struct Own<'a, I>(pub &'a I);
+/// Wraps a user's [`Intervention`]: a module with trainable parameters.
+pub struct Trainable<'a, I>(pub &'a I);
 
-impl<I: Intervention> Operation for Own<'_, I> {
+impl<I: Intervention> Operation for Trainable<'_, I> {
     fn edit(&self, base: Tensor<3>, source: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3> {
         self.0.edit(base, source, mask)
     }
@@ -99,8 +99,8 @@ impl<I: Intervention> Operation for Own<'_, I> {
     }
 }
 
-/// The edit where the mask is one, the base where it is zero.
-fn within(base: Tensor<3>, edited: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3> {
+/// The edited rows where the mask is 1, the base's where it is 0.
+fn apply_mask(base: Tensor<3>, edited: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3> {
     match mask {
         Some(mask) if edited.dims() == base.dims() => blend(base, edited, mask),
         _ => edited,

@@ -1,8 +1,8 @@
-//! From representations and placements to the edits of a run, everything checked.
+//! Checks representations and placements, and turns them into the edits of a run.
 
 use burn::tensor::Device;
 
-use super::edit::{Edit, From};
+use super::edit::{RowSource, SiteEdit};
 use super::input::Input;
 use super::operation::Operation;
 use super::units::Grid;
@@ -11,34 +11,35 @@ use crate::error::Error;
 use crate::interventions::{Needs, Subspace, constant_source};
 use crate::tap::{Component, Site};
 
-/// A run that is going to be edited: how long its examples are, and where its tensors live.
+/// A run that is edited: the lengths of its examples, and the device of its tensors.
 #[derive(Clone)]
-pub(super) struct Target {
+pub(super) struct EditedRun {
     pub(super) lengths: Vec<usize>,
     pub(super) device: Device,
 }
 
-impl Target {
-    pub(super) fn of(input: &Input) -> Self {
+impl EditedRun {
+    pub(super) fn new(input: &Input) -> Self {
         Self { lengths: input.lengths.clone(), device: input.hidden.device() }
     }
 }
 
 impl<'a> Intervenable<'a> {
-    /// One edit for each representation that takes part, in order; the runs that they belong to are [`Self::target`]'s.
+    /// One edit for each representation that takes part, in order. [`Self::edited_run`] gives the run that it edits.
     pub(super) fn plan(
         &self,
-        base: &Target,
+        base: &EditedRun,
         sources: &[Option<Input>],
         placements: &[Option<Placement>],
-    ) -> Result<Vec<Edit<'a>>, Error> {
-        let wanted = self.sources();
-        if sources.len() != wanted {
-            return Err(Error::Invalid(format!("the representations read {wanted} sources, {} given", given(sources))));
+    ) -> Result<Vec<SiteEdit<'a>>, Error> {
+        let needed = self.sources();
+        if sources.len() != needed {
+            let problem = format!("the representations read {needed} sources, the run has {}", sources.len());
+            return Err(Error::Invalid(problem));
         }
         if placements.len() != self.representations.len() {
             return Err(Error::Invalid(format!(
-                "{} placements for {} representations",
+                "{} placements for {} representations: one for each, or None, is needed",
                 placements.len(),
                 self.representations.len()
             )));
@@ -58,26 +59,26 @@ impl<'a> Intervenable<'a> {
             let reads_source = operation.needs() == Needs::Source && representation.constant.is_none();
             if reads_source && source.is_none() {
                 if representation.source.is_some() {
-                    continue; // left out in this run
+                    continue; // takes no part in this run
                 }
                 return Err(Error::Invalid(format!(
                     "{}: the intervention reads a source, but representation {number} names none and has no constant",
                     representation.site
                 )));
             }
-            let target = self.target(base, sources, representation.source);
-            edits.push(self.edit(number, placement, source, &target)?);
+            let run = self.edited_run(base, sources, representation.source);
+            edits.push(self.edit(number, placement, source, &run)?);
         }
         Ok(edits)
     }
 
-    /// The run that a source's representations edit.
-    fn target(&self, base: &Target, sources: &[Option<Input>], source: Option<usize>) -> Target {
+    /// The run that the representations of a source edit.
+    fn edited_run(&self, base: &EditedRun, sources: &[Option<Input>], source: Option<usize>) -> EditedRun {
         let next = match (self.order, source) {
             (Order::Serial, Some(source)) => sources[source + 1..].iter().flatten().next(),
             _ => None,
         };
-        next.map_or_else(|| base.clone(), Target::of)
+        next.map_or_else(|| base.clone(), EditedRun::new)
     }
 
     fn edit(
@@ -85,48 +86,55 @@ impl<'a> Intervenable<'a> {
         number: usize,
         placement: &Placement,
         source: Option<&Input>,
-        target: &Target,
-    ) -> Result<Edit<'a>, Error> {
+        run: &EditedRun,
+    ) -> Result<SiteEdit<'a>, Error> {
         let Representation { site, layout, .. } = self.representations[number];
         let operation = self.operations[self.representations[number].operation];
         let shape = self.shape(site.component)?;
-        let grid = placement.base.find(site, shape, &target.lengths)?;
-        let [batch, rows, width] = grid.seen(layout, shape.width);
+        let grid = placement.base.resolve(site, shape, &run.lengths)?;
+        let [batch, rows, width] = grid.operation_shape(layout, shape.width);
         let at = |error: Error| Error::Invalid(format!("{site}: {error}"));
         operation.check(rows, width).map_err(at)?;
-        let from = self.from(number, placement, source, &grid)?;
+        let row_source = self.row_source(number, placement, source, &grid)?;
         let (mask, subspace) = match &placement.subspace {
             None => (None, None),
             Some(subspace) if operation.collects() => {
                 check_collected(subspace).map_err(at)?;
-                // Made for its checks: the columns have to be there.
-                subspace.mask(width, batch, &target.device).map_err(at)?;
+                // The mask is made for its checks: every column has to exist.
+                subspace.mask(width, batch, &run.device).map_err(at)?;
                 (None, Some(subspace.clone()))
             }
             Some(subspace) => {
-                let mask = subspace.mask(operation.space(width), batch, &target.device).map_err(at)?;
+                let mask = subspace.mask(operation.space(width), batch, &run.device).map_err(at)?;
                 (Some(mask), None)
             }
         };
-        let whole = site.component.site().at(site.layer);
-        Ok(Edit { number, operation, site: whole, grid, layout, from, mask, subspace, fired: false, collected: None })
+        let site = site.component.site().at(site.layer);
+        let (applied, collected) = (false, None);
+        Ok(SiteEdit { number, operation, site, grid, layout, row_source, mask, subspace, applied, collected })
     }
 
-    fn from(&self, number: usize, placement: &Placement, source: Option<&Input>, base: &Grid) -> Result<From, Error> {
+    fn row_source(
+        &self,
+        number: usize,
+        placement: &Placement,
+        source: Option<&Input>,
+        base: &Grid,
+    ) -> Result<RowSource, Error> {
         let representation = &self.representations[number];
         let site = representation.site;
         let operation: &dyn Operation = self.operations[representation.operation];
         let shape = self.shape(site.component)?;
         let whole = |component: Component| -> Site { component.site().at(site.layer) };
         let read = match operation.needs() {
-            Needs::Nothing => return Ok(From::Nothing),
+            Needs::Nothing => return Ok(RowSource::Nothing),
             Needs::Source => whole(site.component),
             Needs::Input => {
                 let input = representation.input.unwrap_or(module_input(site.component));
                 let width = self.shape(input)?.width;
                 if width != shape.width {
                     return Err(Error::Invalid(format!(
-                        "{site}: {input}, {width} wide, cannot take the place of rows of width {}",
+                        "{site}: rows of {input}, of width {width}, cannot replace rows of width {}",
                         shape.width
                     )));
                 }
@@ -134,33 +142,25 @@ impl<'a> Intervenable<'a> {
             }
         };
         if let Some(constant) = &representation.constant {
-            let seen = base.seen(representation.layout, shape.width);
-            let rows = constant_source(constant, seen).map_err(|error| Error::Invalid(format!("{site}: {error}")))?;
-            return Ok(From::Rows(rows));
+            let shape = base.operation_shape(representation.layout, shape.width);
+            let rows = constant_source(constant, shape).map_err(|error| Error::Invalid(format!("{site}: {error}")))?;
+            return Ok(RowSource::Rows(rows));
         }
-        let Some(source) = source else { return Ok(From::Own { site: read, taken: None }) };
+        let Some(source) = source else { return Ok(RowSource::Own { site: read, rows: None }) };
         let units = placement.source.as_ref().unwrap_or(&placement.base);
-        let grid = units.find(site, shape, &source.lengths)?;
+        let grid = units.resolve(site, shape, &source.lengths)?;
         if !grid.matches(base) {
             return Err(Error::Rows(format!(
-                "{site}: {} of the source cannot go into {} of the base",
+                "{site}: {} of the source cannot replace {} of the base",
                 grid.describe(),
                 base.describe()
             )));
         }
-        Ok(From::Source { site: read, grid, taken: None })
+        Ok(RowSource::Source { site: read, grid, rows: None })
     }
 }
 
-/// How many sources there are, in words.
-fn given(sources: &[Option<Input>]) -> String {
-    match sources.len() {
-        1 => "1 was".to_owned(),
-        count => format!("{count} were"),
-    }
-}
-
-/// Rows of unequal widths make no tensor.
+/// Returns an error for subspaces of unequal sizes: their rows do not form one tensor.
 fn check_collected(subspace: &Subspace) -> Result<(), Error> {
     match subspace {
         Subspace::PerExample(lists) if lists.windows(2).any(|pair| pair[0].len() != pair[1].len()) => {
@@ -174,8 +174,7 @@ fn check_collected(subspace: &Subspace) -> Result<(), Error> {
     }
 }
 
-/// The site that holds what enters the module whose output a site is. Where the site is itself what enters a module,
-/// as `mlp_input` is, it is the site.
+/// The input of the module whose output is `component`. An input such as `mlp_input` is returned unchanged.
 const fn module_input(component: Component) -> Component {
     match component {
         Component::BlockOutput => Component::BlockInput,

@@ -1,57 +1,62 @@
-//! One run: the sources, and then the base with all edits.
+//! One run: first the sources, then the base with all edits.
 
 use burn::tensor::Tensor;
 
-use super::edit::{Edit, Edits, From, Takes};
+use super::edit::{EditTap, RowSource, SiteEdit, SourceTap};
 use super::input::Input;
-use super::plan::Target;
+use super::plan::EditedRun;
 use super::{Intervenable, Order, Placement};
 use crate::error::Error;
 use crate::tap::Tap;
 
-/// What came out.
+/// The result of [`Intervenable::run`].
 #[derive(Clone, Debug)]
-pub struct Run {
-    /// `[batch, seq, classes]`; what stands behind an example's own end means nothing.
+pub struct RunOutput {
+    /// `[batch, seq, classes]`. The logits of an example's padding are meaningless.
     pub logits: Tensor<3>,
-    /// What each collecting representation that took part read, in their order, `[batch, units, width]`.
+    /// The rows that each collecting representation of the run read, in their order, `[batch, units, width]`.
     pub collected: Vec<Tensor<3>>,
 }
 
-/// Edits that are ready for the base, and those that acted on sources.
-pub(super) type Ready<'a> = (Vec<Edit<'a>>, Vec<Edit<'a>>);
+/// The edits of the base, ready to act, and the edits that have acted on sources.
+pub(super) type ReadyEdits<'a> = (Vec<SiteEdit<'a>>, Vec<SiteEdit<'a>>);
 
 impl<'a> Intervenable<'a> {
     /// Runs the base with every representation that has a placement.
     ///
-    /// A representation without one, or whose source is `None`, is left out. (With a constant, or where nothing or only
-    /// the run's own input is read, it takes part all the same.)
-    pub fn run(&self, base: &Input, sources: &[Option<Input>], placements: &[Option<Placement>]) -> Result<Run, Error> {
-        let (mut edits, mut done) = self.ready(&Target::of(base), sources, placements)?;
-        let mut tap = Edits::new(&mut edits);
+    /// A representation that reads a source that is `None` takes no part either. Returns an error for counts, units or
+    /// subspaces that do not fit, and if the model never visits a site.
+    pub fn run(
+        &self,
+        base: &Input,
+        sources: &[Option<Input>],
+        placements: &[Option<Placement>],
+    ) -> Result<RunOutput, Error> {
+        let (mut edits, mut done) = self.ready(&EditedRun::new(base), sources, placements)?;
+        let mut tap = EditTap::new(&mut edits);
         let hidden =
             self.model.layers(base.hidden.clone(), 0..self.model.n_layers(), &mut base.context.clone(), &mut tap);
         tap.finish()?;
         let logits = self.model.unembed(hidden);
         done.extend(edits);
         done.sort_by_key(|edit| edit.number);
-        Ok(Run { logits, collected: done.into_iter().filter_map(|edit| edit.collected).collect() })
+        Ok(RunOutput { logits, collected: done.into_iter().filter_map(|edit| edit.collected).collect() })
     }
 
-    /// Checks everything and runs the sources.
+    /// Checks the placements, plans the edits and runs the sources.
     pub(super) fn ready(
         &self,
-        base: &Target,
+        base: &EditedRun,
         sources: &[Option<Input>],
         placements: &[Option<Placement>],
-    ) -> Result<Ready<'a>, Error> {
+    ) -> Result<ReadyEdits<'a>, Error> {
         let mut edits = self.plan(base, sources, placements)?;
         let mut done = Vec::new();
         match self.order {
             Order::Parallel => {
                 for (number, source) in sources.iter().enumerate() {
                     let Some(source) = source else { continue };
-                    let (mut reading, others) = self.split(edits, number);
+                    let (mut reading, others) = self.split_by_source(edits, number);
                     self.run_source(source, &mut [], &mut reading)?;
                     edits = others;
                     edits.extend(reading);
@@ -60,7 +65,7 @@ impl<'a> Intervenable<'a> {
             Order::Serial => {
                 let mut acting = Vec::new();
                 for (number, source) in sources.iter().enumerate() {
-                    let (mut reading, others) = self.split(edits, number);
+                    let (mut reading, others) = self.split_by_source(edits, number);
                     edits = others;
                     if let Some(source) = source {
                         self.run_source(source, &mut acting, &mut reading)?;
@@ -75,22 +80,27 @@ impl<'a> Intervenable<'a> {
         Ok((edits, done))
     }
 
-    /// The edits that a source belongs to, and the others.
-    fn split(&self, edits: Vec<Edit<'a>>, source: usize) -> (Vec<Edit<'a>>, Vec<Edit<'a>>) {
+    /// The edits that read a source, and the others.
+    fn split_by_source(&self, edits: Vec<SiteEdit<'a>>, source: usize) -> (Vec<SiteEdit<'a>>, Vec<SiteEdit<'a>>) {
         edits.into_iter().partition(|edit| self.representations[edit.number].source == Some(source))
     }
 
-    /// Runs a source as far as anything in it is edited or read.
-    fn run_source(&self, source: &Input, acting: &mut [Edit<'a>], reading: &mut [Edit<'a>]) -> Result<(), Error> {
-        let read = reading.iter().filter_map(|edit| match &edit.from {
-            From::Source { site, .. } => Some(site.layer),
+    /// Runs a source up to the last layer that is edited or read.
+    fn run_source(
+        &self,
+        source: &Input,
+        acting: &mut [SiteEdit<'a>],
+        reading: &mut [SiteEdit<'a>],
+    ) -> Result<(), Error> {
+        let read = reading.iter().filter_map(|edit| match &edit.row_source {
+            RowSource::Source { site, .. } => Some(site.layer),
             _ => None,
         });
         let Some(last) = read.chain(acting.iter().map(|edit| edit.site.layer)).max() else { return Ok(()) };
-        let mut edits = Edits::new(acting);
+        let mut edits = EditTap::new(acting);
         {
-            // Edited first, read afterwards.
-            let mut tap = (&mut edits as &mut dyn Tap, Takes(reading));
+            // At one site the edits act before the rows are read.
+            let mut tap = (&mut edits as &mut dyn Tap, SourceTap(reading));
             self.model.layers(source.hidden.clone(), 0..last + 1, &mut source.context.clone(), &mut tap);
         }
         edits.finish()

@@ -1,52 +1,53 @@
-//! Which units of a site are meant, and how they lie as rows.
+//! The units of a site that are read or edited, and their layout as rows.
 
 use burn::tensor::Tensor;
+use serde::Deserialize;
 
 use crate::error::Error;
 use crate::models::SiteShape;
 use crate::tap::{Rows, Site};
 
-/// Numbers, for all examples of a batch or for each.
+/// Indices of positions or heads: one list for all examples of a batch, or one list for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Each {
-    /// The same for all examples.
+pub enum Indices {
+    /// The same list for all examples.
     Same(Vec<usize>),
-    /// A list for each example, all of one length.
+    /// One list for each example, all of the same length.
     PerExample(Vec<Vec<usize>>),
 }
 
-impl From<usize> for Each {
+impl From<usize> for Indices {
     fn from(one: usize) -> Self {
         Self::Same(vec![one])
     }
 }
 
-impl From<Vec<usize>> for Each {
+impl From<Vec<usize>> for Indices {
     fn from(same: Vec<usize>) -> Self {
         Self::Same(same)
     }
 }
 
-impl<const N: usize> From<[usize; N]> for Each {
+impl<const N: usize> From<[usize; N]> for Indices {
     fn from(same: [usize; N]) -> Self {
         Self::Same(same.to_vec())
     }
 }
 
-impl From<Vec<Vec<usize>>> for Each {
+impl From<Vec<Vec<usize>>> for Indices {
     fn from(lists: Vec<Vec<usize>>) -> Self {
         Self::PerExample(lists)
     }
 }
 
-impl Each {
-    /// `[batch][count]`, every list of the same length and none of them empty.
+impl Indices {
+    /// One list per example, `[batch][count]`, all of the same length and none empty; otherwise an error about `what`.
     fn lists(&self, what: &str, batch: usize) -> Result<Vec<Vec<usize>>, Error> {
         let lists = match self {
             Self::Same(same) => vec![same.clone(); batch],
             Self::PerExample(lists) if lists.len() == batch => lists.clone(),
             Self::PerExample(lists) => {
-                return Err(Error::Rows(format!("{what} of {} examples for a batch of {batch}", lists.len())));
+                return Err(Error::Rows(format!("{what} for {} examples, the batch has {batch}", lists.len())));
             }
         };
         let count = lists.first().map_or(0, Vec::len);
@@ -63,44 +64,44 @@ impl Each {
     }
 }
 
-/// The units of a site that a representation is made of.
+/// The units of a site that a representation reads or edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Units {
-    /// Every position; of a `head_` site every head of it.
+    /// Every position; at a `head_` site every head at every position.
     All,
-    /// Positions, counted from the left, from 0.
-    Positions(Each),
-    /// Positions, counted from each example's own end: 0 is its last token.
-    FromRight(Each),
+    /// Positions, counted from the left, starting at 0.
+    Positions(Indices),
+    /// Positions, counted from each example's last token, which is 0.
+    FromRight(Indices),
     /// Heads, at every position.
-    Heads(Each),
-    /// Each of the heads at each of the positions.
+    Heads(Indices),
+    /// All given heads at all given positions.
     HeadPositions {
-        /// Which heads, counted from 0.
-        heads: Each,
-        /// Where, counted from the left.
-        positions: Each,
+        /// The heads, counted from 0.
+        heads: Indices,
+        /// The positions, counted from the left, starting at 0.
+        positions: Indices,
     },
 }
 
 impl Units {
-    /// One position or several.
-    pub fn positions(positions: impl Into<Each>) -> Self {
+    /// One or several positions.
+    pub fn positions(positions: impl Into<Indices>) -> Self {
         Self::Positions(positions.into())
     }
 
-    /// One head or several, at every position.
-    pub fn heads(heads: impl Into<Each>) -> Self {
+    /// One or several heads, at every position.
+    pub fn heads(heads: impl Into<Indices>) -> Self {
         Self::Heads(heads.into())
     }
 
     /// Heads at positions.
-    pub fn head_positions(heads: impl Into<Each>, positions: impl Into<Each>) -> Self {
+    pub fn head_positions(heads: impl Into<Indices>, positions: impl Into<Indices>) -> Self {
         Self::HeadPositions { heads: heads.into(), positions: positions.into() }
     }
 
-    /// The same units of a run of one token.
-    pub(super) fn of_one_token(&self) -> Self {
+    /// The same units in a run of one token.
+    pub(super) fn for_one_token(&self) -> Self {
         match self {
             Self::All => Self::All,
             Self::Positions(_) | Self::FromRight(_) => Self::positions(0),
@@ -108,22 +109,22 @@ impl Units {
         }
     }
 
-    /// Finds the units in sequences of the given lengths, padded on the right.
-    pub(super) fn find(&self, site: Site, shape: SiteShape, lengths: &[usize]) -> Result<Grid, Error> {
-        let at = |error| Error::Rows(format!("{site}: {}", words(error)));
-        self.look(site, shape, lengths).map_err(at)
+    /// The units in sequences of the given lengths, padded on the right; an error, with the site, if one does not exist.
+    pub(super) fn resolve(&self, site: Site, shape: SiteShape, lengths: &[usize]) -> Result<Grid, Error> {
+        let at = |error| Error::Rows(format!("{site}: {}", without_prefix(error)));
+        self.grid(site, shape, lengths).map_err(at)
     }
 
-    fn look(&self, site: Site, shape: SiteShape, lengths: &[usize]) -> Result<Grid, Error> {
+    fn grid(&self, site: Site, shape: SiteShape, lengths: &[usize]) -> Result<Grid, Error> {
         let batch = lengths.len();
         let longest = lengths.iter().copied().max().unwrap_or(0);
         let everywhere = || vec![(0..longest).collect::<Vec<_>>(); batch];
         let whole = |positions: Vec<Vec<usize>>| {
             if site.component.is_head() {
-                let problem = "the site is made of heads: say which heads, or take the whole site without `head_`";
+                let problem = "the site consists of heads: name the heads, or use the whole site, without `head_`";
                 return Err(Error::Rows(problem.to_owned()));
             }
-            inside(&positions, lengths)?;
+            check_positions(&positions, lengths)?;
             let count = positions[0].len();
             Ok(Grid { rows: Rows::positions(positions)?, heads: None, positions: count })
         };
@@ -142,11 +143,11 @@ impl Units {
             Self::All if site.component.is_head() => {
                 heads_at(vec![(0..shape.heads.unwrap_or(0)).collect(); batch], everywhere())
             }
-            // What the padding holds is of no concern to anybody, so it may be edited too.
+            // Padding is masked out, so its value is irrelevant and it may be edited too.
             Self::All => Ok(Grid { rows: Rows::positions(everywhere())?, heads: None, positions: longest }),
             Self::Positions(positions) => whole(positions.lists("positions", batch)?),
-            Self::FromRight(back) => {
-                let mut positions = back.lists("positions", batch)?;
+            Self::FromRight(offsets) => {
+                let mut positions = offsets.lists("positions", batch)?;
                 for (example, (positions, length)) in positions.iter_mut().zip(lengths).enumerate() {
                     for position in positions {
                         *position = length.checked_sub(*position + 1).ok_or_else(|| {
@@ -161,23 +162,23 @@ impl Units {
             Self::Heads(heads) => heads_at(heads.lists("heads", batch)?, everywhere()),
             Self::HeadPositions { heads, positions } => {
                 let positions = positions.lists("positions", batch)?;
-                inside(&positions, lengths)?;
+                check_positions(&positions, lengths)?;
                 heads_at(heads.lists("heads", batch)?, positions)
             }
         }
     }
 }
 
-/// An error about rows without its prefix.
-fn words(error: Error) -> String {
+/// The text of an [`Error::Rows`] without its prefix.
+fn without_prefix(error: Error) -> String {
     match error {
-        Error::Rows(words) => words,
+        Error::Rows(text) => text,
         other => other.to_string(),
     }
 }
 
-/// Is every position one of its own example's?
-fn inside(positions: &[Vec<usize>], lengths: &[usize]) -> Result<(), Error> {
+/// Returns an error for a position past the end of its own example.
+fn check_positions(positions: &[Vec<usize>], lengths: &[usize]) -> Result<(), Error> {
     for (example, (positions, length)) in positions.iter().zip(lengths).enumerate() {
         if let Some(position) = positions.iter().find(|position| *position >= length) {
             return Err(Error::Rows(format!(
@@ -188,17 +189,18 @@ fn inside(positions: &[Vec<usize>], lengths: &[usize]) -> Result<(), Error> {
     Ok(())
 }
 
-/// How several units of an example lie before the intervention.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How several units of an example are passed to the operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// One row for each unit.
     #[default]
     Separate,
-    /// All positions end to end as one long row; heads end to end, one long row for each position.
+    /// All positions concatenated into one row; of heads, one row of concatenated heads for each position.
     Concatenated,
 }
 
-/// Units that were found: positions, or heads × positions.
+/// The rows of the resolved units: positions, or heads × positions.
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     pub(super) rows: Rows,
@@ -207,8 +209,8 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The shape of the rows that an intervention sees, for a site of the given width.
-    pub(super) fn seen(&self, layout: Layout, site_width: usize) -> [usize; 3] {
+    /// The shape of the rows that the operation receives, for a site of the given width.
+    pub(super) fn operation_shape(&self, layout: Layout, site_width: usize) -> [usize; 3] {
         let (batch, width) = (self.rows.batch(), self.rows.width(site_width));
         match (layout, self.heads) {
             (Layout::Separate, _) => [batch, self.rows.units(), width],
@@ -217,12 +219,12 @@ impl Grid {
         }
     }
 
-    /// Are both made of as many heads and positions?
+    /// Whether both have the same number of heads and of positions.
     pub(super) fn matches(&self, other: &Self) -> bool {
         (self.heads, self.positions) == (other.heads, other.positions)
     }
 
-    /// In words, for errors.
+    /// The numbers of heads and positions, for errors.
     pub(super) fn describe(&self) -> String {
         match self.heads {
             None => format!("{} positions", self.positions),
@@ -230,8 +232,8 @@ impl Grid {
         }
     }
 
-    /// From `[batch, units, width]` to what the intervention sees.
-    pub(super) fn lay(&self, layout: Layout, units: Tensor<3>) -> Tensor<3> {
+    /// From `[batch, units, width]` to the rows that the operation receives ([`Self::operation_shape`]).
+    pub(super) fn apply_layout(&self, layout: Layout, units: Tensor<3>) -> Tensor<3> {
         let [batch, count, width] = units.dims();
         match (layout, self.heads) {
             (Layout::Separate, _) => units,
@@ -243,8 +245,8 @@ impl Grid {
         }
     }
 
-    /// The way back.
-    pub(super) fn unlay(&self, layout: Layout, rows: Tensor<3>) -> Tensor<3> {
+    /// The inverse of [`Self::apply_layout`].
+    pub(super) fn undo_layout(&self, layout: Layout, rows: Tensor<3>) -> Tensor<3> {
         let [batch, count, width] = rows.dims();
         match (layout, self.heads) {
             (Layout::Separate, _) => rows,

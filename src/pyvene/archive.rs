@@ -1,7 +1,7 @@
-//! NamedTensors in PyTorch's archives: what `torch.save(state_dict)` writes since release 1.6.
+//! PyTorch's archives of tensors: the format of `torch.save(state_dict)` since release 1.6.
 //!
-//! The archive is a zip file whose entries are stored as they are: `data.pkl`, a pickle of a dictionary of tensors that
-//! names storages by number, and `data/0`, `data/1`, .. with the storages' numbers.
+//! The archive is a zip file with uncompressed entries: `data.pkl`, a pickle of a dictionary of tensors that refers to
+//! storages by number, and `data/0`, `data/1`, .. with the values of the storages.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Write};
@@ -16,17 +16,18 @@ use super::pickle;
 use crate::error::Error;
 use crate::interventions::NamedTensors;
 
-/// The folder inside an archive; PyTorch takes any.
+/// The folder inside an archive. PyTorch accepts any name.
 const ROOT: &str = "archive";
 /// `OrderedDict()`
 const ORDERED_DICT: &[u8] = b"ccollections\nOrderedDict\n)R";
-/// The most that a pickle of a dictionary of tensors may take.
+/// The largest size of a pickle that is read, in bytes.
 const LARGEST_PICKLE: u64 = 64 << 20;
 
-/// Reads the tensors of an archive. Nothing in its pickle is run; one that asks for more than tensors is refused.
+/// Reads the tensors of an archive, by name. The pickle is not executed. Returns an error if the file is not an archive of
+/// `torch.save`, or if its pickle names anything but tensors.
 pub fn read_tensors(path: &Path) -> Result<NamedTensors, Error> {
     let wrong = |problem: String| Error::content(path, problem);
-    check(path)?;
+    check_archive(path)?;
     let reader = PytorchReader::new(path).map_err(|error| wrong(format!("not a PyTorch file of tensors: {error}")))?;
     let tensor = |(name, tensor): (String, pytorch_reader::Tensor)| {
         let dtype = match tensor.dtype() {
@@ -36,7 +37,7 @@ pub fn read_tensors(path: &Path) -> Result<NamedTensors, Error> {
             pytorch_reader::DType::BF16 => DType::BF16,
             pytorch_reader::DType::I64 => DType::I64,
             pytorch_reader::DType::I32 => DType::I32,
-            other => return Err(wrong(format!("`{name}` holds {other:?}: floats or whole numbers are needed"))),
+            other => return Err(wrong(format!("`{name}` has dtype {other:?}: floats, I64 or I32 are needed"))),
         };
         let bytes = tensor.read().map_err(|error| wrong(error.to_string()))?;
         Ok((name, TensorData::from_bytes_vec(bytes, tensor.shape().to_vec(), dtype)))
@@ -44,8 +45,8 @@ pub fn read_tensors(path: &Path) -> Result<NamedTensors, Error> {
     reader.into_tensors().into_iter().map(tensor).collect()
 }
 
-/// Refuses what is no archive, and an archive whose pickle is more than tensors.
-fn check(path: &Path) -> Result<(), Error> {
+/// Returns an error if the file is not an archive, or if its pickle names anything but tensors.
+fn check_archive(path: &Path) -> Result<(), Error> {
     let file = File::open(path).map_err(Error::file(path, "cannot read"))?;
     let mut archive = ZipArchive::new(file).map_err(|error| {
         Error::content(path, format!("not an archive as torch.save writes it since PyTorch 1.6: {error}"))
@@ -69,22 +70,22 @@ fn check(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a pickle is made of.
-pub(super) enum Value {
+/// A value of a pickle.
+pub(super) enum Pickled {
     Bool(bool),
-    Whole(usize),
+    Integer(usize),
     Text(String),
     /// f32 or i64.
     Tensor(TensorData),
-    Dict(Vec<(&'static str, Value)>),
-    /// An `OrderedDict` of tensors, as a `state_dict` is; `None` stands for Python's.
+    Dict(Vec<(&'static str, Pickled)>),
+    /// An `OrderedDict` of tensors, as a `state_dict` is. `None` is Python's `None`.
     State(Vec<(String, Option<TensorData>)>),
 }
 
-/// An archive of a value. The same value makes the same bytes.
-pub(super) fn archive(value: &Value) -> Result<Vec<u8>, Error> {
+/// The bytes of an archive of a value. The same value always gives the same bytes.
+pub(super) fn archive(value: &Pickled) -> Result<Vec<u8>, Error> {
     let wrong = |problem: String| Error::Invalid(format!("an archive of tensors cannot be written: {problem}"));
-    let mut pickle = Pickle { out: b"\x80\x02".to_vec(), storages: Vec::new() };
+    let mut pickle = PickleWriter { out: b"\x80\x02".to_vec(), storages: Vec::new() };
     pickle.value(value)?;
     pickle.out.push(b'.');
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).with_alignment(64);
@@ -102,32 +103,32 @@ pub(super) fn archive(value: &Value) -> Result<Vec<u8>, Error> {
     Ok(zip.finish().map_err(|error| wrong(error.to_string()))?.into_inner())
 }
 
-/// A pickle in protocol 2, as `torch.save` has it, and the tensors whose numbers lie beside it.
-struct Pickle<'a> {
+/// Writes a pickle in protocol 2, as `torch.save` does, and collects the tensors that the archive stores beside it.
+struct PickleWriter<'a> {
     out: Vec<u8>,
     storages: Vec<&'a TensorData>,
 }
 
-impl<'a> Pickle<'a> {
-    fn value(&mut self, value: &'a Value) -> Result<(), Error> {
+impl<'a> PickleWriter<'a> {
+    fn value(&mut self, value: &'a Pickled) -> Result<(), Error> {
         match value {
-            Value::Bool(value) => self.out.push(if *value { 0x88 } else { 0x89 }),
-            Value::Whole(value) => whole(&mut self.out, *value),
-            Value::Text(value) => text(&mut self.out, value),
-            Value::Tensor(data) => self.tensor(data)?,
-            Value::Dict(entries) => {
+            Pickled::Bool(value) => self.out.push(if *value { 0x88 } else { 0x89 }),
+            Pickled::Integer(value) => push_integer(&mut self.out, *value),
+            Pickled::Text(value) => push_text(&mut self.out, value),
+            Pickled::Tensor(data) => self.tensor(data)?,
+            Pickled::Dict(entries) => {
                 self.out.extend(b"}(");
                 for (name, value) in entries {
-                    text(&mut self.out, name);
+                    push_text(&mut self.out, name);
                     self.value(value)?;
                 }
                 self.out.push(b'u');
             }
-            Value::State(entries) => {
+            Pickled::State(entries) => {
                 self.out.extend(ORDERED_DICT);
                 self.out.push(b'(');
                 for (name, data) in entries {
-                    text(&mut self.out, name);
+                    push_text(&mut self.out, name);
                     match data {
                         Some(data) => self.tensor(data)?,
                         None => self.out.push(b'N'),
@@ -144,22 +145,24 @@ impl<'a> Pickle<'a> {
         let storage = match data.dtype() {
             DType::F32 => "FloatStorage",
             DType::I64 => "LongStorage",
-            other => return Err(Error::Invalid(format!("a tensor of {other:?}: pyvene's are F32 or I64"))),
+            other => {
+                return Err(Error::Invalid(format!("a tensor has dtype {other:?}: pyvene's tensors are F32 or I64")));
+            }
         };
         let (number, shape) = (self.storages.len(), data.shape());
         self.storages.push(data);
         let out = &mut self.out;
         out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
-        text(out, "storage");
+        push_text(out, "storage");
         out.extend(format!("ctorch\n{storage}\n").as_bytes());
-        text(out, &number.to_string());
-        text(out, "cpu");
-        whole(out, shape.iter().product());
+        push_text(out, &number.to_string());
+        push_text(out, "cpu");
+        push_integer(out, shape.iter().product());
         out.extend(b"tQ");
-        whole(out, 0);
+        push_integer(out, 0);
         let strides = |at: usize| shape[at + 1..].iter().product();
-        tuple(out, shape.iter().copied());
-        tuple(out, (0..shape.len()).map(strides));
+        push_tuple(out, shape.iter().copied());
+        push_tuple(out, (0..shape.len()).map(strides));
         out.push(0x89);
         out.extend(ORDERED_DICT);
         out.extend(b"tR");
@@ -167,19 +170,19 @@ impl<'a> Pickle<'a> {
     }
 }
 
-fn text(out: &mut Vec<u8>, text: &str) {
+fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'X');
     out.extend((text.len() as u32).to_le_bytes());
     out.extend(text.as_bytes());
 }
 
-fn whole(out: &mut Vec<u8>, value: usize) {
+fn push_integer(out: &mut Vec<u8>, value: usize) {
     match i32::try_from(value) {
         Ok(value) => {
             out.push(b'J');
             out.extend(value.to_le_bytes());
         }
-        // Eight bytes of two's complement: no size of a tensor in memory reaches the sign.
+        // Eight bytes in two's complement. The size of a tensor in memory never reaches the sign bit.
         Err(_) => {
             out.extend([0x8a, 8]);
             out.extend((value as u64).to_le_bytes());
@@ -187,9 +190,9 @@ fn whole(out: &mut Vec<u8>, value: usize) {
     }
 }
 
-fn tuple(out: &mut Vec<u8>, values: impl Iterator<Item = usize>) {
+fn push_tuple(out: &mut Vec<u8>, values: impl Iterator<Item = usize>) {
     out.push(b'(');
-    values.for_each(|value| whole(out, value));
+    values.for_each(|value| push_integer(out, value));
     out.push(b't');
 }
 
@@ -203,7 +206,7 @@ mod tests {
         let path = folder.path().join("x.bin");
         let floats = TensorData::new(vec![0.5_f32, -1e-8, 3.0, 4.0, 5.0, 6.0], [2, 3]);
         let scalar = TensorData::new(vec![32_i64], [0_usize; 0]);
-        let tensors = Value::State(vec![
+        let tensors = Pickled::State(vec![
             ("rotate_layer.weight".to_owned(), Some(floats.clone())),
             ("source_representation".to_owned(), None),
             ("embed_dim".to_owned(), Some(scalar.clone())),

@@ -9,17 +9,17 @@ use crate::error::Error;
 use crate::files;
 use crate::interventions::Kind;
 
-/// What is needed of the file. (transformers adds keys of its own.)
+/// The keys of the file that are read. (transformers adds other keys.)
 #[derive(Debug, Deserialize)]
-pub(super) struct Config {
-    pub representations: Vec<Representation>,
-    /// `<class 'pyvene.models.interventions.VanillaIntervention'>`
+pub(super) struct PyveneConfig {
+    pub representations: Vec<SavedRepresentation>,
+    /// Python's names of the classes, such as `<class 'pyvene.models.interventions.VanillaIntervention'>`.
     pub intervention_types: Vec<String>,
     #[serde(default)]
     pub mode: Mode,
     pub sorted_keys: Option<Vec<String>>,
     pub model_type: Option<String>,
-    /// How many columns are exchanged, `interchange_dim`.
+    /// The number of columns that are exchanged, `interchange_dim`.
     #[serde(default)]
     pub intervention_dimensions: Option<Vec<Option<usize>>>,
     #[serde(default)]
@@ -34,7 +34,7 @@ pub(super) enum Mode {
     Serial,
 }
 
-/// The fields of pyvene's `RepresentationConfig`, in its order: the tuple is saved as a list.
+/// The fields of pyvene's `RepresentationConfig`, in its order. The tuple is saved as a list.
 const FIELDS: [&str; 14] = [
     "layer",
     "component",
@@ -52,10 +52,10 @@ const FIELDS: [&str; 14] = [
     "latent_dim",
 ];
 
-/// Where an intervention acts.
+/// A `RepresentationConfig` of pyvene: the place of an intervention and its sizes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
-pub(super) struct Representation {
+pub(super) struct SavedRepresentation {
     pub layer: usize,
     pub component: String,
     pub unit: String,
@@ -68,27 +68,27 @@ pub(super) struct Representation {
     pub latent_dim: Option<usize>,
 }
 
-impl TryFrom<Value> for Representation {
+impl TryFrom<Value> for SavedRepresentation {
     type Error = String;
 
-    /// From a list in the order of [`FIELDS`], of which old releases lack the last ones, or from an object of them.
+    /// Reads a list in the order of [`FIELDS`], which older releases write without the last ones, or an object.
     fn try_from(value: Value) -> Result<Self, String> {
         let field = |name: &str| -> Value {
-            let found = match &value {
+            let field = match &value {
                 Value::Array(list) => FIELDS.iter().position(|field| *field == name).and_then(|at| list.get(at)),
                 other => other.get(name),
             };
-            found.cloned().unwrap_or(Value::Null)
+            field.cloned().unwrap_or(Value::Null)
         };
         let wrong = |name: &str, error: serde_json::Error| format!("representations: {name}: {error}");
         let whole = |name: &str| serde_json::from_value::<Option<usize>>(field(name)).map_err(|e| wrong(name, e));
         let text = |name: &str, default: &str| match field(name) {
             Value::Null => Ok(default.to_owned()),
             Value::String(text) => Ok(text),
-            other => Err(format!("representations: {name} is {other}, not a text")),
+            other => Err(format!("representations: {name} is {other}: a string is needed")),
         };
         if !matches!(value, Value::Array(_) | Value::Object(_)) {
-            return Err(format!("representations hold {value}, not a list of fields"));
+            return Err(format!("representations contain {value}: a list of fields or an object is needed"));
         }
         Ok(Self {
             layer: whole("layer")?.unwrap_or(0),
@@ -110,36 +110,36 @@ impl TryFrom<Value> for Representation {
     }
 }
 
-impl From<Representation> for Value {
-    fn from(of: Representation) -> Self {
-        let hidden = of.constant_source.then_some(true);
-        let link = of.link.map(|link| link.parse::<i64>().map_or_else(|_| json!(link), |number| json!(number)));
+impl From<SavedRepresentation> for Value {
+    fn from(saved: SavedRepresentation) -> Self {
+        let hidden = saved.constant_source.then_some(true);
+        let link = saved.link.map(|link| link.parse::<i64>().map_or_else(|_| json!(link), |number| json!(number)));
         json!([
-            of.layer,
-            of.component,
-            of.unit,
-            of.units,
-            of.low_rank_dimension,
+            saved.layer,
+            saved.component,
+            saved.unit,
+            saved.units,
+            saved.low_rank_dimension,
             null,
             null,
-            of.subspace_partition,
-            of.group_key,
+            saved.subspace_partition,
+            saved.group_key,
             link,
             null,
             null,
             hidden,
-            of.latent_dim
+            saved.latent_dim
         ])
     }
 }
 
-impl Config {
+impl PyveneConfig {
     pub(super) fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("config.json");
         let config: Value = files::read_json(&path)?;
         if config.get("representations").is_none() || config.get("intervention_types").is_none() {
-            let problem = "is not pyvene's: it has no representations and intervention_types, as \
-                           IntervenableModel.save writes them";
+            let problem = "is not a config.json of pyvene: representations and intervention_types, which \
+                           IntervenableModel.save writes, are missing";
             return Err(Error::content(&path, problem));
         }
         let config: Self = serde_json::from_value(config).map_err(|error| Error::content(&path, error.to_string()))?;
@@ -150,11 +150,12 @@ impl Config {
             ("intervention_dimensions", config.intervention_dimensions.as_ref().map(Vec::len)),
             ("intervention_constant_sources", config.intervention_constant_sources.as_ref().map(Vec::len)),
         ];
-        match counts.into_iter().find(|(_, found)| found.is_some_and(|found| found != count)) {
-            Some((name, Some(found))) => {
-                Err(Error::content(&path, format!("{found} {name} for {count} representations")))
-            }
-            _ if count == 0 => Err(Error::content(&path, "has no representations: there is no intervention")),
+        match counts.into_iter().find(|(_, length)| length.is_some_and(|length| length != count)) {
+            Some((name, Some(length))) => Err(Error::content(
+                &path,
+                format!("has {length} {name} for {count} representations: one for each is needed"),
+            )),
+            _ if count == 0 => Err(Error::content(&path, "has no representations: at least one is needed")),
             _ => Ok(config),
         }
     }
@@ -173,7 +174,7 @@ impl Config {
     }
 }
 
-/// The kind that a class of pyvene's is.
+/// The kind of intervention that a class of pyvene is; an error for any other class.
 pub(super) fn kind(class: &str) -> Result<Kind, Error> {
     let path = class.trim_start_matches("<class '").trim_end_matches("'>");
     let name = path.rsplit('.').next().unwrap_or_default();
@@ -181,11 +182,11 @@ pub(super) fn kind(class: &str) -> Result<Kind, Error> {
         return name.parse();
     }
     Err(Error::Invalid(format!(
-        "`{path}` is a class of somebody's own, and its code is not run: only pyvene's own interventions can be read"
+        "`{path}` is not a class of pyvene, and no Python code is run: only pyvene's own interventions can be read"
     )))
 }
 
-/// The class as pyvene writes it.
+/// The name of a kind's class, as pyvene writes it.
 pub(super) fn class(kind: Kind) -> String {
     format!("<class 'pyvene.models.interventions.{}'>", kind.pyvene())
 }

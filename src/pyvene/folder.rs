@@ -1,11 +1,11 @@
-//! A folder of interventions as pyvene saves it, read and written.
+//! Reads and writes a folder of interventions in pyvene's format.
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::TensorData;
 
-use super::archive::{self, Value};
-use super::config::{self, Config, Mode, Representation};
+use super::archive::{self, Pickled};
+use super::config::{self, Mode, PyveneConfig, SavedRepresentation};
 use super::keys;
 use crate::error::Error;
 use crate::files;
@@ -15,45 +15,46 @@ use crate::tap::{Component, Site};
 /// The name of a constant source among an intervention's tensors.
 const CONSTANT: &str = "source_representation";
 
-/// What one call of `IntervenableModel.save` saves.
+/// The interventions of one folder that `IntervenableModel.save` writes.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// Does source 0 go into source 1, that into the next, and the last into the base?
+    /// Whether the order is serial: source 0 edits source 1, that edits the next, and the last edits the base.
     pub serial: bool,
-    /// The model's class, where pyvene noted it.
+    /// The model's class, if the folder names it.
     pub model_type: Option<String>,
-    /// The interventions, in the order in which those at one site act.
-    pub interventions: Vec<Saved>,
+    /// The interventions, in the order in which they act at one site.
+    pub interventions: Vec<SavedIntervention>,
 }
 
 /// One intervention of a folder.
 #[derive(Clone, Debug)]
-pub struct Saved {
-    /// Where it acts.
+pub struct SavedIntervention {
+    /// The site.
     pub site: Site,
-    /// Are positions chosen in a run? Where they are not (pyvene's unit `h`), a head is taken at all of them.
+    /// Whether a run chooses the positions. If not (pyvene's unit `h`), a head is edited at all positions.
     pub positions: bool,
-    /// How many units lie end to end as one row, `max_number_of_units`.
+    /// The number of units that are concatenated into one row, `max_number_of_units`.
     pub units: usize,
-    /// What it is.
+    /// The kind of intervention.
     pub kind: Kind,
-    /// Its tensors, under the names of its `state_dict`.
+    /// The tensors, by their names in the `state_dict`.
     pub tensors: NamedTensors,
-    /// A row in the source's place.
+    /// A constant that replaces the source's row.
     pub constant: Option<Vec<f32>>,
-    /// The number of the source that it reads, counted from 0 over those that are read.
+    /// The number of the source that it reads, counted from 0 over the sources that are read.
     pub source: Option<usize>,
-    /// Those with the same link share their tensors.
+    /// Interventions with the same link share their tensors.
     pub link: Option<String>,
-    /// The space cut into parts: a pair is a range of columns, any other list names columns.
+    /// The partition of the space: a list of two numbers is a range of columns, any other list names columns.
     pub partition: Option<Vec<Vec<usize>>>,
-    /// How many columns are exchanged where no subspace is named, `interchange_dim`.
+    /// The number of columns that are exchanged if a run names no subspace, `interchange_dim`.
     pub columns: Option<usize>,
 }
 
-/// Reads a folder.
+/// Reads a folder. Returns an error for classes that are not pyvene's, for modules' paths in place of components, and for
+/// missing tensors.
 pub fn read(folder: &Path) -> Result<Folder, Error> {
-    let config = Config::read(folder)?;
+    let config = PyveneConfig::read(folder)?;
     let path = folder.join("config.json");
     let groups = groups(&config.representations).map_err(|problem| Error::content(&path, problem))?;
     let mut interventions = Vec::new();
@@ -62,8 +63,8 @@ pub fn read(folder: &Path) -> Result<Folder, Error> {
         let at = |error: Error| Error::content(&path, format!("intervention {number}: {error}"));
         let kind = config::kind(&config.intervention_types[number]).map_err(at)?;
         let (site, positions) = site(representation).map_err(|problem| at(Error::Invalid(problem)))?;
-        let mut tensors = match bin(folder, &config, number) {
-            Some(bin) => archive::read_tensors(&bin)?,
+        let mut tensors = match tensor_file(folder, &config, number) {
+            Some(file) => archive::read_tensors(&file)?,
             None if kind.info().has_tensors() || representation.constant_source => {
                 let problem = missing(folder, &config, number, kind);
                 return Err(at(Error::Invalid(problem)));
@@ -71,7 +72,8 @@ pub fn read(folder: &Path) -> Result<Folder, Error> {
             None => NamedTensors::new(),
         };
         let constant = tensors.remove(CONSTANT).filter(|_| takes_constant(kind));
-        let constant = constant.map(|data| row(&data)).transpose().map_err(|problem| at(Error::Invalid(problem)))?;
+        let constant =
+            constant.map(|data| constant_row(&data)).transpose().map_err(|problem| at(Error::Invalid(problem)))?;
         let source = (kind.needs() != Needs::Nothing && constant.is_none()).then(|| {
             let group = groups[number];
             read_groups.iter().position(|known| *known == group).unwrap_or_else(|| {
@@ -79,7 +81,7 @@ pub fn read(folder: &Path) -> Result<Folder, Error> {
                 read_groups.len() - 1
             })
         });
-        interventions.push(Saved {
+        interventions.push(SavedIntervention {
             site,
             positions,
             units: representation.units,
@@ -95,12 +97,12 @@ pub fn read(folder: &Path) -> Result<Folder, Error> {
     Ok(Folder { serial: config.mode == Mode::Serial, model_type: config.model_type, interventions })
 }
 
-/// Writes a folder that pyvene's `IntervenableModel.load` takes; the folder has to be there.
+/// Writes a folder that pyvene's `IntervenableModel.load` reads. The folder has to exist.
 ///
-/// What pyvene cannot load is refused with the reason: noise and principal components have no place in its files, and
-/// each source's interventions have to follow each other.
+/// Returns an error for what pyvene cannot load: the tensors of noise and of principal components, and interventions of
+/// one source that do not follow each other.
 pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
-    let mut config = Config {
+    let mut config = PyveneConfig {
         representations: Vec::new(),
         intervention_types: Vec::new(),
         mode: if saved.serial { Mode::Serial } else { Mode::Parallel },
@@ -126,11 +128,11 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
         let key = format!("{name}#{same}");
         if !info.pyvene.saved {
             return Err(Error::Invalid(format!(
-                "intervention {number} is a {}: pyvene's load has no place for its tensors",
+                "intervention {number} is a {}: pyvene's load does not read the tensors of this kind",
                 one.kind
             )));
         }
-        // pyvene loads a file of every one of its constant interventions but the zero, also where there is no constant.
+        // pyvene loads a file for each of its constant interventions but the zero, even if there is no constant.
         let constant = one.constant.is_some() || info.pyvene.constant;
         let source = one.constant.as_ref().map(|row| TensorData::new(row.clone(), [row.len()]));
         let mut tensors: Vec<(String, Option<TensorData>)> =
@@ -144,9 +146,9 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
             tensors.push((CONSTANT.to_owned(), source));
         }
         if !tensors.is_empty() {
-            files::write(&folder.join(keys::file(&key)), &archive::archive(&Value::State(tensors))?)?;
+            files::write(&folder.join(keys::file(&key)), &archive::archive(&Pickled::State(tensors))?)?;
         }
-        config.representations.push(Representation {
+        config.representations.push(SavedRepresentation {
             layer: one.site.layer,
             component: one.site.component.name().to_owned(),
             unit: unit.to_owned(),
@@ -169,14 +171,14 @@ pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
     config.write(folder)
 }
 
-/// The group of each representation, which is its source in pyvene: by its key, or each its own.
-fn groups(representations: &[Representation]) -> Result<Vec<usize>, String> {
-    let keys: Vec<i64> = representations.iter().filter_map(|of| of.group_key).collect();
+/// The number of each representation's group, which is its source in pyvene. Without keys each has its own group.
+fn groups(representations: &[SavedRepresentation]) -> Result<Vec<usize>, String> {
+    let keys: Vec<i64> = representations.iter().filter_map(|representation| representation.group_key).collect();
     if keys.is_empty() {
         return Ok((0..representations.len()).collect());
     }
     if keys.len() != representations.len() || keys.windows(2).any(|pair| pair[0] > pair[1]) {
-        return Err("group_key has to be given for all representations, in ascending order".to_owned());
+        return Err("group_key has to be set for all representations, in ascending order".to_owned());
     }
     let mut groups = Vec::new();
     let mut known: Vec<i64> = Vec::new();
@@ -189,7 +191,7 @@ fn groups(representations: &[Representation]) -> Result<Vec<usize>, String> {
     Ok(groups)
 }
 
-/// pyvene's keys of groups; none where each intervention has a source of its own, or none.
+/// pyvene's group keys; `None` if each intervention has a source of its own, or no source.
 fn group_keys(saved: &Folder) -> Result<Option<Vec<i64>>, Error> {
     let mut last: Option<usize> = None;
     let (mut keys, mut shared, mut seen) = (Vec::new(), false, Vec::new());
@@ -197,11 +199,11 @@ fn group_keys(saved: &Folder) -> Result<Option<Vec<i64>>, Error> {
         let again = one.source.is_some() && one.source == last;
         if let Some(source) = one.source.filter(|source| !again && seen.contains(source)) {
             return Err(Error::Invalid(format!(
-                "intervention {number} reads source {source} again: pyvene needs those of one source next to each other"
+                "intervention {number} reads source {source} again: in pyvene the interventions of one source have to follow each other"
             )));
         }
         if saved.serial && one.source.zip(last).is_some_and(|(now, before)| now < before) {
-            let problem = "in serial order pyvene needs the interventions in the order of their sources";
+            let problem = "in serial order pyvene's interventions have to be in the order of their sources";
             return Err(Error::Invalid(format!("intervention {number}: {problem}")));
         }
         seen.extend(one.source);
@@ -213,40 +215,40 @@ fn group_keys(saved: &Folder) -> Result<Option<Vec<i64>>, Error> {
     Ok((shared || saved.serial).then_some(keys))
 }
 
-/// Where a representation is, and whether its positions are chosen.
-fn site(of: &Representation) -> Result<(Site, bool), String> {
-    if of.component.contains('.') {
-        return Err(format!("`{}` is a module's path: only pyvene's named components can be read", of.component));
+/// The site of a representation, and whether a run chooses its positions.
+fn site(saved: &SavedRepresentation) -> Result<(Site, bool), String> {
+    if saved.component.contains('.') {
+        return Err(format!("`{}` is a module's path: one of pyvene's named components is needed", saved.component));
     }
-    let component: Component = of.component.parse().map_err(|error: Error| error.to_string())?;
-    match (of.unit.as_str(), component.is_head()) {
-        ("pos", false) | ("h.pos", true) => Ok((component.at(of.layer), true)),
-        ("h", true) => Ok((component.at(of.layer), false)),
+    let component: Component = saved.component.parse().map_err(|error: Error| error.to_string())?;
+    match (saved.unit.as_str(), component.is_head()) {
+        ("pos", false) | ("h.pos", true) => Ok((component.at(saved.layer), true)),
+        ("h", true) => Ok((component.at(saved.layer), false)),
         (unit, _) => Err(format!(
-            "the unit `{unit}` of {}: `pos` goes with whole components, `h` and `h.pos` with those of heads",
-            of.component
+            "{} has the unit `{unit}`: whole components need `pos`, components of heads `h` or `h.pos`",
+            saved.component
         )),
     }
 }
 
-/// The file of a representation's tensors, under whichever of pyvene's names it has.
-fn bin(folder: &Path, config: &Config, number: usize) -> Option<PathBuf> {
+/// The file of a representation's tensors, by the name of any release of pyvene; `None` if there is no file.
+fn tensor_file(folder: &Path, config: &PyveneConfig, number: usize) -> Option<PathBuf> {
     candidates(config, number).iter().map(|key| folder.join(keys::file(key))).find(|path| path.is_file())
 }
 
-fn candidates(config: &Config, number: usize) -> Vec<String> {
+fn candidates(config: &PyveneConfig, number: usize) -> Vec<String> {
     let all = &config.representations;
-    let names = |of: &Representation| keys::names(of.layer, &of.component, &of.unit, of.units);
+    let names = |saved: &SavedRepresentation| keys::names(saved.layer, &saved.component, &saved.unit, saved.units);
     let own = names(&all[number]);
-    let same = all[..number].iter().filter(|of| names(of) == own).count();
+    let same = all[..number].iter().filter(|other| names(other) == own).count();
     let sorted = config.sorted_keys.as_ref().map(|keys| keys[number].clone());
     sorted.into_iter().chain(own.map(|name| format!("{name}#{same}"))).collect()
 }
 
-fn missing(folder: &Path, config: &Config, number: usize, kind: Kind) -> String {
+fn missing(folder: &Path, config: &PyveneConfig, number: usize, kind: Kind) -> String {
     let names: Vec<String> = candidates(config, number).iter().map(|key| keys::file(key)).collect();
-    let why = if kind.info().pyvene.saved { "" } else { " (pyvene's save does not write any for this kind)" };
-    format!("{} holds no tensors of this {kind}{why}: {} is needed", folder.display(), names.join(" or "))
+    let why = if kind.info().pyvene.saved { "" } else { " (pyvene's save writes none for this kind)" };
+    format!("{} has no tensors for this {kind}{why}: {} is needed", folder.display(), names.join(" or "))
 }
 
 /// pyvene's interventions with tensors of their own take no constant.
@@ -254,10 +256,10 @@ fn takes_constant(kind: Kind) -> bool {
     kind.needs() == Needs::Source && !kind.info().has_tensors()
 }
 
-/// A constant source as one row.
-fn row(data: &TensorData) -> Result<Vec<f32>, String> {
+/// The values of a constant source, `[width]`.
+fn constant_row(data: &TensorData) -> Result<Vec<f32>, String> {
     let shape = data.shape().to_vec();
-    let (width, others) = shape.split_last().ok_or("the constant source is a number, not a row")?;
+    let (width, others) = shape.split_last().ok_or("the constant source is a single number: a row is needed")?;
     if others.iter().product::<usize>() != 1 || *width == 0 {
         return Err(format!("the constant source has shape {shape:?}: one row for all examples is needed"));
     }

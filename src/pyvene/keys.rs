@@ -1,7 +1,7 @@
 //! The names of pyvene's interventions, and of their files.
 
-/// What pyvene calls an intervention, without the number that tells equal ones apart: release 0.1.8's name, then the dotted
-/// ones of older releases.
+/// pyvene's names of an intervention, without the number that distinguishes equal names: first release 0.1.8's, then the
+/// dotted ones of older releases.
 pub(super) fn names(layer: usize, component: &str, unit: &str, units: usize) -> [String; 3] {
     [
         format!("layer_{layer}_comp_{component}_unit_{}_nunit_{units}", unit.replace('.', "_")),
@@ -10,7 +10,7 @@ pub(super) fn names(layer: usize, component: &str, unit: &str, units: usize) -> 
     ]
 }
 
-/// The file of the intervention of that key.
+/// The name of the file with the tensors of the intervention `key`.
 pub(super) fn file(key: &str) -> String {
     format!("intkey_{key}.bin")
 }

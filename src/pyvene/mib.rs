@@ -1,21 +1,21 @@
 //! The layout of submissions to the causal variable track of MIB (Mueller et al. 2025, "MIB: A Mechanistic Interpretability
 //! Benchmark", arXiv 2504.13151).
 //!
-//! `TASK_MODEL_VARIABLE/` holds three files for each place: `ResidualStream(Layer-L,Token-T)_featurizer` and
-//! `.._inverse_featurizer`, PyTorch's archives of a featurizer's class and tensors, and `.._indices`, the features that carry
-//! the variable as a list in JSON, or null for all of them. The residual stream of layer L is what enters it, `block_input`.
+//! `TASK_MODEL_VARIABLE/` holds three files for each layer and token: `ResidualStream(Layer-L,Token-T)_featurizer` and
+//! `.._inverse_featurizer`, PyTorch's archives of a featurizer's class and tensors, and `.._indices`, a JSON list of the
+//! features that carry the variable, or null for all features. The residual stream of layer L is its input, `block_input`.
 //! The track's featurizers and evaluation are built on pyvene.
 
 use std::path::Path;
 
 use burn::tensor::TensorData;
 
-use super::archive::{Value, archive};
+use super::archive::{Pickled, archive};
 use crate::error::{Error, nearest};
 use crate::files;
 
-/// The tasks of the residual stream, and their variables. (IOI is about heads, and its submissions need the parameters of
-/// a linear model besides.)
+/// The tasks of the residual stream, and their variables. (IOI is excluded: it is about heads, and its submissions also
+/// need the parameters of a linear model.)
 const TASKS: [(&str, &[&str]); 4] = [
     ("4_answer_MCQA", &["answer_pointer", "answer"]),
     ("ARC_easy", &["answer_pointer", "answer"]),
@@ -27,23 +27,23 @@ const TASKS: [(&str, &[&str]); 4] = [
 const MODELS: [&str; 4] = ["GPT2LMHeadModel", "Qwen2ForCausalLM", "Gemma2ForCausalLM", "LlamaForCausalLM"];
 
 /// A subspace of the residual stream that carries a variable.
-pub struct Place {
-    /// The layer that the stream enters.
+pub struct ResidualSubspace {
+    /// The layer whose input is the residual stream.
     pub layer: usize,
-    /// The track's name of the token position, `last_token` say.
+    /// The track's name of the token position, for example `last_token`.
     pub token: String,
     /// R, `[width, rank]`.
     pub rotation: TensorData,
     /// PyTorch's `original` of R under its default map, `[width, rank]`.
     pub original: TensorData,
-    /// PyTorch's `base` of it, `[width, width]`.
+    /// PyTorch's `base` of R under that map, `[width, width]`.
     pub base: TensorData,
-    /// The columns of R that are exchanged; all of them where it is `None`.
+    /// The columns of R that are exchanged; `None`: all columns.
     pub columns: Option<Vec<usize>>,
 }
 
-/// The folder's name; a task, a variable or a model that the track does not have is refused. `architecture` is the name of
-/// the model's class in transformers.
+/// The name of a submission's folder, where `architecture` is the model's class in transformers. Returns an error for a task,
+/// a model or a variable that the track does not have.
 pub fn folder_name(task: &str, architecture: &str, variable: &str) -> Result<String, Error> {
     let find = |what: &'static str, name: &str, known: &[&str]| match known.contains(&name) {
         true => Ok(()),
@@ -56,27 +56,30 @@ pub fn folder_name(task: &str, architecture: &str, variable: &str) -> Result<Str
     Ok(format!("{task}_{architecture}_{variable}"))
 }
 
-/// Writes a place's three files into a folder that is there.
-pub fn write(folder: &Path, place: &Place) -> Result<(), Error> {
-    let rank = place.rotation.shape()[1];
-    let unit = format!("ResidualStream(Layer-{},Token-{})", place.layer, place.token);
+/// Writes the three files of a subspace into a folder that exists.
+pub fn write(folder: &Path, subspace: &ResidualSubspace) -> Result<(), Error> {
+    let rank = subspace.rotation.shape()[1];
+    let unit = format!("ResidualStream(Layer-{},Token-{})", subspace.layer, subspace.token);
     for end in ["featurizer", "inverse_featurizer"] {
-        let text = |text: &str| Value::Text(text.to_owned());
-        let tensors = [("original", &place.original), ("0.base", &place.base)];
+        let text = |text: &str| Pickled::Text(text.to_owned());
+        let tensors = [("original", &subspace.original), ("0.base", &subspace.base)];
         let named =
             |(name, data): (&str, &TensorData)| (format!("rotate.parametrizations.weight.{name}"), Some(data.clone()));
-        let config =
-            vec![("rotation_matrix", Value::Tensor(place.rotation.clone())), ("requires_grad", Value::Bool(true))];
+        let config = vec![
+            ("rotation_matrix", Pickled::Tensor(subspace.rotation.clone())),
+            ("requires_grad", Pickled::Bool(true)),
+        ];
         let info = vec![
             ("featurizer_class", text("SubspaceFeaturizerModule")),
             ("inverse_featurizer_class", text("SubspaceInverseFeaturizerModule")),
-            ("n_features", Value::Whole(rank)),
-            ("additional_config", Value::Dict(config)),
+            ("n_features", Pickled::Integer(rank)),
+            ("additional_config", Pickled::Dict(config)),
             ("featurizer_id", text("subspace")),
         ];
-        let whole = vec![("model_info", Value::Dict(info)), ("state_dict", Value::State(tensors.map(named).to_vec()))];
-        files::write(&folder.join(format!("{unit}_{end}")), &archive(&Value::Dict(whole))?)?;
+        let whole =
+            vec![("model_info", Pickled::Dict(info)), ("state_dict", Pickled::State(tensors.map(named).to_vec()))];
+        files::write(&folder.join(format!("{unit}_{end}")), &archive(&Pickled::Dict(whole))?)?;
     }
-    let indices = place.columns.as_ref().map_or_else(|| "null".to_owned(), |columns| format!("{columns:?}"));
+    let indices = subspace.columns.as_ref().map_or_else(|| "null".to_owned(), |columns| format!("{columns:?}"));
     files::write(&folder.join(format!("{unit}_indices")), indices.as_bytes())
 }

@@ -1,8 +1,8 @@
 //! pyvene's folders: `config.json` and one `intkey_*.bin` for each intervention that has tensors.
 //!
-//! [`read`] takes what `IntervenableModel.save` of pyvene (Wu et al. 2024, arXiv 2403.07809) has written, of release 0.1.8
-//! and of older ones, and [`write()`] what its `IntervenableModel.load` takes. The tensors lie in PyTorch's archives as
-//! pickles; nothing in a pickle is ever run, and one that asks for more than tensors is refused (see [`pickle`]).
+//! [`read`] reads the folders that `IntervenableModel.save` of pyvene (Wu et al. 2024, arXiv 2403.07809) writes, in release
+//! 0.1.8 and in older ones, and [`write()`] writes folders for its `IntervenableModel.load`. The tensors are in PyTorch's
+//! archives, as pickles. A pickle is never executed, and one that names anything but tensors is an error (see [`pickle`]).
 
 mod archive;
 mod config;
@@ -12,4 +12,4 @@ pub mod mib;
 pub mod pickle;
 
 pub use archive::read_tensors;
-pub use folder::{Folder, Saved, read, write};
+pub use folder::{Folder, SavedIntervention, read, write};

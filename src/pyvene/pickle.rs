@@ -1,8 +1,8 @@
-//! What a pickle asks Python for, found without doing any of it.
+//! Lists the Python names that a pickle refers to, without executing it, and rejects the unsafe ones.
 //!
-//! A pickle is a program for a small stack machine. It reaches Python's functions and classes by name alone, so a walk over
-//! its instructions sees every name before anything could be called. What holds tensors needs a handful of names; any other
-//! one, and any instruction that makes objects by other means, is refused.
+//! A pickle is a program for a small stack machine. It refers to Python's functions and classes by name only, so a walk over
+//! its instructions finds every name before anything could be called. Tensors need only a few names; any other name, and
+//! any instruction that creates objects in another way, is an error.
 
 /// The names that PyTorch writes for dictionaries of tensors.
 const ALLOWED: [(&str, &[&str]); 4] = [
@@ -27,9 +27,9 @@ const ALLOWED: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// Is this pickle nothing but tensors? Else what it asks for.
+/// Returns an error if a pickle refers to anything but tensors, is cut off, or has an unknown instruction.
 pub fn check(pickle: &[u8]) -> Result<(), String> {
-    let mut rest = Rest(pickle);
+    let mut rest = UnreadBytes(pickle);
     loop {
         let at = pickle.len() - rest.0.len();
         let cut = || format!("the pickle is cut off after {} bytes", pickle.len());
@@ -38,32 +38,33 @@ pub fn check(pickle: &[u8]) -> Result<(), String> {
             b'.' => return Ok(()),
             b'c' => {
                 let (module, name) = rest.line().zip(rest.line()).ok_or_else(cut)?;
-                let known = ALLOWED.iter().any(|(of, names)| *of == module && names.contains(&name));
-                if !known {
+                let allowed = ALLOWED.iter().any(|(known, names)| *known == module && names.contains(&name));
+                if !allowed {
                     return Err(format!(
-                        "the pickle asks Python for `{module}.{name}`, which is more than tensors need and may run code: \
-                         it is refused, and nothing of it was run"
+                        "the pickle names Python's `{module}.{name}`, which tensors do not need and which may run code: \
+                         the file is not read, and no code was run"
                     ));
                 }
             }
-            // Classes looked up by other ways, and objects made of them.
+            // Instructions that look up classes in other ways, or create objects of them.
             b'i' | b'o' | 0x81..=0x84 | 0x92 | 0x93 => {
                 return Err(format!(
-                    "the pickle makes an object by instruction 0x{op:02x} at byte {at}, which PyTorch does not write for \
-                     tensors and which may run code: it is refused, and nothing of it was run"
+                    "the pickle creates an object by instruction 0x{op:02x} at byte {at}, which PyTorch does not write for \
+                     tensors and which may run code: the file is not read, and no code was run"
                 ));
             }
             _ => {
                 let length = argument(op, &rest)
-                    .ok_or_else(|| format!("byte {at} of the pickle, 0x{op:02x}, is no instruction"))?;
+                    .ok_or_else(|| format!("byte {at} of the pickle, 0x{op:02x}, is not an instruction"))?;
                 rest.skip(length).ok_or_else(cut)?;
             }
         }
     }
 }
 
-/// The bytes that belong to an instruction; `None` for what is none. (Python's `pickletools` has the table.)
-fn argument(op: u8, rest: &Rest<'_>) -> Option<usize> {
+/// The number of bytes of an instruction's argument; `None` for an unknown instruction. (The table is that of Python's
+/// `pickletools`.)
+fn argument(op: u8, rest: &UnreadBytes<'_>) -> Option<usize> {
     Some(match op {
         b'(' | b')' | b'0' | b'1' | b'2' | b'N' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a' | b']' | b'}'
         | b'e' | b'u' | b'Q' => 0,
@@ -80,10 +81,10 @@ fn argument(op: u8, rest: &Rest<'_>) -> Option<usize> {
     })
 }
 
-/// What of the pickle is still to be read.
-struct Rest<'a>(&'a [u8]);
+/// The bytes of the pickle that are not read yet.
+struct UnreadBytes<'a>(&'a [u8]);
 
-impl<'a> Rest<'a> {
+impl<'a> UnreadBytes<'a> {
     fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -102,7 +103,7 @@ impl<'a> Rest<'a> {
         Some(())
     }
 
-    /// A length of so many bytes, little-endian, and as many bytes as it says.
+    /// The size of a little-endian length of `bytes` bytes together with the content that follows it, in bytes.
     fn counted(&self, bytes: usize) -> Option<usize> {
         let length = self.0.get(..bytes)?.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         usize::try_from(length).ok()?.checked_add(bytes)
@@ -117,20 +118,20 @@ mod tests {
     fn tensors_pass_and_calls_do_not() {
         check(b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01.").unwrap();
         let system = check(b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00trueq\x00\x85R.").unwrap_err();
-        assert!(system.contains("`posix.system`") && system.contains("nothing of it was run"), "{system}");
-        // By way of a permitted module, and of the instructions that take the name from the stack.
+        assert!(system.contains("`posix.system`") && system.contains("no code was run"), "{system}");
+        // A name of a permitted module, and instructions that take the name from the stack.
         assert!(check(b"\x80\x02ctorch\nload\n.").unwrap_err().contains("`torch.load`"));
         assert!(check(b"\x80\x04\x8c\x05posix\x8c\x06system\x93.").unwrap_err().contains("0x93"));
         assert!(check(b"(S'true'\niposix\nsystem\n.").unwrap_err().contains("0x69"));
-        // Hidden in the text of another instruction it is only text.
+        // Inside the text of another instruction the name is only text.
         check(b"\x80\x02X\x0e\x00\x00\x00cposix\nsystem\n.").unwrap();
     }
 
     #[test]
-    fn what_is_cut_off_or_no_pickle_is_refused() {
+    fn a_cut_off_pickle_and_an_unknown_instruction_are_errors() {
         assert!(check(b"\x80\x02}").unwrap_err().contains("cut off"));
         assert!(check(b"X\xff\xff\xff\xff").unwrap_err().contains("cut off"));
-        assert!(check(b"\xff.").unwrap_err().contains("0xff, is no instruction"));
+        assert!(check(b"\xff.").unwrap_err().contains("0xff, is not an instruction"));
         assert!(check(b"").unwrap_err().contains("cut off"));
     }
 }

@@ -1,6 +1,7 @@
-//! A small surface to draw on, in pixels of the finished picture.
+//! A canvas for lines, rectangles and text. Coordinates are pixels of the finished picture.
 //!
-//! Drawn at three times the size and averaged down, which smooths every edge. The font travels in the binary, so a picture looks the same on every machine.
+//! It is drawn at three times the size and averaged, which smooths the edges. The font is part of the program, so a picture
+//! is the same on every machine.
 
 use std::sync::LazyLock;
 
@@ -12,9 +13,9 @@ use crate::error::Error;
 const SCALE: u32 = 3;
 
 static FONT: LazyLock<FontRef<'static>> =
-    LazyLock::new(|| FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT).expect("the built-in font is a font"));
+    LazyLock::new(|| FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT).expect("the built-in font is valid"));
 
-/// Which end of a text stands at its place.
+/// The part of a text that is placed at the given point.
 #[derive(Clone, Copy)]
 pub enum Anchor {
     Start,
@@ -22,7 +23,7 @@ pub enum Anchor {
     End,
 }
 
-/// A white surface.
+/// A canvas, white at first.
 pub struct Canvas {
     width: u32,
     height: u32,
@@ -35,21 +36,21 @@ impl Canvas {
         Self { width, height, pixels }
     }
 
-    /// A line through the points, round at its ends and corners.
+    /// Draws a line through the points, with round ends and corners.
     pub fn line(&mut self, points: &[(f64, f64)], colour: Rgb, thickness: f64) {
         for ends in points.windows(2) {
             self.stroke(ends[0], ends[1], colour, thickness);
         }
     }
 
-    /// A filled disc.
+    /// Draws a filled disc.
     pub fn dot(&mut self, centre: (f64, f64), radius: f64, colour: Rgb) {
         self.stroke(centre, centre, colour, 2.0 * radius);
     }
 
-    /// A filled rectangle between two corners.
+    /// Draws a filled rectangle between two opposite corners.
     pub fn rectangle(&mut self, corner: (f64, f64), opposite: (f64, f64), colour: Rgb) {
-        let ((left, top), (right, bottom)) = (place(corner), place(opposite));
+        let ((left, top), (right, bottom)) = (fine_pixel(corner), fine_pixel(opposite));
         for y in top..bottom {
             for x in left..right {
                 self.blend(x, y, colour, 1.0);
@@ -57,19 +58,19 @@ impl Canvas {
         }
     }
 
-    /// Text; its capitals' middle is at `at`'s height.
+    /// Draws text. The middle of its capital letters is at the height of `at`.
     pub fn text(&mut self, text: &str, at: (f64, f64), anchor: Anchor, size: f64, ink: Rgb) {
-        let (x0, y0) = place(at);
+        let (x0, y0) = fine_pixel(at);
         self.glyphs(text, anchor, size, |canvas, x, y, strength| canvas.blend(x0 + x, y0 + y, ink, strength));
     }
 
-    /// Text that runs upwards.
+    /// Draws text that runs upwards.
     pub fn text_up(&mut self, text: &str, at: (f64, f64), anchor: Anchor, size: f64, ink: Rgb) {
-        let (x0, y0) = place(at);
+        let (x0, y0) = fine_pixel(at);
         self.glyphs(text, anchor, size, |canvas, x, y, strength| canvas.blend(x0 + y, y0 - x, ink, strength));
     }
 
-    /// Calls `put` for each point that the text covers, as seen from its anchor.
+    /// Calls `put` with each fine pixel that the text covers, relative to its anchor, and the share that is covered.
     fn glyphs(&mut self, text: &str, anchor: Anchor, size: f64, mut put: impl FnMut(&mut Self, i32, i32, f32)) {
         let (outlines, width) = layout(text, size);
         let middle = layout("H", size).0.first().map_or(0.0, |capital| capital.px_bounds().height() / 2.0);
@@ -85,7 +86,7 @@ impl Canvas {
         }
     }
 
-    /// Every fine pixel whose middle is no farther than half the thickness from the straight line.
+    /// Colours every fine pixel whose centre is at most half the thickness away from the straight line.
     fn stroke(&mut self, from: (f64, f64), to: (f64, f64), colour: Rgb, thickness: f64) {
         let fine = |v: f64| v * f64::from(SCALE);
         let (from, to, reach) = ((fine(from.0), fine(from.1)), (fine(to.0), fine(to.1)), fine(thickness) / 2.0);
@@ -105,7 +106,7 @@ impl Canvas {
         }
     }
 
-    /// Mixes a colour into one of the fine pixels; those beyond the edge are nobody's.
+    /// Mixes a colour into one fine pixel. Pixels outside the canvas are ignored.
     fn blend(&mut self, x: i32, y: i32, colour: Rgb, strength: f32) {
         let (width, height) = ((SCALE * self.width) as usize, (SCALE * self.height) as usize);
         let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else { return };
@@ -119,9 +120,9 @@ impl Canvas {
         }
     }
 
-    /// The picture as PNG.
+    /// The picture as a PNG file's bytes.
     pub fn png(&self) -> Result<Vec<u8>, Error> {
-        let failed = |e: png::EncodingError| Error::Invalid(format!("cannot make the picture: {e}"));
+        let failed = |e: png::EncodingError| Error::Invalid(format!("cannot encode the picture as PNG: {e}"));
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
@@ -149,12 +150,12 @@ impl Canvas {
     }
 }
 
-/// How wide a text is.
+/// The width of a text, in pixels.
 pub fn text_width(text: &str, size: f64) -> f64 {
     f64::from(layout(text, size).1) / f64::from(SCALE)
 }
 
-/// The glyphs on a baseline that starts at the origin, and where it ends.
+/// The glyphs on a baseline that starts at the origin, and the width of the text, both in fine pixels.
 fn layout(text: &str, size: f64) -> (Vec<OutlinedGlyph>, f32) {
     let font = FONT.as_scaled(size as f32 * SCALE as f32);
     let (mut outlines, mut at, mut last) = (Vec::new(), 0.0, None);
@@ -169,12 +170,12 @@ fn layout(text: &str, size: f64) -> (Vec<OutlinedGlyph>, f32) {
     (outlines, at)
 }
 
-fn place((x, y): (f64, f64)) -> (i32, i32) {
+fn fine_pixel((x, y): (f64, f64)) -> (i32, i32) {
     let scaled = |v: f64| (v * f64::from(SCALE)).round() as i32;
     (scaled(x), scaled(y))
 }
 
-/// A PNG's width, height and pixels.
+/// The width, height and pixels of a PNG.
 #[cfg(test)]
 pub fn decode(bytes: &[u8]) -> (u32, u32, Vec<u8>) {
     let mut reader = png::Decoder::new(bytes).read_info().unwrap();

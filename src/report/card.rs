@@ -1,61 +1,61 @@
-//! The model card of a published intervention: `README.md`, with the front matter that the Hugging Face Hub reads.
+//! The model card of a published intervention: `README.md` with the front matter that the Hugging Face Hub reads.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use crate::error::Error;
 
-/// The card's text, with places for what differs.
+/// The template of the card's text.
 const TEMPLATE: &str = include_str!("card.md.j2");
 
-/// What a card tells; words and numbers only.
+/// The content of a card: texts and numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Card {
-    /// `ORG/NAME`, where it is published.
+    /// The repository `ORG/NAME` that it is published in.
     pub id: String,
-    /// The model's name on the Hub, where it is from there.
+    /// The model's name on the Hub, if the model is on the Hub.
     pub base_model: Option<String>,
-    /// How the model is named in commands: with its commit, where it is from the Hub.
+    /// The model as commands name it: with its commit, if it is on the Hub.
     pub model: String,
-    /// Is it a language model?
+    /// Whether it is a language model.
     pub language: bool,
-    /// More tags than those that every intervention has.
+    /// Tags in addition to those of every intervention.
     pub tags: Vec<String>,
-    /// Data sets of the Hub.
+    /// The data sets, as the Hub names them.
     pub datasets: Vec<String>,
-    /// The task whose causal model is meant.
+    /// The task.
     pub task: String,
-    /// Where the pairs came from: a name, and its kind in the card's index.
+    /// The source of the pairs: its name, and its type in the card's index.
     pub dataset: (String, String),
-    /// One sentence: what was found, and how well it does.
+    /// One sentence about the subspace and its IIA.
     pub summary: String,
     /// The IIA first, then its controls.
     pub metrics: Vec<Metric>,
-    /// Where it was found: names and values.
+    /// The model, site, position and subspace: names and values.
     pub places: Vec<(String, String)>,
-    /// How it was found.
+    /// The training, in words.
     pub method: String,
-    /// Pictures: what they show, and the file.
+    /// The pictures: a title, and the file's name.
     pub plots: Vec<(String, String)>,
 }
 
 /// One number of a card.
 #[derive(Clone, Debug)]
 pub struct Metric {
-    /// The name for machines, `iia` say.
+    /// The name in the card's index, for example `iia`.
     pub kind: String,
-    /// The name for people.
+    /// The name in the card's table.
     pub name: String,
-    /// The number.
+    /// The value.
     pub value: f64,
-    /// The number as it is shown.
+    /// The value as text.
     pub shown: String,
-    /// Its 95% interval as it is shown; empty where there is none.
+    /// Its 95% interval as text; empty if there is none.
     pub interval: String,
 }
 
 impl Metric {
-    /// A share, with its interval where it has one.
+    /// A share from 0 to 1, with its interval if it has one.
     #[must_use]
     pub fn share(kind: &str, name: &str, value: f64, interval: Option<[f64; 2]>) -> Self {
         Self {
@@ -69,9 +69,9 @@ impl Metric {
 }
 
 impl Card {
-    /// The card as Markdown.
+    /// The card as Markdown; an error if the template fails.
     pub fn markdown(&self) -> Result<String, Error> {
-        let wrong = |error: minijinja::Error| Error::Invalid(format!("the model card cannot be made: {error}"));
+        let wrong = |error: minijinja::Error| Error::Invalid(format!("the model card cannot be written: {error}"));
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
@@ -82,8 +82,8 @@ impl Card {
         let name = self.id.rsplit('/').next().unwrap_or_default().to_owned();
         let untrained = self.metrics.iter().any(|metric| metric.kind.contains("untrained"));
         let (dataset, dataset_type) = self.dataset.clone();
-        let metric = |of: &Metric| {
-            let Metric { kind, name, value, shown, interval } = of.clone();
+        let metric = |metric: &Metric| {
+            let Metric { kind, name, value, shown, interval } = metric.clone();
             context! { kind, name, value, shown, interval }
         };
         let metrics: Vec<Value> = self.metrics.iter().map(metric).collect();
@@ -92,10 +92,10 @@ impl Card {
         };
         let (places, plots) = (pairs(&self.places), pairs(&self.plots));
         let Self { id, base_model, model, language, datasets, task, summary, method, .. } = self.clone();
-        let told = context! {
+        let values = context! {
             id, name, base_model, model, language, tags, datasets, task, dataset, dataset_type, summary, metrics, untrained,
             places, method, plots,
         };
-        environment.get_template("card").and_then(|card| card.render(told)).map_err(wrong)
+        environment.get_template("card").and_then(|card| card.render(values)).map_err(wrong)
     }
 }

@@ -1,4 +1,4 @@
-//! The colours of the pictures.
+//! The colours of the pictures and of the report.
 
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
@@ -9,10 +9,10 @@ pub const FAINT_INK: Rgb = [107, 114, 128];
 pub const GRID: Rgb = [229, 231, 235];
 pub const EMPTY: Rgb = [243, 244, 246];
 
-/// One colour per series; told apart by people of every kind of colour vision (after Okabe and Ito).
+/// One colour per series, distinguishable with every kind of colour vision (after Okabe and Ito).
 pub const SERIES: [Rgb; 4] = [[0, 98, 178], [213, 94, 0], [0, 138, 100], [173, 84, 146]];
 
-/// The viridis map, perceptually uniform, at `t` in 0..=1: the sixth-degree fit of Matt Zucker.
+/// The viridis map, perceptually uniform, at `t` in 0..=1: Matt Zucker's polynomial fit of degree six.
 pub fn viridis(t: f64) -> Rgb {
     const FIT: [[f64; 3]; 7] = [
         [0.277_727_327_2, 0.005_407_344_5, 0.334_099_805_3],
@@ -30,7 +30,7 @@ pub fn viridis(t: f64) -> Rgb {
     })
 }
 
-/// Black or white, whichever reads better on a ground: by WCAG's relative luminance, at equal contrast.
+/// Black or white text, whichever has the higher contrast with the ground by WCAG's relative luminance.
 pub fn text_on(ground: Rgb) -> Rgb {
     let linear = |channel: u8| {
         let c = f64::from(channel) / 255.0;
@@ -40,7 +40,7 @@ pub fn text_on(ground: Rgb) -> Rgb {
     if luminance > 0.179 { [17, 24, 39] } else { WHITE }
 }
 
-/// A colour thinned with white: 1 is the colour, 0 is white.
+/// A colour mixed with white: strength 1 is the colour, 0 is white.
 pub fn tint(colour: Rgb, strength: f64) -> Rgb {
     colour.map(|channel| (255.0 - strength * (255.0 - f64::from(channel))).round() as u8)
 }

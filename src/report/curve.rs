@@ -1,8 +1,8 @@
-//! The picture of a training: loss and IIA over the steps.
+//! A picture of a training: loss and IIA over the steps.
 
 use std::path::Path;
 
-use super::axis::Axis;
+use super::axis::ValueAxis;
 use super::canvas::{Anchor, Canvas, text_width};
 use super::colour::{FAINT_INK, GRID, INK, Rgb, SERIES, WHITE, tint};
 use crate::error::Error;
@@ -10,14 +10,14 @@ use crate::files;
 
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 675;
-/// Where the curves lie: left, top, right, bottom.
+/// The frame of the curves, in pixels: left, top, right, bottom.
 const FRAME: (f64, f64, f64, f64) = (92.0, 104.0, 1112.0, 598.0);
-/// More points than this are averaged in groups: a pixel holds no more.
+/// A curve of more points is averaged in groups, because a pixel cannot show more.
 const MOST_POINTS: usize = 400;
 
-/// One training's curves, each a list of (step, value).
+/// The curves of one training, each a list of (step, value).
 pub struct Series<'a> {
-    /// What the legend calls it.
+    /// Its name in the legend.
     pub name: &'a str,
     /// The loss, on the left axis.
     pub loss: &'a [(usize, f64)],
@@ -25,20 +25,20 @@ pub struct Series<'a> {
     pub iia: &'a [(usize, f64)],
 }
 
-/// Draws the trainings into one PNG of 1200 x 675: the loss thin and pale, on a logarithmic axis when it spans more
-/// than two decades; the IIA strong, from 0 to 1. Values that are not finite are left out.
+/// Draws the trainings into one PNG of 1200 × 675 pixels: the loss as a thin, pale line, on a logarithmic axis if it spans
+/// more than two decades; the IIA as a thick line, from 0 to 1. Values that are not finite are left out.
 pub fn curve(path: &Path, title: &str, series: &[Series<'_>]) -> Result<(), Error> {
     files::write(path, &draw(title, series)?)
 }
 
 fn draw(title: &str, series: &[Series<'_>]) -> Result<Vec<u8>, Error> {
     let steps = series.iter().flat_map(|s| s.loss.iter().chain(s.iia)).map(|point| point.0);
-    let steps = Axis::linear(0.0, steps.max().unwrap_or(1).max(1) as f64, false);
+    let steps = ValueAxis::linear(0.0, steps.max().unwrap_or(1).max(1) as f64, false);
     let losses = series.iter().flat_map(|s| points(s.loss, |step, value| Some((step, value))));
-    let loss = Axis::of_losses(&losses.map(|point| point.1).collect::<Vec<_>>());
+    let loss = ValueAxis::for_losses(&losses.map(|point| point.1).collect::<Vec<_>>());
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     scales(&mut canvas, title, &steps, &loss);
-    // The IIA lies above the loss, the first training above the others.
+    // The IIA is drawn over the loss, and the first training over the others.
     for (s, colour) in coloured(series).rev() {
         let points = points(s.loss, |step, value| Some((x(&steps, step), y(loss.place(value)?))));
         canvas.line(&points, tint(colour, 0.5), 1.4);
@@ -55,10 +55,10 @@ fn draw(title: &str, series: &[Series<'_>]) -> Result<Vec<u8>, Error> {
     canvas.png()
 }
 
-fn scales(canvas: &mut Canvas, title: &str, steps: &Axis, loss: &Axis) {
+fn scales(canvas: &mut Canvas, title: &str, steps: &ValueAxis, loss: &ValueAxis) {
     let (left, top, right, bottom) = FRAME;
     canvas.text(title, (left, 36.0), Anchor::Start, 27.0, INK);
-    // Only the IIA's grid is drawn: two grids would be read as one.
+    // Only the IIA's grid is drawn, because two grids would be mistaken for one.
     for tenths in (0..=10).step_by(2) {
         let height = y(f64::from(tenths) / 10.0);
         canvas.line(&[(left, height), (right, height)], GRID, 1.0);
@@ -82,7 +82,7 @@ fn scales(canvas: &mut Canvas, title: &str, steps: &Axis, loss: &Axis) {
     canvas.text("step", (f64::midpoint(left, right), bottom + 52.0), Anchor::Middle, 19.0, INK);
 }
 
-/// A row above the frame: each training's name once, with its two lines.
+/// Draws a row above the frame: each training's name, and a sample of its two lines.
 fn legend(canvas: &mut Canvas, series: &[Series<'_>]) {
     const SIZE: f64 = 19.0;
     let mut at = FRAME.0;
@@ -110,7 +110,7 @@ fn coloured<'a>(series: &'a [Series<'a>]) -> impl DoubleEndedIterator<Item = (&'
     series.iter().enumerate().map(|(i, s)| (s, SERIES[i % SERIES.len()]))
 }
 
-/// The curve on the picture, in groups of neighbours where there are too many.
+/// The points of a curve in the picture; neighbours are averaged if there are more than [`MOST_POINTS`].
 fn points(curve: &[(usize, f64)], place: impl Fn(f64, f64) -> Option<(f64, f64)>) -> Vec<(f64, f64)> {
     let finite: Vec<(f64, f64)> =
         curve.iter().filter(|point| point.1.is_finite()).map(|&(step, value)| (step as f64, value)).collect();
@@ -122,7 +122,7 @@ fn points(curve: &[(usize, f64)], place: impl Fn(f64, f64) -> Option<(f64, f64)>
     means.filter_map(|(step, value)| place(step, value)).collect()
 }
 
-fn x(steps: &Axis, step: f64) -> f64 {
+fn x(steps: &ValueAxis, step: f64) -> f64 {
     FRAME.0 + (FRAME.2 - FRAME.0) * steps.place(step).unwrap_or(0.0)
 }
 

@@ -1,4 +1,4 @@
-//! A table of numbers as a picture: IIA over layers and positions.
+//! A heatmap: a table of numbers as a picture, for example the IIA over layers and positions.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::files;
 const LABEL: f64 = 18.0;
 const MARGIN: f64 = 28.0;
 
-/// Numbers in rows and columns, with their names. Row 0 is drawn on top; `None` is a cell that was not measured.
+/// A table of numbers with the names of its rows and columns. Row 0 is drawn on top; `None` is a cell without a measurement.
 ///
 /// ```
 /// use intervene::report::{Heatmap, Ink};
@@ -34,45 +34,45 @@ const MARGIN: f64 = 28.0;
 pub struct Heatmap {
     /// The heading.
     pub title: String,
-    /// What the rows are, such as "layer".
+    /// The name of the rows' axis, such as "layer".
     pub row_axis: String,
-    /// What the columns are, such as "position".
+    /// The name of the columns' axis, such as "position".
     pub column_axis: String,
     /// The rows' names.
     pub rows: Vec<String>,
     /// The columns' names.
     pub columns: Vec<String>,
-    /// One list for each row, one value for each column.
+    /// The values, `[rows][columns]`.
     pub values: Vec<Vec<Option<f64>>>,
-    /// The values at the two ends of the colours.
+    /// The values at the two ends of the colour scale.
     pub range: (f64, f64),
 }
 
 impl Heatmap {
-    /// An error unless there are as many values as names.
+    /// Returns an error if the values do not have the shape of the names, or if there are no rows or no columns.
     pub fn check(&self) -> Result<(), Error> {
         let (rows, columns) = (self.rows.len(), self.columns.len());
-        let found = self.values.iter().map(Vec::len);
-        if self.values.len() == rows && found.clone().all(|width| width == columns) && rows > 0 && columns > 0 {
+        let lengths = self.values.iter().map(Vec::len);
+        if self.values.len() == rows && lengths.clone().all(|width| width == columns) && rows > 0 && columns > 0 {
             return Ok(());
         }
         Err(Error::Invalid(format!(
             "heatmap: {rows} rows and {columns} columns are named, but the rows' lengths are {:?}",
-            found.collect::<Vec<_>>()
+            lengths.collect::<Vec<_>>()
         )))
     }
 
-    /// Writes the picture, a PNG.
+    /// Writes the picture as a PNG file.
     pub fn write_png(&self, path: &Path) -> Result<(), Error> {
         files::write(path, &self.png()?)
     }
 
-    /// Writes the numbers, see [`Heatmap::csv`].
+    /// Writes the numbers as a CSV file, see [`Heatmap::csv`].
     pub fn write_csv(&self, path: &Path) -> Result<(), Error> {
         files::write(path, self.csv().as_bytes())
     }
 
-    /// The numbers in full as comma-separated values: the columns' names first, an empty field where there is none.
+    /// The numbers in full precision as comma-separated values: first the columns' names, an empty field for `None`.
     #[must_use]
     pub fn csv(&self) -> String {
         let mut text = quoted(&self.row_axis);
@@ -95,10 +95,10 @@ impl Heatmap {
         text
     }
 
-    /// The picture's bytes: each cell in viridis' colour, its value written in it, a bar of the colours beside.
+    /// The bytes of the PNG: each cell has its viridis colour and its value; a colour bar is at the right.
     pub fn png(&self) -> Result<Vec<u8>, Error> {
         self.check()?;
-        let layout = Layout::of(self);
+        let layout = HeatmapLayout::new(self);
         let mut canvas = Canvas::new(layout.width.ceil() as u32, layout.height.ceil() as u32);
         self.labels(&mut canvas, &layout);
         for (i, row) in self.values.iter().enumerate() {
@@ -108,7 +108,7 @@ impl Heatmap {
                 canvas.rectangle((left, top), (left + layout.cell.0, top + layout.cell.1), ground);
                 let middle = (left + layout.cell.0 / 2.0, top + layout.cell.1 / 2.0);
                 let ink = if value.is_some() { text_on(ground) } else { FAINT_INK };
-                canvas.text(&shown(*value), middle, Anchor::Middle, layout.number, ink);
+                canvas.text(&cell_text(*value), middle, Anchor::Middle, layout.number, ink);
             }
         }
         self.gaps(&mut canvas, &layout);
@@ -116,13 +116,13 @@ impl Heatmap {
         canvas.png()
     }
 
-    /// Where a value lies between the two ends, from 0 to 1.
+    /// The position of a value in the range, from 0 to 1.
     pub(super) fn share(&self, value: f64) -> f64 {
         let (low, high) = self.range;
         if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
     }
 
-    fn labels(&self, canvas: &mut Canvas, layout: &Layout) {
+    fn labels(&self, canvas: &mut Canvas, layout: &HeatmapLayout) {
         let (right, bottom) = layout.corner(self);
         canvas.text(&self.title, (MARGIN, 36.0), Anchor::Start, layout.title, INK);
         for (i, row) in self.rows.iter().enumerate() {
@@ -144,7 +144,7 @@ impl Heatmap {
     }
 
     /// White lines between the cells.
-    fn gaps(&self, canvas: &mut Canvas, layout: &Layout) {
+    fn gaps(&self, canvas: &mut Canvas, layout: &HeatmapLayout) {
         let (right, bottom) = layout.corner(self);
         for i in 1..self.rows.len() {
             let y = layout.top + i as f64 * layout.cell.1;
@@ -156,7 +156,7 @@ impl Heatmap {
         }
     }
 
-    fn bar(&self, canvas: &mut Canvas, layout: &Layout) {
+    fn bar(&self, canvas: &mut Canvas, layout: &HeatmapLayout) {
         let (right, bottom) = layout.corner(self);
         let (left, height) = (right + 28.0, bottom - layout.top);
         let strips = height.round() as u32;
@@ -175,8 +175,8 @@ impl Heatmap {
     }
 }
 
-/// Where everything lies, in pixels.
-struct Layout {
+/// The positions and sizes of the parts, in pixels.
+struct HeatmapLayout {
     left: f64,
     top: f64,
     cell: (f64, f64),
@@ -187,8 +187,8 @@ struct Layout {
     upright: bool,
 }
 
-impl Layout {
-    fn of(map: &Heatmap) -> Self {
+impl HeatmapLayout {
+    fn new(map: &Heatmap) -> Self {
         let widest = |names: &[String]| names.iter().map(|name| text_width(name, LABEL)).fold(0.0, f64::max);
         let (rows, columns) = (map.rows.len() as f64, map.columns.len() as f64);
         let names = widest(&map.columns);
@@ -211,14 +211,14 @@ impl Layout {
     }
 }
 
-/// A value in a cell.
-pub(super) fn shown(value: Option<f64>) -> String {
-    // What rounds to nothing has no sign.
+/// The text of a cell: two decimals, or a dash for `None`.
+pub(super) fn cell_text(value: Option<f64>) -> String {
+    // A value that rounds to 0 is written without a sign.
     let written = |value: f64| format!("{:.2}", if value.abs() < 0.005 { 0.0 } else { value });
     value.map_or_else(|| "–".to_owned(), written)
 }
 
-/// A field of comma-separated values.
+/// A field of comma-separated values, in quotes if it needs them.
 #[must_use]
 pub fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
@@ -251,11 +251,11 @@ pub(super) mod tests {
     fn the_picture_holds_every_cells_colour() {
         let map = sample(3, 4);
         let (width, height, pixels) = decode(&map.png().unwrap());
-        let layout = Layout::of(&map);
+        let layout = HeatmapLayout::new(&map);
         assert_eq!((width, height), (layout.width.ceil() as u32, layout.height.ceil() as u32));
         for (i, row) in map.values.iter().enumerate() {
             for (j, value) in row.iter().enumerate() {
-                // A little in from the corner there is ground and no text.
+                // Near the corner the cell shows its colour and no text.
                 let x = (layout.left + j as f64 * layout.cell.0) as usize + 4;
                 let y = (layout.top + i as f64 * layout.cell.1) as usize + 4;
                 let at = 3 * (y * width as usize + x);

@@ -1,9 +1,10 @@
-//! How sure a proportion is.
+//! The confidence interval of a proportion.
 
 /// The 95% interval of Wilson (1927) for a proportion, `hits` of `trials`.
 ///
 /// With p the proportion, n the trials and z = 1.96, `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)`. Unlike
-/// `p ± z √(p(1 − p)/n)` it stays within 0 and 1 and has a width at p = 1, where a good alignment ends. No trials: (0, 1).
+/// `p ± z √(p(1 − p)/n)` it stays within 0 and 1 and has a width at p = 1, which good alignments reach. Returns
+/// (low, high); without trials (0, 1).
 #[must_use]
 pub fn wilson(hits: usize, trials: usize) -> (f64, f64) {
     const Z: f64 = 1.959_963_984_540_054;
@@ -15,7 +16,7 @@ pub fn wilson(hits: usize, trials: usize) -> (f64, f64) {
     let centre = p + Z * Z / (2.0 * n);
     let reach = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    // The proportion lies within; at 0 and 1 rounding would have it a hair outside.
+    // The interval contains the proportion. At 0 and 1 rounding errors could exclude it.
     (((centre - reach) / scale).clamp(0.0, p), ((centre + reach) / scale).clamp(p, 1.0))
 }
 
@@ -23,7 +24,7 @@ pub fn wilson(hits: usize, trials: usize) -> (f64, f64) {
 mod tests {
     use super::wilson;
 
-    /// What defines the interval: at its ends the proportion is just z standard errors away.
+    /// The definition of the interval: its ends are exactly z standard errors away from the proportion.
     #[test]
     fn the_ends_are_z_standard_errors_away() {
         for (hits, trials) in [(0, 10), (9, 10), (10, 10), (500, 1000), (9876, 10_000)] {

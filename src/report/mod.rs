@@ -1,6 +1,6 @@
-//! What a run leaves for people: the log, the curve, the heatmap, the table.
+//! The reports of a run: log, curve, heatmap, table, HTML page and model card.
 //!
-//! Everything here takes plain numbers and names; it knows nothing of models, interventions or training.
+//! The functions take plain numbers and names. They do not depend on models, interventions or training.
 
 mod axis;
 mod canvas;

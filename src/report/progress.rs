@@ -1,14 +1,14 @@
-//! How far a run is.
+//! The progress of a run, on standard error.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-/// Shows a loop's progress on standard error: a bar with loss, IIA and time left on a terminal, a line every tenth of
-/// the way where there is none, nothing when quiet.
+/// Shows the progress of a loop on standard error: on a terminal a bar with loss, IIA and time left, elsewhere one line
+/// for each tenth of the steps, and nothing if quiet.
 pub struct Progress {
-    way: Way,
+    display: Display,
     name: String,
     steps: usize,
     started: Instant,
@@ -17,7 +17,7 @@ pub struct Progress {
     validation: Option<f64>,
 }
 
-enum Way {
+enum Display {
     Quiet,
     Lines,
     Bar(ProgressBar),
@@ -27,54 +27,54 @@ impl Progress {
     /// Starts at step 0 of `steps`.
     #[must_use]
     pub fn new(name: &str, steps: usize, quiet: bool) -> Self {
-        let way = match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Way::Quiet,
-            (false, false) => Way::Lines,
-            (false, true) => Way::Bar(bar(name, steps)),
+        let display = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Display::Quiet,
+            (false, false) => Display::Lines,
+            (false, true) => Display::Bar(bar(name, steps)),
         };
-        Self { way, name: name.to_owned(), steps, started: Instant::now(), tenths: 0, iia: None, validation: None }
+        Self { display, name: name.to_owned(), steps, started: Instant::now(), tenths: 0, iia: None, validation: None }
     }
 
-    /// After `done` steps. An IIA stays on show until the next one: it is measured more seldom than the loss.
+    /// Shows the state after `done` steps. The IIA is measured less often than the loss, so it stays until the next one.
     pub fn update(&mut self, done: usize, loss: f64, iia: Option<f64>) {
         self.iia = iia.or(self.iia);
         self.show(done, numbers(loss, self.iia, self.validation) + "  ");
     }
 
-    /// An IIA on validation pairs, on show until the next one.
+    /// Sets the IIA on validation pairs, which is shown until the next one.
     pub fn validated(&mut self, iia: f64) {
         self.validation = Some(iia);
     }
 
-    /// After `done` steps of something that has no loss.
+    /// Shows the state after `done` steps of a loop that has no loss.
     pub fn advance(&mut self, done: usize) {
         self.show(done, String::new());
     }
 
     fn show(&mut self, done: usize, numbers: String) {
         let due = self.due(done);
-        match &self.way {
-            Way::Quiet => {}
-            Way::Lines if due => {
+        match &self.display {
+            Display::Quiet => {}
+            Display::Lines if due => {
                 let left = left(self.started.elapsed(), done, self.steps);
                 eprintln!("{}  {done}/{}  {numbers}{left}", self.name, self.steps);
             }
-            Way::Lines => {}
-            Way::Bar(bar) => {
+            Display::Lines => {}
+            Display::Bar(bar) => {
                 bar.set_position(done as u64);
                 bar.set_message(numbers);
             }
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(self) {
-        if let Way::Bar(bar) = self.way {
+        if let Display::Bar(bar) = self.display {
             bar.finish_and_clear();
         }
     }
 
-    /// Whether another tenth of the way is done.
+    /// Whether another tenth of the steps is done.
     fn due(&mut self, done: usize) -> bool {
         let tenths = (10 * done).checked_div(self.steps).unwrap_or(10);
         let due = tenths > self.tenths;

@@ -1,47 +1,47 @@
-//! The short table at the end of a run.
+//! The table that is printed at the end of a run.
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
 
-/// How wide an interval is when written.
+/// The width of an interval's text, in characters.
 const INTERVAL: usize = 14;
 
-/// One line: a name, its value, and where it is known an interval round it.
+/// One line: a label, its value, and its interval if there is one.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The heading that it stands under; empty for none.
+    /// The heading of its group; empty for none.
     pub group: String,
-    /// What was measured.
+    /// The name of the measure.
     pub label: String,
     /// The value.
     pub value: f64,
-    /// From, to.
+    /// The lower and the upper end of the interval.
     pub interval: Option<(f64, f64)>,
 }
 
 impl Row {
-    /// A line under a heading.
+    /// A line of a group.
     #[must_use]
     pub fn new(group: &str, label: &str, value: f64, interval: Option<(f64, f64)>) -> Self {
         Self { group: group.to_owned(), label: label.to_owned(), value, interval }
     }
 }
 
-/// What was measured on one network.
+/// The measurements on one network.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// The network.
+    /// The name of the network.
     pub name: String,
-    /// Its lines.
+    /// The lines.
     pub rows: Vec<Row>,
 }
 
-/// Each group and label of the columns once, in the order in which they first come.
+/// Each pair of group and label in the columns, once, in the order of its first occurrence.
 pub(super) fn lines(columns: &[Column]) -> Vec<(&str, &str)> {
     let mut lines: Vec<(&str, &str)> = Vec::new();
     for row in columns.iter().flat_map(|column| &column.rows) {
         let line = (row.group.as_str(), row.label.as_str());
         if !lines.contains(&line) {
-            // Beside its group, also where another column brings it late.
+            // A label of a later column is inserted at the end of its group.
             let at = lines.iter().rposition(|known| known.0 == line.0).map_or(lines.len(), |last| last + 1);
             lines.insert(at, line);
         }
@@ -49,32 +49,32 @@ pub(super) fn lines(columns: &[Column]) -> Vec<(&str, &str)> {
     lines
 }
 
-/// Sets the columns side by side, a line for each group and label in the order in which they first come; a dash where
-/// a column lacks one.
+/// The columns side by side as text, with one line for each group and label in the order of their first occurrence, and a
+/// dash if a column has no such line.
 #[must_use]
 pub fn table(columns: &[Column]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     let names = columns.iter().map(|column| Cell::new(&column.name).set_alignment(CellAlignment::Right));
     table.set_header([Cell::new("")].into_iter().chain(names).collect::<Vec<_>>());
-    let mut group = "";
-    for (of, label) in lines(columns) {
-        if of != group {
-            group = of;
-            table.add_row([Cell::new(of)]);
+    let mut last_group = "";
+    for (group, label) in lines(columns) {
+        if group != last_group {
+            last_group = group;
+            table.add_row([Cell::new(group)]);
         }
-        let indent = if of.is_empty() { "" } else { "  " };
+        let indent = if group.is_empty() { "" } else { "  " };
         let values = columns.iter().map(|column| {
-            let found = column.rows.iter().find(|row| row.group == of && row.label == label);
-            Cell::new(found.map_or_else(|| format!("–  {:INTERVAL$}", ""), shown)).set_alignment(CellAlignment::Right)
+            let row = column.rows.iter().find(|row| row.group == group && row.label == label);
+            Cell::new(row.map_or_else(|| format!("–  {:INTERVAL$}", ""), row_text)).set_alignment(CellAlignment::Right)
         });
         table.add_row([Cell::new(format!("{indent}{label}"))].into_iter().chain(values).collect::<Vec<_>>());
     }
     table.trim_fmt()
 }
 
-/// Three decimals, powers of ten for what they would show as nothing, and room for an interval where there is none.
-fn shown(row: &Row) -> String {
+/// A value with three decimals, or as a power of ten if they would show 0, and its interval or as many spaces.
+fn row_text(row: &Row) -> String {
     let value = if row.value != 0.0 && row.value.abs() < 5e-4 {
         format!("{:.1e}", row.value)
     } else {

@@ -1,8 +1,8 @@
-//! TensorBoard's event files, written by hand: a framing, a checksum and six small messages.
+//! TensorBoard's event files, without a protobuf library: records, checksums and six small messages.
 //!
 //! A record is `length: u64 | crc of the length | bytes | crc of the bytes`, little-endian, with masked CRC-32C. A file
-//! cut off anywhere is read up to its last whole record. The bytes are an `Event` of `tensorboard/compat/proto`, whose
-//! field numbers stand beside each write below.
+//! that is cut off is readable up to its last complete record. The bytes are an `Event` of `tensorboard/compat/proto`; a
+//! comment beside each write below gives the name of the field.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,13 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::error::Error;
 use crate::files::Stream;
 
-/// An event file in the making; TensorBoard shows it while it grows.
+/// An event file that is being written. TensorBoard can show it in the meantime.
 pub struct EventFile {
     stream: Stream,
 }
 
 impl EventFile {
-    /// Starts a file in a folder that is there.
+    /// Starts a file in a folder that exists.
     pub fn create(folder: &Path) -> Result<Self, Error> {
         let name = format!("events.out.tfevents.{:010}.intervene.{}.0", now() as u64, std::process::id());
         let mut file = Self { stream: Stream::create(&folder.join(name))? };
@@ -27,14 +27,14 @@ impl EventFile {
         Ok(file)
     }
 
-    /// A point of a curve.
+    /// Adds a point of a curve.
     pub fn scalar(&mut self, tag: &str, value: f64, step: usize) -> Result<(), Error> {
         let mut summary = Message::default();
         summary.float(2, value as f32); // simple_value
         self.value(tag, summary, step)
     }
 
-    /// A text in Markdown.
+    /// Adds a text in Markdown.
     pub fn text(&mut self, tag: &str, text: &str, step: usize) -> Result<(), Error> {
         let mut dim = Message::default();
         dim.integer(1, 1); // size
@@ -54,7 +54,7 @@ impl EventFile {
         self.value(tag, summary, step)
     }
 
-    /// A picture, given as PNG.
+    /// Adds a picture from the bytes of a PNG; an error if they are not a PNG.
     pub fn image(&mut self, tag: &str, png: &[u8], step: usize) -> Result<(), Error> {
         let header =
             png::Decoder::new(png).read_info().map_err(|e| Error::Invalid(format!("{tag}: not a PNG: {e}")))?;
@@ -69,12 +69,12 @@ impl EventFile {
         self.value(tag, summary, step)
     }
 
-    /// Lets a reader see everything so far.
+    /// Writes buffered records to the file, so that readers see them.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.stream.flush()
     }
 
-    /// Closes the file and gives it its name.
+    /// Closes the file and gives it its final name.
     pub fn finish(self) -> Result<(), Error> {
         self.stream.finish()
     }
@@ -103,7 +103,7 @@ impl EventFile {
     }
 }
 
-/// A protobuf message: each field is its number and kind, then its content.
+/// A protobuf message: each field is its number and wire type, followed by its content.
 #[derive(Default)]
 struct Message(Vec<u8>);
 
@@ -142,7 +142,7 @@ impl Message {
     }
 }
 
-/// CRC-32C, rotated and shifted as TensorFlow does, so that the checksum of data with checksums in it stays a good one.
+/// CRC-32C, rotated and offset as TensorFlow does, because a CRC of data that contains its own CRC is weak.
 fn masked_crc(bytes: &[u8]) -> u32 {
     let crc = !bytes.iter().fold(!0u32, |crc, &byte| (crc >> 8) ^ TABLE[usize::from(crc as u8 ^ byte)]);
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
@@ -167,7 +167,7 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// The whole records of an event file, their checksums checked.
+/// The complete records of an event file, with their checksums checked.
 #[cfg(test)]
 pub(super) fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut records = Vec::new();
@@ -212,7 +212,7 @@ mod tests {
         let whole = records(&bytes);
         assert_eq!(whole.len(), 4);
         assert!(whole[0].ends_with(b"brain.Event:2"));
-        // After the nine bytes of the time: step 300 as a varint, then the summary with its value, tag and float.
+        // Nine bytes of time, then step 300 as a varint, then the summary with its value, tag and float.
         let scalar =
             [&[0x10, 0xac, 0x02, 0x2a, 0x0d, 0x0a, 0x0b, 0x0a, 0x04][..], b"loss", &[0x15, 0, 0, 0, 0x3f]].concat();
         assert_eq!(whole[1][9..], scalar);

@@ -1,13 +1,13 @@
-//! The heatmap in a terminal.
+//! The heatmap as text for a terminal.
 
 use std::env;
 use std::fmt::Write;
 use std::io::IsTerminal;
 
 use super::colour::{Rgb, text_on, viridis};
-use super::heatmap::{Heatmap, shown};
+use super::heatmap::{Heatmap, cell_text};
 
-/// How much colour the reader of the output can show.
+/// The colours that an output can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
     /// None: plain numbers.
@@ -19,14 +19,14 @@ pub enum Ink {
 }
 
 impl Ink {
-    /// What standard output can show: nothing when it is no terminal, or when `NO_COLOR` is set (no-color.org).
+    /// The colours of standard output: none if it is not a terminal, or if `NO_COLOR` is set (no-color.org).
     #[must_use]
-    pub fn of_stdout() -> Self {
+    pub fn for_stdout() -> Self {
         let set = |name| env::var(name).unwrap_or_default();
-        Self::of(std::io::stdout().is_terminal(), &set("NO_COLOR"), &set("TERM"), &set("COLORTERM"))
+        Self::for_terminal(std::io::stdout().is_terminal(), &set("NO_COLOR"), &set("TERM"), &set("COLORTERM"))
     }
 
-    fn of(terminal: bool, no_color: &str, term: &str, colorterm: &str) -> Self {
+    fn for_terminal(terminal: bool, no_color: &str, term: &str, colorterm: &str) -> Self {
         if !terminal || !no_color.is_empty() || term == "dumb" {
             Self::Plain
         } else if matches!(colorterm, "truecolor" | "24bit") {
@@ -50,8 +50,8 @@ impl Ink {
 }
 
 impl Heatmap {
-    /// The numbers as lines of text, on the colours of the picture where the terminal has them. Column names longer
-    /// than twelve letters are cut.
+    /// The numbers as lines of text, on the picture's colours if `ink` has them. Column names longer than twelve
+    /// characters are cut.
     #[must_use]
     pub fn text(&self, ink: Ink) -> String {
         let names = self.rows.iter().map(|row| row.chars().count());
@@ -66,7 +66,7 @@ impl Heatmap {
         for (row, values) in self.rows.iter().zip(&self.values) {
             let _ = write!(text, "\n{row:>side$} ");
             for value in values {
-                let cell = format!("{:^width$}", shown(*value));
+                let cell = format!("{:^width$}", cell_text(*value));
                 text.push_str(&value.map_or(cell.clone(), |value| ink.block(&cell, viridis(self.share(value)))));
             }
         }
@@ -84,7 +84,7 @@ fn cut(name: &str) -> String {
     name.chars().take(MOST - 1).chain(['…']).collect()
 }
 
-/// The nearest of xterm's 6 x 6 x 6 colours and 24 greys.
+/// The index of the nearest of xterm's 6 × 6 × 6 colours and 24 greys.
 fn indexed(colour: Rgb) -> u8 {
     const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let apart = |other: Rgb| -> u32 { colour.iter().zip(other).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum() };
@@ -126,11 +126,11 @@ layer       t0            t1       a long, lon…
 
     #[test]
     fn no_colour_where_none_is_wanted() {
-        assert_eq!(Ink::of(true, "", "xterm-256color", "truecolor"), Ink::True);
-        assert_eq!(Ink::of(true, "", "xterm-256color", ""), Ink::Indexed);
-        assert_eq!(Ink::of(true, "1", "xterm-256color", "truecolor"), Ink::Plain);
-        assert_eq!(Ink::of(true, "", "dumb", ""), Ink::Plain);
-        assert_eq!(Ink::of(false, "", "xterm-256color", "truecolor"), Ink::Plain);
+        assert_eq!(Ink::for_terminal(true, "", "xterm-256color", "truecolor"), Ink::True);
+        assert_eq!(Ink::for_terminal(true, "", "xterm-256color", ""), Ink::Indexed);
+        assert_eq!(Ink::for_terminal(true, "1", "xterm-256color", "truecolor"), Ink::Plain);
+        assert_eq!(Ink::for_terminal(true, "", "dumb", ""), Ink::Plain);
+        assert_eq!(Ink::for_terminal(false, "", "xterm-256color", "truecolor"), Ink::Plain);
     }
 
     #[test]

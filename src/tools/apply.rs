@@ -1,16 +1,16 @@
-//! `intervene apply`: a specification over a file of inputs.
+//! `intervene apply`: runs a specification over a file of inputs.
 
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use burn::tensor::{DType, Tensor, activation};
 
-use super::prepared::{Collected, Place, Prepared};
+use super::prepared::{Collected, LocatedUnits, Prepared};
 use super::spec::Spec;
 use super::{ModelChoice, Opened, label};
 use crate::data::{Inputs, Positions, Tokenised};
 use crate::error::Error;
-use crate::intervenable::{Input, Intervenable, Run};
+use crate::intervenable::{Input, Intervenable, RunOutput};
 use crate::models::LanguageModel;
 use crate::report::Progress;
 use crate::tap::Rows;
@@ -19,7 +19,7 @@ use crate::tensors::{Growing, Numbers};
 /// The options of [`apply`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct ApplyOptions {
-    /// The specification, TOML with one `[[interventions]]` table for each; or an intervention's folder, or its name on the Hub.
+    /// A specification (TOML with `[[interventions]]` tables), or an intervention's folder, or its repository on the Hub.
     pub spec: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -30,39 +30,40 @@ pub struct ApplyOptions {
     /// The safetensors file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// After which tokens of the base logits are saved: all, last, a number, text:PART; several with commas.
+    /// The tokens of the base whose logits are saved: all, last, a number, text:PART; separate several with commas.
     #[arg(long, default_value = "last", allow_hyphen_values = true)]
     pub logits: Positions,
-    /// How many examples the summary shows.
+    /// The number of examples in the summary.
     #[arg(long, default_value_t = 10)]
     pub show: usize,
-    /// Inputs that are run together.
+    /// The number of inputs in a batch.
     #[arg(long, default_value_t = 8)]
     pub batch: usize,
-    /// No progress.
+    /// Show no progress.
     #[arg(long)]
     pub quiet: bool,
 }
 
-/// An example, ready to run.
-struct Example {
+/// An example that is ready to run.
+struct ReadyExample {
     base: Tokenised,
     sources: Vec<Tokenised>,
-    places: Vec<Place>,
+    locations: Vec<LocatedUnits>,
     /// The positions whose logits are saved.
-    kept: Vec<usize>,
+    saved: Vec<usize>,
 }
 
-/// Each group of tensors begins with these two: which example a row is of, and which position (of collected heads:
-/// position after position for each head).
+/// The first two tensors of each group: the example and the position of each row. (Collected heads have all positions of
+/// the first head, then those of the next.)
 const INDEX: [&str; 2] = ["example", "position"];
 
 /// Runs a specification over a file of inputs, and writes logits and collected activations into one safetensors file.
+/// Returns a summary with the most probable next tokens without and with the interventions.
 ///
 /// `logits` is `[rows, classes]`, f32, with one row per saved position, input after input; `logits.example` and
-/// `logits.position` (i64) tell which is which. Each collecting intervention is a tensor `collected.NUMBER.SITE`,
-/// `[rows, width]`, with an `.example` and a `.position` beside it. The file is read twice, once to check and to count;
-/// no more than one batch is ever in memory. What comes back is the summary: the likeliest next tokens before and after.
+/// `logits.position` (i64) identify the rows. Each collecting intervention has a tensor `collected.NUMBER.SITE`,
+/// `[rows, width]`, with `.example` and `.position`. The file is read twice, the first time to check it and to count the
+/// rows. At most one batch is in memory.
 pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
@@ -74,8 +75,8 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
     let (examples, rows) = count(&opened, &prepared, &collected, options)?;
 
     let mut tensors = group("logits", rows[0], opened.model.vocab_size());
-    for (of, rows) in collected.iter().zip(&rows[1..]) {
-        tensors.extend(group(&format!("collected.{}.{}", of.number, of.site), *rows, of.width));
+    for (site, rows) in collected.iter().zip(&rows[1..]) {
+        tensors.extend(group(&format!("collected.{}.{}", site.number, site.site), *rows, site.width));
     }
     let metadata = [
         ("format", "pt".to_owned()),
@@ -90,15 +91,15 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
     let mut ahead = None;
     let mut done = 0;
     loop {
-        let mut batch: Vec<Example> = Vec::new();
+        let mut batch: Vec<ReadyExample> = Vec::new();
         while batch.len() < options.batch {
             let Some(example) =
                 ahead.take().map_or_else(|| next(&opened, &prepared, &mut inputs, options), |e| Ok(Some(e)))?
             else {
                 break;
             };
-            let alike = |first: &Example| first.places.iter().zip(&example.places).all(|(a, b)| a.alike(b));
-            if batch.first().is_none_or(alike) {
+            let fits = |first: &ReadyExample| first.locations.iter().zip(&example.locations).all(|(a, b)| a.fits(b));
+            if batch.first().is_none_or(fits) {
                 batch.push(example);
             } else {
                 ahead = Some(example);
@@ -129,8 +130,8 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
     file.finish()?;
     progress.finish();
     let _ = write!(summary, "{}: {examples} inputs, {} rows of logits", options.out.display(), rows[0]);
-    for (of, rows) in collected.iter().zip(&rows[1..]) {
-        let _ = write!(summary, ", {rows} rows of {}", of.site);
+    for (site, rows) in collected.iter().zip(&rows[1..]) {
+        let _ = write!(summary, ", {rows} rows of {}", site.site);
     }
     Ok(summary)
 }
@@ -140,7 +141,7 @@ fn group(name: &str, rows: usize, width: usize) -> Vec<(String, Numbers, Vec<usi
     index.chain([(name.to_owned(), Numbers::F32, vec![rows, width])]).collect()
 }
 
-/// The number of inputs, and of rows of logits and of each collected site, every input checked.
+/// Checks all inputs, and returns their number and the numbers of rows: of the logits, then of each collected site.
 fn count(
     opened: &Opened,
     prepared: &Prepared,
@@ -151,13 +152,13 @@ fn count(
     let (mut examples, mut rows) = (0, vec![0; 1 + collected.len()]);
     while let Some(example) = next(opened, prepared, &mut inputs, options)? {
         examples += 1;
-        rows[0] += example.kept.len();
-        for (of, rows) in collected.iter().zip(&mut rows[1..]) {
-            *rows += prepared.rows(of.number, &example.places[of.number]);
+        rows[0] += example.saved.len();
+        for (site, rows) in collected.iter().zip(&mut rows[1..]) {
+            *rows += prepared.rows(site.number, &example.locations[site.number]);
         }
     }
     if examples == 0 {
-        return Err(Error::content(&options.inputs, "holds no input: one line of JSON each is needed"));
+        return Err(Error::content(&options.inputs, "has no inputs: one line of JSON for each is needed"));
     }
     Ok((examples, rows))
 }
@@ -167,14 +168,14 @@ fn next(
     prepared: &Prepared,
     inputs: &mut Inputs,
     options: &ApplyOptions,
-) -> Result<Option<Example>, Error> {
+) -> Result<Option<ReadyExample>, Error> {
     let Some(input) = inputs.next().transpose()? else { return Ok(None) };
     let ready = || {
         let base = opened.prompt(&input.base)?;
         let sources = input.sources.iter().map(|source| opened.prompt(source)).collect::<Result<Vec<_>, _>>()?;
-        let places = prepared.places(&input, &base, &sources)?;
-        let kept = options.logits.resolve(&base)?;
-        Ok(Example { base, sources, places, kept })
+        let locations = prepared.locations(&input, &base, &sources)?;
+        let saved = options.logits.resolve(&base)?;
+        Ok(ReadyExample { base, sources, locations, saved })
     };
     ready().map(Some).map_err(|error| inputs.wrong(&error))
 }
@@ -183,38 +184,43 @@ fn tokens<'a>(prompts: impl Iterator<Item = &'a Tokenised>) -> Vec<Vec<u32>> {
     prompts.map(|prompt| prompt.tokens().to_vec()).collect()
 }
 
-fn run(opened: &Opened, prepared: &Prepared, intervenable: &Intervenable<'_>, batch: &[Example]) -> Result<Run, Error> {
+fn run(
+    opened: &Opened,
+    prepared: &Prepared,
+    intervenable: &Intervenable<'_>,
+    batch: &[ReadyExample],
+) -> Result<RunOutput, Error> {
     let input = |tokens: Vec<Vec<u32>>| Input::tokens(&opened.model, &tokens, &opened.device);
     let base = input(tokens(batch.iter().map(|example| &example.base)))?;
     let source = |number: usize| input(tokens(batch.iter().map(|example| &example.sources[number]))).map(Some);
     let sources = (0..prepared.sources()).map(source).collect::<Result<Vec<_>, _>>()?;
-    let places: Vec<&[Place]> = batch.iter().map(|example| example.places.as_slice()).collect();
-    intervenable.run(&base, &sources, &prepared.placements(&places))
+    let locations: Vec<&[LocatedUnits]> = batch.iter().map(|example| example.locations.as_slice()).collect();
+    intervenable.run(&base, &sources, &prepared.placements(&locations))
 }
 
 fn write(
-    batch: &[Example],
+    batch: &[ReadyExample],
     prepared: &Prepared,
     collected: &[Collected],
     first: usize,
-    run: &Run,
+    run: &RunOutput,
     file: &mut Growing,
 ) -> Result<(), Error> {
     let [_, longest, classes] = run.logits.dims();
-    let mut saved = Vec::new();
-    for (at, Example { kept, .. }) in batch.iter().enumerate() {
-        file.add_integers(0, &vec![(first + at) as i64; kept.len()])?;
-        file.add_integers(1, &kept.iter().map(|position| *position as i64).collect::<Vec<_>>())?;
-        saved.extend(kept.iter().map(|position| at * longest + position));
+    let mut rows = Vec::new();
+    for (at, ReadyExample { saved, .. }) in batch.iter().enumerate() {
+        file.add_integers(0, &vec![(first + at) as i64; saved.len()])?;
+        file.add_integers(1, &saved.iter().map(|position| *position as i64).collect::<Vec<_>>())?;
+        rows.extend(saved.iter().map(|position| at * longest + position));
     }
     let logits = run.logits.clone().reshape([1, batch.len() * longest, classes]);
-    file.add_floats(2, &values(Rows::positions(vec![saved])?.gather(logits)))?;
-    for ((which, of), rows) in collected.iter().enumerate().zip(&run.collected) {
+    file.add_floats(2, &values(Rows::positions(vec![rows])?.gather(logits)))?;
+    for ((which, site), rows) in collected.iter().enumerate().zip(&run.collected) {
         let group = (INDEX.len() + 1) * (1 + which);
-        for (at, Example { places, .. }) in batch.iter().enumerate() {
-            let place = &places[of.number];
-            let count = prepared.rows(of.number, place);
-            let positions = place.base.iter().cycle().take(count).map(|position| *position as i64);
+        for (at, ReadyExample { locations, .. }) in batch.iter().enumerate() {
+            let location = &locations[site.number];
+            let count = prepared.rows(site.number, location);
+            let positions = location.base.iter().cycle().take(count).map(|position| *position as i64);
             file.add_integers(group, &vec![(first + at) as i64; count])?;
             file.add_integers(group + 1, &positions.collect::<Vec<_>>())?;
         }
@@ -227,7 +233,7 @@ fn values(tensor: Tensor<3>) -> Vec<f32> {
     tensor.cast(DType::F32).into_data().iter::<f32>().collect()
 }
 
-/// The three likeliest next tokens after a position, with their probabilities.
+/// The three most probable next tokens after a position, with their probabilities.
 fn likeliest(opened: &Opened, logits: &Tensor<3>, example: usize, position: usize) -> String {
     let row = logits.clone().narrow(0, example, 1).narrow(1, position, 1).cast(DType::F32);
     let probabilities = values(activation::softmax(row, 2));

@@ -1,25 +1,25 @@
-//! `intervene collect`: activations of a file of inputs, streamed; or directions among them.
+//! `intervene collect`: writes the activations of a file of inputs, or directions of them.
 
 use std::path::Path;
 
 use super::Opened;
 use super::collect_options::CollectOptions;
 use super::direction;
-use super::rows::{Reading, Ready, Taker, wanted};
+use super::rows::{ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
 use crate::report::Progress;
 use crate::tensors::{Growing, Numbers};
 
-/// The tensors that tell which row is which, announced before the sites.
+/// The tensors that identify the rows. They come before the sites' tensors.
 const INDEX: [&str; 3] = ["example", "position", "token"];
 
-/// Runs a model over a file of inputs and writes the activations of some sites into one safetensors file; with a
-/// [`Direction`](super::Direction), a vector or a few among them instead.
+/// Runs a model over a file of inputs and writes the activations of some sites, or a [`Direction`](super::Direction) of them, into one
+/// safetensors file. Returns a summary.
 ///
-/// Each site is a tensor of its own name, f32, with one row per kept position, input after input: `[rows, width]`, or
-/// `[rows, heads, head_dim]` under a `head_` name. `example`, `position` and `token` (i64, `[rows]`) tell which row is
-/// which. The file is read twice, once to count; no more than one batch is ever in memory, and of its activations no
-/// more than one site's.
+/// Each site is a tensor with the site's name, f32, with one row per position, input after input: `[rows, width]`, or
+/// `[rows, heads, head_dim]` for a `head_` name. `example`, `position` and `token` (i64, `[rows]`) identify the rows. The
+/// file is read twice, the first time to count the rows. At most one batch, and one site's activations of it, are in
+/// memory.
 pub fn collect(options: &CollectOptions) -> Result<String, Error> {
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
@@ -28,18 +28,18 @@ pub fn collect(options: &CollectOptions) -> Result<String, Error> {
     match (options.direction, &options.inputs) {
         (Some(direction), _) => direction::write(direction, options, &opened),
         (None, Some(inputs)) => write(inputs, options, &opened),
-        (None, None) => Err(Error::Invalid("--inputs is needed: a file of inputs".to_owned())),
+        (None, None) => Err(Error::Invalid("--inputs FILE is needed".to_owned())),
     }
 }
 
 fn write(inputs: &Path, options: &CollectOptions, opened: &Opened) -> Result<String, Error> {
-    let wanted = wanted(opened, &options.sites)?;
-    let reading = Reading { opened, inputs, positions: &options.positions, batch: options.batch };
-    let (examples, rows) = reading.count()?;
+    let sites = chosen_sites(opened, &options.sites)?;
+    let reader = RowReader { opened, inputs, positions: &options.positions, batch: options.batch };
+    let (examples, rows) = reader.count()?;
     let mut tensors: Vec<(String, Numbers, Vec<usize>)> =
         INDEX.iter().map(|name| ((*name).to_owned(), Numbers::I64, vec![rows])).collect();
-    tensors.extend(wanted.iter().map(|wanted| {
-        let (site, shape) = (wanted.site, wanted.shape);
+    tensors.extend(sites.iter().map(|chosen| {
+        let (site, shape) = (chosen.site, chosen.shape);
         let columns = match shape.heads.filter(|_| site.component.is_head()) {
             Some(heads) => vec![rows, heads, shape.width / heads],
             None => vec![rows, shape.width],
@@ -49,24 +49,25 @@ fn write(inputs: &Path, options: &CollectOptions, opened: &Opened) -> Result<Str
     let metadata = [("format", "pt".to_owned()), ("model", opened.model.identity().to_owned())];
     let mut file = Growing::create(&options.out, &tensors, &metadata)?;
     let mut progress = Progress::new("collect", examples, options.quiet);
-    reading.run(&wanted, &mut file, &mut progress)?;
+    reader.run(&sites, &mut file, &mut progress)?;
     file.finish()?;
     progress.finish();
-    Ok(format!("{}: {rows} rows of {examples} inputs at {} sites", options.out.display(), wanted.len()))
+    Ok(format!("{}: {rows} rows of {examples} inputs at {} sites", options.out.display(), sites.len()))
 }
 
-impl Taker for Growing {
-    fn begin(&mut self, first: usize, batch: &[Ready]) -> Result<(), Error> {
-        for (at, (tokens, kept)) in batch.iter().enumerate() {
-            let of = |value: &dyn Fn(usize) -> i64| kept.iter().map(|position| value(*position)).collect::<Vec<_>>();
-            self.add_integers(0, &of(&|_| (first + at) as i64))?;
-            self.add_integers(1, &of(&|position| position as i64))?;
-            self.add_integers(2, &of(&|position| i64::from(tokens[position])))?;
+impl RowSink for Growing {
+    fn begin(&mut self, first: usize, batch: &[ReadyInput]) -> Result<(), Error> {
+        for (at, (tokens, positions)) in batch.iter().enumerate() {
+            let values =
+                |value: &dyn Fn(usize) -> i64| positions.iter().map(|position| value(*position)).collect::<Vec<_>>();
+            self.add_integers(0, &values(&|_| (first + at) as i64))?;
+            self.add_integers(1, &values(&|position| position as i64))?;
+            self.add_integers(2, &values(&|position| i64::from(tokens[position])))?;
         }
         Ok(())
     }
 
-    fn take(&mut self, at: usize, rows: &[f32]) -> Result<(), Error> {
+    fn add_rows(&mut self, at: usize, rows: &[f32]) -> Result<(), Error> {
         self.add_floats(INDEX.len() + at, rows)
     }
 }

@@ -8,7 +8,7 @@ use super::rows::SiteChoice;
 use crate::data::Positions;
 use crate::error::Error;
 
-/// The options of [`collect`](super::collect()).
+/// The options of [`collect`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct CollectOptions {
     #[command(flatten)]
@@ -17,47 +17,46 @@ pub struct CollectOptions {
     /// JSON lines: {"base": TEXT or token ids, "positions": …}
     #[arg(long, value_name = "FILE", required_unless_present = "positive", conflicts_with = "positive")]
     pub inputs: Option<PathBuf>,
-    /// What is collected: 3.block_output, or all.block_output for every layer; several with commas.
+    /// The sites: 3.block_output, or all.block_output for all layers; separate several with commas.
     #[arg(long, value_delimiter = ',', required = true, value_name = "SITES")]
     pub sites: Vec<SiteChoice>,
     /// The safetensors file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Which tokens, where a line does not say: all, last, a number, text:PART; several with commas.
+    /// The tokens of lines that name none: all, last, a number, text:PART; separate several with commas.
     #[arg(long, default_value = "all", allow_hyphen_values = true)]
     pub positions: Positions,
-    /// Instead of the rows a direction among them, to steer with: diff-means, or pca:K for K principal directions.
+    /// Write directions for steering instead of the rows: diff-means, or pca:K for K principal components.
     #[arg(long, value_name = "DIRECTION")]
     pub direction: Option<Direction>,
-    /// Inputs that have what the direction is to point to.
+    /// A file of inputs with the property that the direction should point to.
     #[arg(long, value_name = "FILE", requires_all = ["negative", "direction"])]
     pub positive: Option<PathBuf>,
-    /// Inputs that lack it.
+    /// A file of inputs without that property.
     #[arg(long, value_name = "FILE", requires = "positive")]
     pub negative: Option<PathBuf>,
-    /// Inputs that are run together.
+    /// The number of inputs in a batch.
     #[arg(long, default_value_t = 8)]
     pub batch: usize,
-    /// No progress.
+    /// Show no progress.
     #[arg(long)]
     pub quiet: bool,
 }
 
-/// A direction among rows.
+/// The directions to compute from rows.
 ///
-/// | written | vector |
+/// | name | vectors |
 /// |---|---|
-/// | `diff-means` | the mean of the positive inputs' rows less the mean of the negative ones' (Marks and Tegmark 2023, arXiv 2310.06824; Rimsky et al. 2023, arXiv 2312.06681) |
-/// | `pca:K` of `--inputs` | the K principal components of the rows about their mean |
-/// | `pca:K` of `--positive` and `--negative` | those of the differences of the pairs, line by line, about zero (Zou et al. 2023, arXiv 2310.01405) |
+/// | `diff-means` | the mean of the positive inputs' rows minus the mean of the negative inputs' (Marks and Tegmark 2023, arXiv 2310.06824; Rimsky et al. 2023, arXiv 2312.06681) |
+/// | `pca:K` of `--inputs` | the first K principal components of the rows, centred at their mean |
+/// | `pca:K` of `--positive` and `--negative` | those of the differences of the pairs, line by line, not centred (Zou et al. 2023, arXiv 2310.01405) |
 ///
-/// Components have length 1, and point to the positive inputs' side; where there is none, so that their largest entry is
-/// positive.
+/// Components have length 1 and point to the positive inputs' side. Without positive inputs their largest entry is positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// The difference in means.
     DiffMeans,
-    /// So many principal components.
+    /// This number of principal components.
     Pca(usize),
 }
 
@@ -65,7 +64,7 @@ impl FromStr for Direction {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::Invalid(format!("`{text}` is no direction: diff-means, or pca:K with K from 1 on"));
+        let wrong = || Error::Invalid(format!("invalid direction `{text}`: expected diff-means, or pca:K with K > 0"));
         match text.split_once(':') {
             None if text == "diff-means" => Ok(Self::DiffMeans),
             Some(("pca", count)) => match count.parse() {

@@ -1,4 +1,4 @@
-//! Directions among activations, to steer with: differences in means, and principal components.
+//! Directions of activations for steering: differences in means, and principal components.
 
 use std::path::Path;
 
@@ -6,48 +6,48 @@ use burn::tensor::{DType, Device, Tensor, TensorData, linalg};
 
 use super::Opened;
 use super::collect_options::{CollectOptions, Direction};
-use super::rows::{Reading, Ready, Taker, Wanted, wanted};
+use super::rows::{ChosenSite, ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
 use crate::report::Progress;
 use crate::tensors::Tensors;
 
-/// What is found of one site.
-struct Found {
-    /// The directions, the leading one first, each `[width]`.
+/// The directions of one site.
+struct SiteDirections {
+    /// The directions, the first component first, each `[width]`.
     directions: Vec<Vec<f64>>,
-    /// Of components, how much of the rows' variance each has.
+    /// The share of the rows' variance of each component; empty for a difference in means.
     shares: Vec<f64>,
 }
 
 /// Reads the inputs and writes the directions of each site into one safetensors file.
 ///
-/// A site's direction is a tensor of its name, `[width]`, f32, the leading component of several; the others are
-/// `SITE.1`, `SITE.2` and so on, and `SITE.shares`, `[K]`, says which share of the variance each has.
+/// The tensor with a site's name, `[width]`, f32, is its direction or its first component. Further components are `SITE.1`,
+/// `SITE.2` and so on, and `SITE.shares`, `[K]`, has the components' shares of the variance.
 pub(super) fn write(direction: Direction, options: &CollectOptions, opened: &Opened) -> Result<String, Error> {
-    let wanted = wanted(opened, &options.sites)?;
-    if let Some(head) = wanted.iter().find(|wanted| wanted.site.component.is_head()) {
+    let sites = chosen_sites(opened, &options.sites)?;
+    if let Some(head) = sites.iter().find(|chosen| chosen.site.component.is_head()) {
         let whole = head.site.component.site();
-        return Err(Error::Invalid(format!("{}: a direction is of whole rows: {whole}", head.site)));
+        return Err(Error::Invalid(format!("{}: a direction needs whole rows: use {whole}", head.site)));
     }
     let read = |inputs: &Path, what: &str| {
-        let reading = Reading { opened, inputs, positions: &options.positions, batch: options.batch };
-        let (examples, _) = reading.count()?;
-        let mut kept = Kept(wanted.iter().map(|wanted| (wanted.shape.width, Vec::new())).collect());
+        let reader = RowReader { opened, inputs, positions: &options.positions, batch: options.batch };
+        let (examples, _) = reader.count()?;
+        let mut rows = SiteRows(sites.iter().map(|chosen| (chosen.shape.width, Vec::new())).collect());
         let mut progress = Progress::new(what, examples, options.quiet);
-        reading.run(&wanted, &mut kept, &mut progress)?;
+        reader.run(&sites, &mut rows, &mut progress)?;
         progress.finish();
-        Ok::<_, Error>(kept)
+        Ok::<_, Error>(rows)
     };
     let positive = options.positive.as_deref().or(options.inputs.as_deref());
-    let positive = positive.ok_or_else(|| Error::Invalid("--positive is needed: a file of inputs".to_owned()))?;
+    let positive = positive.ok_or_else(|| Error::Invalid("--positive FILE is needed".to_owned()))?;
     let negative = options.negative.as_deref().map(|inputs| read(inputs, "negative")).transpose()?;
     let positive = read(positive, "positive")?;
     let mut tensors = Tensors::default();
-    let mut said = Vec::new();
-    for (at, Wanted { site, .. }) in wanted.iter().enumerate() {
-        let negative = negative.as_ref().map(|kept| kept.rows(at));
+    let mut lines = Vec::new();
+    for (at, ChosenSite { site, .. }) in sites.iter().enumerate() {
+        let negative = negative.as_ref().map(|rows| rows.rows(at));
         let found =
-            find(direction, positive.rows(at), negative).map_err(|error| Error::Invalid(format!("{site}: {error}")))?;
+            fit(direction, positive.rows(at), negative).map_err(|error| Error::Invalid(format!("{site}: {error}")))?;
         for (number, direction) in found.directions.iter().enumerate() {
             let name = if number == 0 { site.to_string() } else { format!("{site}.{number}") };
             tensors.insert(name, vector(direction, &opened.device));
@@ -55,19 +55,19 @@ pub(super) fn write(direction: Direction, options: &CollectOptions, opened: &Ope
         if !found.shares.is_empty() {
             tensors.insert(format!("{site}.shares"), vector(&found.shares, &opened.device));
         }
-        said.push(describe(&site.to_string(), &found));
+        lines.push(describe(&site.to_string(), &found));
     }
     tensors.write(&options.out)?;
-    let rows = |kept: &Kept| kept.rows(0).len();
+    let rows = |rows: &SiteRows| rows.rows(0).len();
     let counts = match &negative {
-        Some(negative) => format!("{} positive rows, {} negative ones", rows(&positive), rows(negative)),
+        Some(negative) => format!("{} positive rows, {} negative rows", rows(&positive), rows(negative)),
         None => format!("{} rows", rows(&positive)),
     };
-    said.push(format!("{}: {counts}", options.out.display()));
-    Ok(said.join("\n"))
+    lines.push(format!("{}: {counts}", options.out.display()));
+    Ok(lines.join("\n"))
 }
 
-fn describe(site: &str, found: &Found) -> String {
+fn describe(site: &str, found: &SiteDirections) -> String {
     match &found.shares[..] {
         [] => format!("{site}: length {:.3}", dot(&found.directions[0], &found.directions[0]).sqrt()),
         shares => {
@@ -77,72 +77,72 @@ fn describe(site: &str, found: &Found) -> String {
     }
 }
 
-/// All rows of each site: its width, and the numbers row after row.
-struct Kept(Vec<(usize, Vec<f64>)>);
+/// All rows of each site: the width, and the values row after row.
+struct SiteRows(Vec<(usize, Vec<f64>)>);
 
-impl Kept {
+impl SiteRows {
     fn rows(&self, at: usize) -> Vec<&[f64]> {
         let (width, numbers) = &self.0[at];
         numbers.chunks_exact(*width).collect()
     }
 }
 
-impl Taker for Kept {
-    fn begin(&mut self, _first: usize, _batch: &[Ready]) -> Result<(), Error> {
+impl RowSink for SiteRows {
+    fn begin(&mut self, _first: usize, _batch: &[ReadyInput]) -> Result<(), Error> {
         Ok(())
     }
 
-    fn take(&mut self, at: usize, rows: &[f32]) -> Result<(), Error> {
+    fn add_rows(&mut self, at: usize, rows: &[f32]) -> Result<(), Error> {
         self.0[at].1.extend(rows.iter().map(|value| f64::from(*value)));
         Ok(())
     }
 }
 
-/// The directions among rows `[rows][width]`.
-fn find(direction: Direction, positive: Vec<&[f64]>, negative: Option<Vec<&[f64]>>) -> Result<Found, Error> {
+/// The directions of rows `[rows][width]`.
+fn fit(direction: Direction, positive: Vec<&[f64]>, negative: Option<Vec<&[f64]>>) -> Result<SiteDirections, Error> {
     match (direction, negative) {
         (Direction::DiffMeans, Some(negative)) => {
-            let directions = vec![less(&mean(&positive), &mean(&negative))];
-            Ok(Found { directions, shares: Vec::new() })
+            let directions = vec![difference(&mean(&positive), &mean(&negative))];
+            Ok(SiteDirections { directions, shares: Vec::new() })
         }
         (Direction::DiffMeans, None) => {
-            Err(Error::Invalid("a difference in means is of two files: --positive and --negative".to_owned()))
+            Err(Error::Invalid("diff-means needs two files: --positive and --negative".to_owned()))
         }
         (Direction::Pca(count), Some(negative)) => {
             if positive.len() != negative.len() {
                 return Err(Error::Invalid(format!(
-                    "{} positive rows and {} negative ones: the differences of pairs need as many of each, line by line",
+                    "{} positive rows and {} negative rows: differences of pairs need the same number of both, line by line",
                     positive.len(),
                     negative.len()
                 )));
             }
-            let pairs: Vec<Vec<f64>> = positive.iter().zip(&negative).map(|(a, b)| less(a, b)).collect();
+            let pairs: Vec<Vec<f64>> = positive.iter().zip(&negative).map(|(a, b)| difference(a, b)).collect();
             let towards = mean(&pairs.iter().map(Vec::as_slice).collect::<Vec<_>>());
             let mut found = components(&pairs, count)?;
             for component in &mut found.directions {
                 let backwards = dot(component, &towards) < 0.0;
-                turn(component, backwards);
+                negate_if(component, backwards);
             }
             Ok(found)
         }
         (Direction::Pca(count), None) => {
             let middle = mean(&positive);
-            let centred: Vec<Vec<f64>> = positive.iter().map(|row| less(row, &middle)).collect();
+            let centred: Vec<Vec<f64>> = positive.iter().map(|row| difference(row, &middle)).collect();
             let mut found = components(&centred, count)?;
             for component in &mut found.directions {
                 let largest = component.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
-                turn(component, largest < 0.0);
+                negate_if(component, largest < 0.0);
             }
             Ok(found)
         }
     }
 }
 
-/// The right singular vectors of the rows, by falling singular values.
-fn components(rows: &[Vec<f64>], count: usize) -> Result<Found, Error> {
+/// The right singular vectors of the rows, in descending order of singular values.
+fn components(rows: &[Vec<f64>], count: usize) -> Result<SiteDirections, Error> {
     let (n, width) = (rows.len(), rows.first().map_or(0, Vec::len));
     if count > n.min(width) {
-        return Err(Error::Invalid(format!("{n} rows of width {width} have no {count} components")));
+        return Err(Error::Invalid(format!("{n} rows of width {width} have fewer than {count} components")));
     }
     let matrix = Tensor::<2>::from_data(TensorData::new(rows.concat(), [n, width]), (&Device::flex(), DType::F64));
     let (_, values, vectors) = linalg::svd::<2, 1>(matrix, 100);
@@ -150,9 +150,9 @@ fn components(rows: &[Vec<f64>], count: usize) -> Result<Found, Error> {
     let (values, vectors) = (numbers(values.into_data()), numbers(vectors.into_data()));
     let whole: f64 = values.iter().map(|value| value * value).sum();
     if whole == 0.0 {
-        return Err(Error::Invalid("the rows are all the same: they have no direction".to_owned()));
+        return Err(Error::Invalid("all rows are equal, so they have no principal component".to_owned()));
     }
-    Ok(Found {
+    Ok(SiteDirections {
         directions: vectors.chunks_exact(width).take(count).map(<[f64]>::to_vec).collect(),
         shares: values.iter().take(count).map(|value| value * value / whole).collect(),
     })
@@ -166,7 +166,7 @@ fn mean(rows: &[&[f64]]) -> Vec<f64> {
     sum.iter().map(|sum| sum / rows.len() as f64).collect()
 }
 
-fn less(a: &[f64], b: &[f64]) -> Vec<f64> {
+fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
@@ -174,8 +174,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn turn(vector: &mut [f64], round: bool) {
-    if round {
+fn negate_if(vector: &mut [f64], negate: bool) {
+    if negate {
         vector.iter_mut().for_each(|value| *value = -*value);
     }
 }
@@ -194,7 +194,7 @@ mod tests {
 
     fn rows(seed: u64, count: usize, width: usize) -> Vec<Vec<f64>> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        // Columns of different spread and off the origin.
+        // Columns with different variances and a mean other than zero.
         let entry = |column: usize, value: f64| 3.0 + value * (1.0 + column as f64);
         (0..count).map(|_| (0..width).map(|c| entry(c, rng.random_range(-1.0..1.0))).collect()).collect()
     }
@@ -204,22 +204,22 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_in_means_is_that() {
+    fn diff_means_is_the_difference_of_the_means() {
         let (a, b) = (rows(0, 7, 3), rows(1, 5, 3));
-        let found = find(Direction::DiffMeans, slices(&a), Some(slices(&b))).unwrap();
+        let found = fit(Direction::DiffMeans, slices(&a), Some(slices(&b))).unwrap();
         for column in 0..3 {
             let mean = |rows: &[Vec<f64>]| rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
             assert!((found.directions[0][column] - (mean(&a) - mean(&b))).abs() < 1e-12);
         }
-        assert!(find(Direction::DiffMeans, slices(&a), None).is_err());
+        assert!(fit(Direction::DiffMeans, slices(&a), None).is_err());
     }
 
-    /// What defines principal components: C v = λ v with the covariance C, λ falling, v orthonormal.
+    /// The definition of principal components: C v = λ v with the covariance C, descending λ, orthonormal v.
     #[test]
     fn components_are_eigenvectors_of_the_covariance() {
         let (count, width) = (40, 6);
         let data = rows(2, count, width);
-        let found = find(Direction::Pca(3), slices(&data), None).unwrap();
+        let found = fit(Direction::Pca(3), slices(&data), None).unwrap();
         let mean: Vec<f64> = (0..width).map(|c| data.iter().map(|row| row[c]).sum::<f64>() / count as f64).collect();
         let covariance = |i: usize, j: usize| {
             data.iter().map(|row| (row[i] - mean[i]) * (row[j] - mean[j])).sum::<f64>() / (count - 1) as f64
@@ -235,7 +235,7 @@ mod tests {
         }
         assert!(found.shares.windows(2).all(|two| two[0] >= two[1]), "{:?}", found.shares);
         assert!(dot(&found.directions[0], &found.directions[1]).abs() < 1e-12);
-        assert!(find(Direction::Pca(7), slices(&data), None).is_err());
+        assert!(fit(Direction::Pca(7), slices(&data), None).is_err());
     }
 
     #[test]
@@ -244,18 +244,18 @@ mod tests {
         let shift = [0.5, -8.0, 0.25, 0.0];
         let positive: Vec<Vec<f64>> =
             negative.iter().map(|row| row.iter().zip(shift).map(|(a, b)| a + b).collect()).collect();
-        let found = find(Direction::Pca(1), slices(&positive), Some(slices(&negative))).unwrap();
+        let found = fit(Direction::Pca(1), slices(&positive), Some(slices(&negative))).unwrap();
         let length = dot(&shift, &shift).sqrt();
         for (found, shift) in found.directions[0].iter().zip(shift) {
             assert!((found - shift / length).abs() < 1e-9, "{found} {shift}");
         }
-        let turned = find(Direction::Pca(1), slices(&negative), Some(slices(&positive))).unwrap();
+        let turned = fit(Direction::Pca(1), slices(&negative), Some(slices(&positive))).unwrap();
         assert!((turned.directions[0][1] - 8.0 / length).abs() < 1e-9);
-        assert!(find(Direction::Pca(1), slices(&positive[1..]), Some(slices(&negative))).is_err());
+        assert!(fit(Direction::Pca(1), slices(&positive[1..]), Some(slices(&negative))).is_err());
     }
 
     #[test]
-    fn directions_are_written_so() {
+    fn directions_are_parsed() {
         assert_eq!("diff-means".parse::<Direction>().unwrap(), Direction::DiffMeans);
         assert_eq!("pca:3".parse::<Direction>().unwrap(), Direction::Pca(3));
         for wrong in ["pca", "pca:0", "pca:x", "mean"] {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-/// Whose files.
+/// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A folder for pyvene's IntervenableModel.load.
@@ -13,27 +13,27 @@ pub enum Format {
     Mib,
 }
 
-/// The options of [`export`](super::export()).
+/// The options of [`export`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct ExportOptions {
-    /// A run folder, an imported folder, a specification, or a name on the Hub.
+    /// A run folder, an imported folder, a specification, or a repository on the Hub.
     pub from: PathBuf,
-    /// Whose files.
+    /// The format of the files.
     #[arg(long, value_enum)]
     pub format: Format,
-    /// The folder to make.
+    /// The folder to create.
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// The model, where the widths of rows do not follow from the tensors, or an intervention's folder does not name it.
+    /// The model; needed if the tensors do not determine the widths of rows, or if the folder does not name the model.
     #[arg(long)]
     pub model: Option<String>,
-    /// For MIB: the task, 4_answer_MCQA say.
+    /// For MIB: the task, for example 4_answer_MCQA.
     #[arg(long)]
     pub task: Option<String>,
-    /// For MIB: the task's variable, answer_pointer say.
+    /// For MIB: the task's variable, for example answer_pointer.
     #[arg(long)]
     pub variable: Option<String>,
-    /// For MIB: its name of the token position, last_token say.
+    /// For MIB: the track's name of the token position, for example last_token.
     #[arg(long)]
     pub token: Option<String>,
 }

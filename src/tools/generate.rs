@@ -1,4 +1,4 @@
-//! `intervene generate`: a prompt gone on with, token by token.
+//! `intervene generate`: generates text after a prompt, token by token.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,42 +19,43 @@ pub struct GenerateArguments {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub model: ModelChoice,
-    /// What is gone on with.
+    /// The prompt.
     #[arg(long, value_name = "TEXT")]
     pub prompt: String,
-    /// At most so many tokens.
+    /// The largest number of generated tokens.
     #[arg(long, default_value_t = 50)]
     pub max_new_tokens: usize,
-    /// Draws the tokens, more evenly the higher it is; the likeliest is taken without it.
+    /// Sample the tokens at this temperature; without it the most probable token is taken.
     #[arg(long)]
     pub temperature: Option<f64>,
-    /// Draws from the likeliest tokens only, whose probabilities sum up to this.
+    /// Sample only from the most probable tokens, whose probabilities sum up to this.
     #[arg(long)]
     pub top_p: Option<f64>,
-    /// The tokens are drawn from it.
+    /// The seed of the sampling.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Interventions: a specification as `apply` takes it, an intervention's folder or its name on the Hub, or directions that
-    /// `collect` found.
+    /// Interventions: a specification as for `apply`, an intervention's folder or its repository on the Hub, or a file of
+    /// directions from `collect`.
     #[arg(long, value_name = "SPEC_OR_RUN")]
     pub with: Option<PathBuf>,
-    /// What directions, and other constants of `--with`, are multiplied by.
+    /// The factor of the directions and other constants of `--with`.
     #[arg(long, value_name = "NUMBER", requires = "with", allow_hyphen_values = true)]
     pub coefficient: Option<f64>,
-    /// Which tokens of the prompt are edited, where `--with` does not say: `all`, `last`, `3`, `text:John`.
+    /// The tokens of the prompt that are edited, if `--with` names none: `all`, `last`, `3`, `text:John`.
     #[arg(long, value_name = "POSITIONS", requires = "with")]
     pub at: Option<data::Positions>,
-    /// Which tokens of the sources are read; the same by default.
+    /// The tokens of the sources that are read; the same positions by default.
     #[arg(long, value_name = "POSITIONS", requires = "with")]
     pub source_at: Option<data::Positions>,
-    /// What the interventions read, once for each of their sources.
+    /// A source of the interventions; repeat the option for each source.
     #[arg(long, value_name = "TEXT", requires = "with")]
     pub source: Vec<String>,
 }
 
-/// Writes what a model goes on with into `out`, each piece as soon as its characters are whole, and a line's end.
+/// Generates text after a prompt and writes it to `out`: each piece as soon as its characters are complete, and a newline
+/// at the end.
 ///
-/// It ends with the model's end-of-text token, which is not written, or with `max_new_tokens`.
+/// The generation ends at the model's end-of-text token, which is not written, or after `max_new_tokens`.
 pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write) -> Result<(), Error> {
     let sampling = sampling(arguments)?;
     let mut spec = arguments.with.as_deref().map(Spec::open).transpose()?;
@@ -103,13 +104,13 @@ fn intervened(
     let base = InputPrompt::Text(arguments.prompt.clone());
     let (positions, source_positions) = (arguments.at.clone(), arguments.source_at.clone());
     let line = data::Input { base, sources: vec![], positions, source_positions, subspaces: vec![] };
-    let places = prepared.places(&line, prompt, &sources)?;
+    let locations = prepared.locations(&line, prompt, &sources)?;
     let input = |source: &Tokenised| {
         intervenable::Input::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)
     };
     let sources = sources.iter().map(input).collect::<Result<Vec<_>, _>>()?;
-    let placements = prepared.placements(&[&places]);
-    prepared.intervenable(opened)?.generate(generation, prepared.spec.during(), &sources, &placements, observe)?;
+    let placements = prepared.placements(&[&locations]);
+    prepared.intervenable(opened)?.generate(generation, prepared.spec.during, &sources, &placements, observe)?;
     Ok(())
 }
 
@@ -122,15 +123,15 @@ fn sampling(arguments: &GenerateArguments) -> Result<Sampling, Error> {
     let GenerateArguments { temperature, top_p, seed, .. } = *arguments;
     match temperature {
         Some(temperature) => Ok(Sampling::Random { temperature, top_p: top_p.unwrap_or(1.0), seed: seed.unwrap_or(0) }),
-        None if top_p.is_some() || seed.is_some() => Err(Error::Invalid(
-            "--top-p and --seed draw tokens: give a --temperature too, 1 for the model's own".to_owned(),
-        )),
+        None if top_p.is_some() || seed.is_some() => {
+            Err(Error::Invalid("--top-p and --seed need a --temperature; 1 keeps the model's probabilities".to_owned()))
+        }
         None => Ok(Sampling::Greedy),
     }
 }
 
 #[derive(Deserialize, Default)]
-struct Ends {
+struct EndTokens {
     #[serde(default)]
     eos_token_id: Option<OneOrMany>,
 }
@@ -142,14 +143,14 @@ enum OneOrMany {
     Many(Vec<u32>),
 }
 
-/// The tokens that end a text: of generation_config.json where there is one that says so, else of config.json.
+/// The end-of-text tokens: those of generation_config.json, or else those of config.json.
 fn end_tokens(folder: &Path) -> Result<Vec<u32>, Error> {
     for name in ["generation_config.json", "config.json"] {
         let path = folder.join(name);
         if !path.is_file() {
             continue;
         }
-        match files::read_json::<Ends>(&path)?.eos_token_id {
+        match files::read_json::<EndTokens>(&path)?.eos_token_id {
             Some(OneOrMany::One(token)) => return Ok(vec![token]),
             Some(OneOrMany::Many(tokens)) => return Ok(tokens),
             None => {}

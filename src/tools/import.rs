@@ -1,16 +1,16 @@
-//! `intervene import`: a folder of pyvene's as a specification with its tensors.
+//! `intervene import`: converts a folder of pyvene into a specification with its tensors.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::found::{SEVERAL, TENSORS};
+use super::folder_spec::{SEVERAL, TENSORS};
 use super::{ModelChoice, Opened, make_folder};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, InterchangeDim};
 use crate::models::{Dtype, SiteShape};
-use crate::pyvene::{self, Saved};
+use crate::pyvene::{self, SavedIntervention};
 use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
 use crate::tensors::Tensors;
 use crate::{files, hub};
@@ -18,21 +18,21 @@ use crate::{files, hub};
 /// The options of [`import`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct ImportOptions {
-    /// What pyvene's IntervenableModel.save wrote: a folder, or `ORG/NAME[@REVISION]` of the Hub.
+    /// A folder that pyvene's IntervenableModel.save wrote, or `ORG/NAME[@REVISION]` on the Hub.
     pub from: PathBuf,
-    /// The folder to make.
+    /// The folder to create.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The model that the interventions are for: checks that they fit, and notes it, so that no other is taken by mistake.
+    /// The model of the interventions: checks that they fit, and stores its identity, so that other models are rejected.
     #[arg(long)]
     pub model: Option<String>,
 }
 
-/// Reads a folder of pyvene's, and makes one that `apply`, `generate --with` and `export` take.
+/// Reads a folder of pyvene and writes one for `apply`, `generate --with` and `export`. Returns a summary.
 ///
-/// `interventions.toml` is the specification, `0/intervention.safetensors` and so on hold the tensors, and where the model is
-/// given `0/config.json` says what they are for: `0` is then an intervention that `evaluate --recipe` takes. No code of the
-/// pickles is run; a pickle with code in it is refused, as is a class that is not pyvene's own.
+/// `interventions.toml` is the specification; `0/intervention.safetensors` and so on have the tensors. With a model,
+/// `0/config.json` describes model and site, and `evaluate --recipe` accepts `0` as an intervention. Pickles are never
+/// executed; a pickle with code, and a class that is not pyvene's, are errors.
 pub fn import(options: &ImportOptions) -> Result<String, Error> {
     let from = hub::folder(&options.from)?;
     let folder = pyvene::read(&from)?;
@@ -43,7 +43,7 @@ pub fn import(options: &ImportOptions) -> Result<String, Error> {
     let opened = opened.transpose()?;
     let mut parts = Vec::new();
     for (number, saved) in folder.interventions.iter().enumerate() {
-        let part = Part::of(saved, opened.as_ref());
+        let part = ImportedPart::new(saved, opened.as_ref());
         parts.push(part.map_err(|error| Error::content(&from, format!("intervention {number}: {error}")))?);
     }
     files::create_new_dir(&options.out)?;
@@ -55,17 +55,17 @@ pub fn import(options: &ImportOptions) -> Result<String, Error> {
     Ok(summary(&parts, &options.out))
 }
 
-/// An intervention on its way into a folder.
-struct Part<'a> {
-    saved: &'a Saved,
+/// An intervention that has been read and not yet written.
+struct ImportedPart<'a> {
+    saved: &'a SavedIntervention,
     made: AnyIntervention,
-    /// Several units lie end to end as one row.
+    /// Whether several units are concatenated into one row.
     concatenated: bool,
-    /// What is exchanged where that is not the whole space.
+    /// The columns that are exchanged; `None`: the whole space.
     exchanged: Option<Exchanged>,
 }
 
-/// A part of a space.
+/// The exchanged columns of a space.
 enum Exchanged {
     /// The first columns.
     First(usize),
@@ -73,21 +73,21 @@ enum Exchanged {
     One(usize),
 }
 
-impl<'a> Part<'a> {
-    fn of(saved: &'a Saved, opened: Option<&Opened>) -> Result<Self, Error> {
+impl<'a> ImportedPart<'a> {
+    fn new(saved: &'a SavedIntervention, opened: Option<&Opened>) -> Result<Self, Error> {
         let made = AnyIntervention::from_tensors(saved.kind, &saved.tensors, None, &Device::flex())?;
         let own = made.width().or(saved.constant.as_ref().map(Vec::len));
         let shape = opened.map(|opened| opened.check_site(saved.site)).transpose()?;
         let unit = shape.map(|shape| unit_width(saved, shape));
         let concatenated = saved.units > 1 && made.width().is_some() && unit.is_none_or(|unit| own != Some(unit));
-        let wanted = unit.map(|unit| if concatenated { unit * saved.units } else { unit });
-        if let Some((own, wanted)) = own.zip(wanted).filter(|(own, wanted)| own != wanted) {
+        let needed = unit.map(|unit| if concatenated { unit * saved.units } else { unit });
+        if let Some((own, needed)) = own.zip(needed).filter(|(own, needed)| own != needed) {
             return Err(Error::Invalid(format!(
-                "its tensors are for rows of width {own}, {} of the model has width {wanted}",
+                "its tensors are for rows of width {own}, but {} of the model has width {needed}",
                 saved.site
             )));
         }
-        let exchanged = exchanged(saved, own.or(wanted));
+        let exchanged = exchanged(saved, own.or(needed));
         Ok(Self { saved, made, concatenated, exchanged })
     }
 
@@ -130,16 +130,16 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The name of a constant source among an intervention's tensors, pyvene's own.
+/// pyvene's name of a constant source among an intervention's tensors.
 const CONSTANT: &str = "source_representation";
 
-/// The width of one unit: of a row, or of a head.
-fn unit_width(saved: &Saved, shape: SiteShape) -> usize {
+/// The width of one unit: a row or a head.
+fn unit_width(saved: &SavedIntervention, shape: SiteShape) -> usize {
     shape.heads.filter(|_| saved.site.component.is_head()).map_or(shape.width, |heads| shape.width / heads)
 }
 
-/// What pyvene's `interchange_dim` leaves out, for rows of a width.
-fn exchanged(saved: &Saved, width: Option<usize>) -> Option<Exchanged> {
+/// The columns that pyvene's `interchange_dim` exchanges; `None` if it does not exclude any column of rows of `width`.
+fn exchanged(saved: &SavedIntervention, width: Option<usize>) -> Option<Exchanged> {
     let columns = saved.columns?;
     let less = width.is_none_or(|width| columns < width);
     match saved.kind.info().pyvene.interchange_dim {
@@ -150,16 +150,16 @@ fn exchanged(saved: &Saved, width: Option<usize>) -> Option<Exchanged> {
     }
 }
 
-fn specification(serial: bool, parts: &[Part<'_>], from: &Path) -> String {
+fn specification(serial: bool, parts: &[ImportedPart<'_>], from: &Path) -> String {
     let name = from.file_name().map_or_else(String::new, |name| format!(" {:?}", name.to_string_lossy()));
     let mut text = format!(
-        "# pyvene's folder{name}, by `intervene import`. Which positions and heads are meant is no part of such a folder:\n\
-         # `positions`, `source_positions` and `heads` say it here, or the lines of `apply` and --at of `generate`.\n"
+        "# From pyvene's folder{name}, by `intervene import`. Such a folder does not contain positions and heads: set\n\
+         # `positions`, `source_positions` and `heads` here, or positions in the inputs of `apply` or with `generate --at`.\n"
     );
     if serial {
         text += "order = \"serial\"\n";
     }
-    for (number, Part { saved, made, concatenated, exchanged }) in parts.iter().enumerate() {
+    for (number, ImportedPart { saved, made, concatenated, exchanged }) in parts.iter().enumerate() {
         let file = format!("{number}/{TENSORS}");
         // Writing to a string cannot fail, here and below.
         let _ = write!(text, "\n[[interventions]]\nsite = \"{}\"\nkind = \"{}\"\n", saved.site, made.kind());
@@ -183,7 +183,7 @@ fn specification(serial: bool, parts: &[Part<'_>], from: &Path) -> String {
         }
         let mut partition = saved.partition.clone().unwrap_or_default();
         match exchanged {
-            // One more part, which is the one that is meant where no other is.
+            // The first columns become an additional part, which is the default subspace.
             Some(Exchanged::First(columns)) => {
                 partition.push(vec![0, *columns]);
                 let _ = writeln!(text, "subspace = [{}]", partition.len() - 1);
@@ -200,9 +200,9 @@ fn specification(serial: bool, parts: &[Part<'_>], from: &Path) -> String {
     text
 }
 
-fn summary(parts: &[Part<'_>], out: &Path) -> String {
+fn summary(parts: &[ImportedPart<'_>], out: &Path) -> String {
     let mut text = String::new();
-    for (number, Part { saved, made, .. }) in parts.iter().enumerate() {
+    for (number, ImportedPart { saved, made, .. }) in parts.iter().enumerate() {
         let reads = match (&saved.constant, saved.source) {
             (Some(_), _) => ", a constant source".to_owned(),
             (None, Some(source)) => format!(", source {source}"),
@@ -215,10 +215,10 @@ fn summary(parts: &[Part<'_>], out: &Path) -> String {
         let _ = writeln!(text, "{number}  {}  {}{shape}{reads}", saved.site, made.kind());
     }
     if parts.iter().any(|part| part.saved.link.is_some()) {
-        text += "Linked interventions share their weights here. In pyvene each of them goes on with the rows that the one \
-                 before it made.\n";
+        text += "Linked interventions share only their weights. In pyvene each of them also acts on the output of the one \
+                 before it.\n";
     }
-    let place = out.display();
-    let _ = write!(text, "{place}: intervene apply {place} --model M --inputs FILE.jsonl --out FILE.safetensors");
+    let folder = out.display();
+    let _ = write!(text, "{folder}: intervene apply {folder} --model M --inputs FILE.jsonl --out FILE.safetensors");
     text
 }

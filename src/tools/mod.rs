@@ -1,7 +1,7 @@
-//! What the command line does with a language model, one file per command.
+//! The commands that use a language model without a recipe, one file per command.
 //!
-//! Each command is a function of its options and gives back what is to be printed; errors are the library's. The
-//! options are clap's arguments, so the command line's help is their documentation.
+//! Each command is a function of its options and returns the text to print. The options are clap's arguments, so their
+//! documentation is the help of the command line.
 
 mod apply;
 mod collect;
@@ -9,7 +9,7 @@ mod collect_options;
 mod direction;
 mod export;
 mod export_options;
-mod found;
+mod folder_spec;
 mod generate;
 mod import;
 mod opened;
@@ -40,7 +40,7 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// A token as a label: its text, with what would break a line made visible.
+/// A token's text as a label, with line breaks and tabs escaped.
 fn label(text: &str) -> String {
     let shown = text.replace('\n', "\\n").replace('\t', "\\t");
     match shown.trim() {
@@ -49,12 +49,12 @@ fn label(text: &str) -> String {
     }
 }
 
-/// A folder for results, made where it is not there.
+/// Creates a folder for results, if it does not exist.
 fn make_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(Error::file(path, "cannot create the folder"))
 }
 
-/// The token of the highest value; of equal ones the first.
+/// The index of the highest value; the first of equal ones.
 fn likeliest(values: &[f32]) -> u32 {
     (0..values.len()).reduce(|best, i| if values[i] > values[best] { i } else { best }).unwrap_or(0) as u32
 }

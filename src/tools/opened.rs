@@ -1,62 +1,62 @@
-//! A model's folder, opened for a command.
+//! The model, tokenizer and device of a command.
 
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::data::{InputPrompt, Tokenised, Tokenizer};
-use crate::error::{Error, nearest};
+use crate::error::Error;
 use crate::models::{Dtype, FrozenModel, LanguageModel, Pretrained, SiteShape};
 use crate::tap::{Component, Site};
 use crate::{device, hub};
 
-/// Which model, where, and in which numbers.
+/// The options that choose a model, a device and a dtype.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ModelChoice {
-    /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or `ORG/NAME[@REVISION]` of the Hub.
+    /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or `ORG/NAME[@REVISION]` on the Hub.
     #[arg(long)]
     pub model: String,
-    /// auto, cpu, wgpu:N or cuda:N (without N, the first): `intervene devices` lists them.
+    /// auto, cpu, wgpu:N or cuda:N (without N the first one); `intervene devices` lists them.
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// The model's numbers: f32, bf16, f16, or keep (as the checkpoint has them).
+    /// The dtype of the model: f32, bf16, f16, or keep (the checkpoint's).
     #[arg(long, default_value = "f32")]
     pub dtype: Dtype,
 }
 
-/// A model with what goes with it.
+/// A model with its device, folder and tokenizer.
 pub struct Opened {
     /// The model.
     pub model: Pretrained,
-    /// The device that it is on.
+    /// The model's device.
     pub device: Device,
-    /// Its folder.
+    /// The checkpoint folder.
     pub folder: PathBuf,
     tokenizer: Option<Tokenizer>,
 }
 
 impl Opened {
-    /// Loads the model, and its tokenizer where there is one.
+    /// Loads the model, and its tokenizer if the folder has one.
     pub fn open(choice: &ModelChoice) -> Result<Self, Error> {
         let device = device::find(&choice.device)?;
         let folder = hub::resolve(&choice.model)?;
-        // The small file first: what is wrong with it is said before the large one is read.
+        // The small file is read first, so that its errors come before the large file is loaded.
         let tokenizer = folder.join("tokenizer.json").is_file().then(|| Tokenizer::load(&folder)).transpose()?;
         let model = Pretrained::load(&folder, choice.dtype, &device)?;
         Ok(Self { model, device, folder, tokenizer })
     }
 
-    /// The tokenizer; an error where the folder has none.
+    /// The tokenizer; an error if the folder has none.
     pub fn tokenizer(&self) -> Result<&Tokenizer, Error> {
         self.tokenizer.as_ref().ok_or_else(|| {
             Error::content(
                 &self.folder,
-                "has no tokenizer.json, so texts cannot be read: token ids can, from files of inputs",
+                "has no tokenizer.json, so texts cannot be tokenised: give token ids in a file of inputs",
             )
         })
     }
 
-    /// A text or token ids as a prompt that the model can take.
+    /// Tokenises a text, or takes token ids. Returns an error if the model lacks a token, or if the prompt is too long.
     pub fn prompt(&self, text: &InputPrompt) -> Result<Tokenised, Error> {
         let prompt = text.prompt(self.tokenizer.as_ref())?;
         let vocabulary = self.model.vocab_size();
@@ -69,19 +69,19 @@ impl Opened {
         Ok(prompt)
     }
 
-    /// A text as a prompt that the model can take.
+    /// Tokenises a text, with the errors of [`Self::prompt`]; an error if there is no tokenizer.
     pub fn text(&self, text: &str) -> Result<Tokenised, Error> {
         self.tokenizer()?;
         self.prompt(&InputPrompt::Text(text.to_owned()))
     }
 
-    /// A token's text, or its number where there is no tokenizer.
+    /// A token's text, or its id if there is no tokenizer.
     #[must_use]
     pub fn token(&self, token: u32) -> String {
         self.tokenizer.as_ref().map_or_else(|| token.to_string(), |tokenizer| tokenizer.token(token))
     }
 
-    /// Prompts as one tensor, padded on the right. # Shapes: output `[batch, longest]`
+    /// The prompts as one tensor, padded on the right. # Shapes: output `[batch, longest]`
     #[must_use]
     pub fn tokens(&self, prompts: &[&[u32]]) -> Tensor<2, Int> {
         let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
@@ -92,19 +92,17 @@ impl Opened {
         Tensor::from_data(TensorData::new(padded.collect(), [prompts.len(), longest]), &self.device)
     }
 
-    /// The columns of a component; an error where the model has none of that name.
+    /// The width and heads of a component; an error, with the model's components, if the model does not have it.
     pub fn shape(&self, component: Component) -> Result<SiteShape, Error> {
         self.model.site_shape(component).ok_or_else(|| {
-            let there = Component::ALL.into_iter().filter(|known| self.model.site_shape(*known).is_some());
-            Error::Unknown {
-                what: "component of this model",
-                name: component.to_string(),
-                hint: nearest("", there.map(Component::name)),
-            }
+            let known = Component::ALL.into_iter().filter(|known| self.model.site_shape(*known).is_some());
+            let known: Vec<&str> = known.map(Component::name).collect();
+            let hint = format!("; there are: {}", known.join(", "));
+            Error::Unknown { what: "component of this model", name: component.to_string(), hint }
         })
     }
 
-    /// Is that site there?
+    /// The width and heads of a site; an error if the model does not have the layer or the component.
     pub fn check_site(&self, site: Site) -> Result<SiteShape, Error> {
         let layers = self.model.n_layers();
         if site.layer >= layers {

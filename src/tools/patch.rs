@@ -19,62 +19,65 @@ pub struct PatchOptions {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub model: ModelChoice,
-    /// The prompt that is run.
+    /// The prompt whose activations are replaced.
     #[arg(long, value_name = "TEXT")]
     pub base: String,
-    /// The prompt whose activations are put into the base's run, of as many tokens.
+    /// The prompt whose activations replace the base's; it must have the same number of tokens.
     #[arg(long, value_name = "TEXT")]
     pub source: String,
-    /// What is patched.
+    /// The component that is patched.
     #[arg(long, default_value = "block_output")]
     pub component: Component,
-    /// The token that speaks for the source, its leading space included; its likeliest next token by default.
+    /// The answer to the source, one token with its leading space; by default its most probable next token.
     #[arg(long, value_name = "TEXT")]
     pub answer: Option<String>,
-    /// The token that speaks for the base; its likeliest next token by default.
+    /// The answer to the base, one token; by default its most probable next token.
     #[arg(long, value_name = "TEXT")]
     pub foil: Option<String>,
-    /// Where patch.png and patch.csv go; none are written without it.
+    /// The folder for patch.png and patch.csv; without it no files are written.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// No progress.
+    /// Show no progress.
     #[arg(long)]
     pub quiet: bool,
 }
 
-/// What [`patch`] found.
+/// The result of [`patch`].
 #[derive(Clone, Debug)]
 pub struct Patched {
-    /// Layers by positions: how much of the way from the base's logit difference to the source's.
+    /// The share of the way from the base's logit difference to the source's, for each layer (row) and position (column).
     pub heatmap: Heatmap,
-    /// The token that speaks for the source, and the one that speaks for the base.
+    /// The answers to the source and to the base.
     pub answers: (String, String),
-    /// The logit difference of the two, in the source's run and in the base's.
+    /// The logit difference of the two answers, in the source's run and in the base's.
     pub differences: (f64, f64),
 }
 
 impl Patched {
-    /// For the terminal.
+    /// The result as text for the terminal.
     #[must_use]
     pub fn text(&self) -> String {
         let ((answer, foil), (source, base)) = (&self.answers, self.differences);
         format!(
-            "logit of `{answer}` less logit of `{foil}`: {base:.3} in the base (0 below), {source:.3} in the source (1 below)\n\n{}",
-            self.heatmap.text(Ink::of_stdout())
+            "logit of `{answer}` minus logit of `{foil}`: {base:.3} in the base (shown as 0), {source:.3} in the source (shown as 1)\n\n{}",
+            self.heatmap.text(Ink::for_stdout())
         )
     }
 }
 
 /// Activation patching (Vig et al. 2020, arXiv 2004.12265; Meng et al. 2022, arXiv 2202.05262): the base is run once for
-/// every layer and position, each time with the source's row of that place in the base's. What is measured is
+/// each layer and position, with its row there replaced by the source's row at the same layer and position. Measures
 ///
 /// `(d - d_base) / (d_source - d_base)`, where `d = logit(answer) - logit(foil)` after the last token.
 ///
-/// Each of these runs begins at its layer and position, from the states that the base's own run has there.
+/// Each of these runs starts at its layer and position, from the states of the unpatched run of the base.
 pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     let component = options.component;
     if component.is_head() {
-        return Err(Error::Invalid(format!("{component} is one head: patch the whole site, {}", component.site())));
+        return Err(Error::Invalid(format!(
+            "{component} is a single head: patch the whole site, {}",
+            component.site()
+        )));
     }
     let opened = Opened::open(&options.model)?;
     opened.shape(component)?;
@@ -89,18 +92,18 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
         let last = hidden.narrow(1, prompt.len() - 1, 1);
         (kept, rows, logits(model.unembed(last).squeeze_dim(1)))
     };
-    let (_, rows, of_source) = run(&source, component);
-    let (kept, _, of_base) = run(&base, component);
-    let (of_source, of_base) = (&of_source[0], &of_base[0]);
-    let token = |given: &Option<String>, logits: &[f32]| match given {
+    let (_, rows, source_logits) = run(&source, component);
+    let (kept, _, base_logits) = run(&base, component);
+    let (source_logits, base_logits) = (&source_logits[0], &base_logits[0]);
+    let token = |name: &Option<String>, logits: &[f32]| match name {
         Some(text) => opened.tokenizer()?.single(text),
         None => Ok(likeliest(logits)),
     };
-    let (answer, foil) = (token(&options.answer, of_source)?, token(&options.foil, of_base)?);
+    let (answer, foil) = (token(&options.answer, source_logits)?, token(&options.foil, base_logits)?);
     let difference = |logits: &[f32]| f64::from(logits[answer as usize]) - f64::from(logits[foil as usize]);
-    let (d_source, d_base) = (difference(of_source), difference(of_base));
+    let (d_source, d_base) = (difference(source_logits), difference(base_logits));
     let answers = (opened.token(answer), opened.token(foil));
-    check(&answers, answer == foil, d_source - d_base)?;
+    check_answers(&answers, answer == foil, d_source - d_base)?;
 
     let (layers, tokens) = (model.n_layers(), base.len());
     let mut progress = Progress::new("patch", layers * tokens, options.quiet);
@@ -110,7 +113,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
         for positions in tails::batches((0..tokens).collect(), tokens, |position| *position) {
             let starts: Vec<Start> =
                 positions.iter().map(|position| Start { example: 0, position: *position }).collect();
-            // The output of one block is the input of the next: one layer less to run.
+            // The output of one block is the input of the next, which saves running one layer.
             let site = match component {
                 Component::BlockOutput if layer + 1 < layers => Component::BlockInput.at(layer + 1),
                 _ => component.at(layer),
@@ -131,7 +134,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     }
     progress.finish();
     let heatmap = Heatmap {
-        title: format!("{component} from the source: 0 as the base, 1 as the source"),
+        title: format!("{component} from the source: 0 is the base, 1 is the source"),
         row_axis: "layer".to_owned(),
         column_axis: "position".to_owned(),
         rows: (0..layers).map(|layer| layer.to_string()).collect(),
@@ -156,13 +159,14 @@ fn same_length(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Result<
         format!("{} ({})", tokens.len(), tokens.join("|"))
     };
     Err(Error::Invalid(format!(
-        "base and source must have as many tokens, one for one; the base has {}, the source {}",
+        "base and source must have the same number of tokens; the base has {}, the source {}",
         shown(base),
         shown(source)
     )))
 }
 
-fn check(answers: &(String, String), same: bool, span: f64) -> Result<(), Error> {
+/// Returns an error if the answers are equal or their logit difference is the same in both runs.
+fn check_answers(answers: &(String, String), same: bool, span: f64) -> Result<(), Error> {
     if same {
         return Err(Error::Invalid(format!(
             "base and source have the same answer, `{}`: name two different tokens with --answer and --foil",
@@ -171,14 +175,14 @@ fn check(answers: &(String, String), same: bool, span: f64) -> Result<(), Error>
     }
     if !span.is_finite() || span.abs() < 1e-6 {
         return Err(Error::Invalid(format!(
-            "the logit difference of `{}` and `{}` is the same in the base and in the source: there is nothing to trace",
+            "the logit difference of `{}` and `{}` is the same in the base and in the source: name others with --answer and --foil",
             answers.0, answers.1
         )));
     }
     Ok(())
 }
 
-/// The base's tokens with their positions, the source's beside them where they differ.
+/// The base's tokens with their positions, followed by the source's token if it differs.
 fn columns(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Vec<String> {
     let name = |(at, (base, source)): (usize, (&u32, &u32))| {
         let base_label = label(&opened.token(*base));

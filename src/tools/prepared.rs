@@ -1,4 +1,4 @@
-//! A specification on a model: its operations loaded, its sites checked, its positions found.
+//! A specification with a model: loads the operations, checks the sites and resolves the positions.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::saved::ModelIdentity;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
-/// A specification that fits a model.
+/// A specification that has been checked against a model.
 pub(super) struct Prepared {
     pub spec: Spec,
     representations: Vec<Representation>,
@@ -32,23 +32,23 @@ pub(super) struct Prepared {
     heads: Vec<Option<Vec<usize>>>,
 }
 
-/// Where one intervention acts in one example.
+/// The positions and the subspace of one intervention in one example.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct LocatedUnits {
     pub base: Vec<usize>,
     pub source: Option<Vec<usize>>,
     pub subspace: Option<Vec<usize>>,
 }
 
-impl Place {
-    /// Examples can be run together when all their places are of a kind.
-    pub fn alike(&self, other: &Self) -> bool {
-        let kind = |place: &Self| (place.base.len(), place.source.as_ref().map(Vec::len), place.subspace.is_some());
-        kind(self) == kind(other)
+impl LocatedUnits {
+    /// Whether both have the same numbers of positions, so that their examples can be run in one batch.
+    pub fn fits(&self, other: &Self) -> bool {
+        let shape = |one: &Self| (one.base.len(), one.source.as_ref().map(Vec::len), one.subspace.is_some());
+        shape(self) == shape(other)
     }
 }
 
-/// Rows that an intervention collects of one example: how many, and how wide.
+/// A collecting intervention: its number, its site, and the width of its rows.
 pub(super) struct Collected {
     pub number: usize,
     pub site: Site,
@@ -56,7 +56,7 @@ pub(super) struct Collected {
 }
 
 impl Prepared {
-    /// Loads and checks everything that can be checked without inputs.
+    /// Loads the operations and checks all that does not depend on inputs.
     pub fn new(spec: Spec, opened: &Opened) -> Result<Self, Error> {
         let mut this = Self { spec, representations: vec![], operations: vec![], shapes: vec![], heads: vec![] };
         let mut links: BTreeMap<String, usize> = BTreeMap::new();
@@ -65,23 +65,23 @@ impl Prepared {
         for (number, one) in this.spec.interventions.iter().enumerate() {
             let at = |key: &'static str| {
                 let spec = &this.spec;
-                move |error: Error| spec.wrong(number, key, &error)
+                move |error: Error| spec.error_at(number, key, &error)
             };
             let site: Site = one.site.parse().map_err(at("site"))?;
             let shape = opened.check_site(site).map_err(at("site"))?;
             let heads = heads(one, site, shape).map_err(at("heads"))?;
             let width = shape.heads.filter(|_| heads.is_some()).map_or(shape.width, |heads| shape.width / heads);
-            let made_for = this.spec.made_for.iter().find(|(of, ..)| *of == number);
-            if let Some((_, place, config)) = made_for {
-                config.check_model(place, &identity, width)?;
+            let made_for = this.spec.made_for.iter().find(|(known, ..)| *known == number);
+            if let Some((_, path, config)) = made_for {
+                config.check_model(path, &identity, width)?;
             }
             let operation = match one.link.as_ref().and_then(|link| links.get(link)) {
                 Some(shared) => *shared,
                 None => {
                     let made = operation(&this.spec, one, width, &mut random, &opened.device);
                     let made = made.map_err(at(if one.weights.is_some() { "weights" } else { "kind" }))?;
-                    if let Some((_, place, config)) = made_for {
-                        config.check_tensors(place, &made)?;
+                    if let Some((_, path, config)) = made_for {
+                        config.check_tensors(path, &made)?;
                     }
                     this.operations.push(made);
                     this.operations.len() - 1
@@ -90,16 +90,16 @@ impl Prepared {
             if let Some(link) = &one.link {
                 links.insert(link.clone(), operation);
             }
-            let constant = one.constant.as_ref().map(|given| constant(&this.spec, given, width, one, &opened.device));
+            let constant = one.constant.as_ref().map(|row| constant(&this.spec, row, width, one, &opened.device));
             let constant = constant.transpose().map_err(at("constant"))?;
             if one.coefficient.is_some() && constant.is_none() {
-                let problem = "multiplies a `constant`, and there is none";
+                let problem = "multiplies a `constant`, but the intervention has none";
                 return Err(at("coefficient")(Error::Invalid(problem.to_owned())));
             }
             let reads = one.kind.needs() == Needs::Source;
             if constant.is_some() && (!reads || one.source.is_some()) {
                 let problem =
-                    if reads { "`source` and `constant` exclude each other" } else { "this kind reads no source" };
+                    if reads { "`source` and `constant` exclude each other" } else { "this kind reads no constant" };
                 return Err(at("constant")(Error::Invalid(problem.to_owned())));
             }
             let source = one.source.or((reads && constant.is_none()).then_some(0));
@@ -108,9 +108,9 @@ impl Prepared {
                 let space = this.operations[operation].space(width);
                 Subspace::Same(known).mask(space, 1, &opened.device).map_err(at("subspace"))?;
             }
-            let layout = one.layout();
+            let layout = one.units;
             if one.kind.info().collects && one.subspace.is_some() && layout == Layout::Concatenated {
-                let problem = "a subspace of one long row is not collected: collect the rows";
+                let problem = "a subspace of concatenated units cannot be collected: remove `subspace` or `units`";
                 return Err(at("subspace")(Error::Invalid(problem.to_owned())));
             }
             this.representations.push(Representation { site, operation, source, constant, layout, input: None });
@@ -121,23 +121,23 @@ impl Prepared {
         Ok(this)
     }
 
-    /// The specification in the model.
+    /// The model with the specification's interventions.
     pub fn intervenable<'a>(&'a self, opened: &'a Opened) -> Result<Intervenable<'a>, Error> {
         let operations = self.operations.iter().map(|operation| operation as _).collect();
-        Intervenable::new(&opened.model, self.representations.clone(), operations, self.spec.order())
+        Intervenable::new(&opened.model, self.representations.clone(), operations, self.spec.order)
     }
 
-    /// How many sources an example has.
+    /// The number of sources that each example needs.
     pub fn sources(&self) -> usize {
-        self.representations.iter().filter_map(|of| of.source).max().map_or(0, |last| last + 1)
+        self.representations.iter().filter_map(|one| one.source).max().map_or(0, |last| last + 1)
     }
 
-    /// The places of one example.
-    pub fn places(&self, line: &Input, base: &Tokenised, sources: &[Tokenised]) -> Result<Vec<Place>, Error> {
+    /// The location of each intervention in one example; an error, with the intervention, if one cannot be resolved.
+    pub fn locations(&self, line: &Input, base: &Tokenised, sources: &[Tokenised]) -> Result<Vec<LocatedUnits>, Error> {
         let needed = self.sources();
         if sources.len() != needed {
             return Err(Error::Invalid(format!(
-                "the specification reads {needed} sources, {} are given",
+                "the specification reads {needed} sources, the input has {}",
                 sources.len()
             )));
         }
@@ -146,74 +146,74 @@ impl Prepared {
             return Err(Error::Invalid(format!("{} subspaces for {count} interventions", line.subspaces.len())));
         }
         let default = if self.spec.everywhere { Positions::all() } else { Positions::last() };
-        let place = |(number, one): (usize, &InterventionSpec)| {
-            let of = &self.representations[number];
-            // In a serial order an intervention acts on the run after its source's.
-            let target = match (self.spec.order(), of.source) {
+        let location = |(number, one): (usize, &InterventionSpec)| {
+            let reads = self.representations[number].source;
+            // In serial order an intervention edits the run that follows its source's.
+            let target = match (self.spec.order, reads) {
                 (Order::Serial, Some(source)) => sources.get(source + 1).unwrap_or(base),
                 _ => base,
             };
             let positions = one.positions.as_ref().or(line.positions.as_ref()).unwrap_or(&default);
             let from = one.source_positions.as_ref().or(line.source_positions.as_ref()).unwrap_or(positions);
-            let read = of.source.filter(|_| one.kind.needs() == Needs::Source).map(|source| &sources[source]);
+            let read = reads.filter(|_| one.kind.needs() == Needs::Source).map(|source| &sources[source]);
             let source = read.map(|source| from.resolve(source)).transpose();
             let own = line.subspaces.get(number).cloned().flatten();
             if own.is_some() && one.kind.info().collects {
-                let problem = "what is collected is as wide for all lines: give its subspace in the specification";
+                let problem = "collected rows have one width: set their subspace in the specification, not the inputs";
                 return Err(Error::Invalid(problem.to_owned()));
             }
             let subspace = own.as_ref().or(one.subspace.as_ref()).map(|members| subspace(one, members)).transpose();
-            Ok(Place { base: positions.resolve(target)?, source: source?, subspace: subspace? })
+            Ok(LocatedUnits { base: positions.resolve(target)?, source: source?, subspace: subspace? })
         };
-        let named = |(number, one): (usize, &InterventionSpec)| {
+        let located = |(number, one): (usize, &InterventionSpec)| {
             let with_number = |error: Error| Error::Invalid(format!("intervention {number} at {}: {error}", one.site));
-            place((number, one)).map_err(with_number)
+            location((number, one)).map_err(with_number)
         };
-        self.spec.interventions.iter().enumerate().map(named).collect()
+        self.spec.interventions.iter().enumerate().map(located).collect()
     }
 
-    /// The placements of examples whose places are alike.
-    pub fn placements(&self, examples: &[&[Place]]) -> Vec<Option<Placement>> {
+    /// The placements of a batch of examples whose locations fit together.
+    pub fn placements(&self, examples: &[&[LocatedUnits]]) -> Vec<Option<Placement>> {
         let units = |number: usize, positions: Vec<Vec<usize>>| match &self.heads[number] {
             Some(heads) => Units::head_positions(heads.clone(), positions),
             None => Units::positions(positions),
         };
-        let of = |number: usize| {
-            let each = |get: &dyn Fn(&Place) -> Option<Vec<usize>>| -> Option<Vec<Vec<usize>>> {
-                examples.iter().map(|places| get(&places[number])).collect()
+        let placement = |number: usize| {
+            let each = |get: &dyn Fn(&LocatedUnits) -> Option<Vec<usize>>| -> Option<Vec<Vec<usize>>> {
+                examples.iter().map(|locations| get(&locations[number])).collect()
             };
-            let base = each(&|place| Some(place.base.clone())).unwrap_or_default();
+            let base = each(&|location| Some(location.base.clone())).unwrap_or_default();
             Some(Placement {
                 base: units(number, base),
-                source: each(&|place| place.source.clone()).map(|source| units(number, source)),
-                subspace: each(&|place| place.subspace.clone()).map(|lists| match &self.spec.interventions[number] {
+                source: each(&|location| location.source.clone()).map(|source| units(number, source)),
+                subspace: each(&|units| units.subspace.clone()).map(|lists| match &self.spec.interventions[number] {
                     one if one.kind.info().collects => Subspace::Same(lists[0].clone()),
                     _ => Subspace::PerExample(lists),
                 }),
             })
         };
-        (0..self.representations.len()).map(of).collect()
+        (0..self.representations.len()).map(placement).collect()
     }
 
-    /// What is collected, in the order in which a run gives it.
+    /// The collecting interventions, in the order of a run's results.
     pub fn collected(&self) -> Vec<Collected> {
         let collects = |(number, one): (usize, &InterventionSpec)| {
             let heads = self.heads[number].as_ref();
             let unit = self.shapes[number].heads.filter(|_| heads.is_some());
             let width = unit.map_or(self.shapes[number].width, |heads| self.shapes[number].width / heads);
-            let width = one.subspace.as_ref().and_then(|given| subspace(one, given).ok()).map_or(width, |s| s.len());
-            one.kind.info().collects.then(|| Collected { number, site: self.representations[number].site, width })
+            let width = one.subspace.as_ref().and_then(|part| subspace(one, part).ok()).map_or(width, |s| s.len());
+            (one.kind.info().collects).then(|| Collected { number, site: self.representations[number].site, width })
         };
         self.spec.interventions.iter().enumerate().filter_map(collects).collect()
     }
 
-    /// How many rows the `number`-th intervention collects at a place.
-    pub fn rows(&self, number: usize, place: &Place) -> usize {
-        place.base.len() * self.heads[number].as_ref().map_or(1, Vec::len)
+    /// The number of rows that the `number`-th intervention collects at a location.
+    pub fn rows(&self, number: usize, location: &LocatedUnits) -> usize {
+        location.base.len() * self.heads[number].as_ref().map_or(1, Vec::len)
     }
 }
 
-/// The columns that members of a subspace stand for.
+/// The columns of a subspace: its members are columns, or with a partition the numbers of its parts.
 fn subspace(one: &InterventionSpec, members: &[usize]) -> Result<Vec<usize>, Error> {
     match &one.partition {
         None => Ok(members.to_vec()),
@@ -225,14 +225,14 @@ fn subspace(one: &InterventionSpec, members: &[usize]) -> Result<Vec<usize>, Err
 }
 
 fn heads(one: &InterventionSpec, site: Site, shape: SiteShape) -> Result<Option<Vec<usize>>, Error> {
-    let there = shape.heads.filter(|_| site.component.is_head());
-    match (there, &one.heads) {
+    let known = shape.heads.filter(|_| site.component.is_head());
+    match (known, &one.heads) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(Error::Invalid(format!("{site} is a whole site: heads go with head_ components"))),
-        (Some(there), None) => Ok(Some((0..there).collect())),
-        (Some(there), Some(heads)) => match heads.iter().find(|head| **head >= there) {
+        (None, Some(_)) => Err(Error::Invalid(format!("{site} is a whole site: `heads` needs a head_ component"))),
+        (Some(known), None) => Ok(Some((0..known).collect())),
+        (Some(known), Some(heads)) => match heads.iter().find(|head| **head >= known) {
             Some(head) => {
-                Err(Error::Rows(format!("head {head} is not there: the site has {there} heads, counted from 0")))
+                Err(Error::Rows(format!("head {head} is not there: the site has {known} heads, counted from 0")))
             }
             None if heads.is_empty() => Err(Error::Rows("no heads: at least one is needed".to_owned())),
             None => Ok(Some(heads.clone())),
@@ -249,7 +249,7 @@ fn operation(
 ) -> Result<AnyIntervention, Error> {
     let kind = one.kind;
     if let Some(path) = &one.weights {
-        return AnyIntervention::from_tensors(kind, &read(&spec.path(path))?, None, device);
+        return AnyIntervention::from_tensors(kind, &read_tensors(&spec.path(path))?, None, device);
     }
     let needed = |alternative: &str| {
         Err(Error::Invalid(format!("{kind} needs its tensors: weights = \"FILE.safetensors\"{alternative}")))
@@ -267,12 +267,12 @@ fn operation(
 
 fn constant(
     spec: &Spec,
-    given: &Constant,
+    values: &Constant,
     width: usize,
     one: &InterventionSpec,
     device: &Device,
 ) -> Result<Tensor<1>, Error> {
-    let row: Tensor<1> = match given {
+    let row: Tensor<1> = match values {
         Constant::Values(values) => {
             Tensor::from_data(TensorData::new(values.clone(), [values.len()]), (device, DType::F32))
         }
@@ -281,14 +281,14 @@ fn constant(
             Tensors::read(&path)?.get(tensor, [0], device).map_err(|error| Error::content(&path, error.to_string()))?
         }
     };
-    // The width of one long row is known only in a run.
-    let seen = if one.layout() == Layout::Concatenated { row.dims()[0] } else { width };
-    constant_source(&row, [1, 1, seen])?;
+    // The width of concatenated units is known only at run time.
+    let width = if one.units == Layout::Concatenated { row.dims()[0] } else { width };
+    constant_source(&row, [1, 1, width])?;
     Ok(row * one.coefficient.unwrap_or(1.0))
 }
 
-/// All tensors of a safetensors file whose numbers burn knows.
-pub(super) fn read(path: &Path) -> Result<NamedTensors, Error> {
+/// All tensors of a safetensors file; an error for dtypes other than floats and I64.
+pub(super) fn read_tensors(path: &Path) -> Result<NamedTensors, Error> {
     let bytes = files::read(path)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| Error::content(path, format!("not a whole safetensors file: {error}")))?;
@@ -299,7 +299,7 @@ pub(super) fn read(path: &Path) -> Result<NamedTensors, Error> {
             safetensors::Dtype::F16 => DType::F16,
             safetensors::Dtype::BF16 => DType::BF16,
             safetensors::Dtype::I64 => DType::I64,
-            other => return Err(Error::content(path, format!("{name} is {other:?}; floats are needed"))),
+            other => return Err(Error::content(path, format!("{name} has dtype {other:?}: floats or I64 are needed"))),
         };
         Ok((name, TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)))
     };

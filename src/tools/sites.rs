@@ -1,4 +1,4 @@
-//! `intervene sites`: what there is to tap in a model.
+//! `intervene sites`: the sites of a model.
 
 use std::fmt::Write;
 
@@ -10,11 +10,11 @@ use crate::tap::Component;
 /// The options of [`sites`].
 #[derive(Clone, Debug, clap::Args)]
 pub struct SitesOptions {
-    /// A checkpoint folder: config.json, model.safetensors (or its shards).
+    /// A checkpoint folder: config.json, and model.safetensors or its shards.
     pub model: String,
 }
 
-/// The table of a model's sites: component, width of a row, heads that the row is made of.
+/// The table of a model's components: name, width of a row, number of heads in a row.
 pub fn sites(options: &SitesOptions) -> Result<String, Error> {
     let choice = ModelChoice { model: options.model.clone(), device: "cpu".to_owned(), dtype: Dtype::Keep };
     let model = Opened::open(&choice)?.model;

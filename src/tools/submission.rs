@@ -1,60 +1,63 @@
-//! `intervene export --format mib`: a rotation as a submission to the causal variable track of MIB.
+//! `intervene export --format mib`: writes rotations as a submission to the causal variable track of MIB.
 
 use burn::tensor::Device;
 
 use super::export_options::ExportOptions;
-use super::prepared::read;
+use super::prepared::read_tensors;
 use super::spec::{InterventionSpec, Spec};
 use super::{Opened, make_folder};
 use crate::error::Error;
 use crate::files;
 use crate::interventions::{AnyIntervention, BuiltIn};
 use crate::models;
-use crate::pyvene::mib::{self, Place};
+use crate::pyvene::mib::{self, ResidualSubspace};
 use crate::saved::ModelIdentity;
 use crate::tap::{Component, Site};
 
 /// Writes every intervention of the specification, each at the same token position, into one submission.
 pub(super) fn submission(options: &ExportOptions, spec: &Spec, opened: Option<&Opened>) -> Result<String, Error> {
-    let needed = |given: &Option<String>, option: &str| {
-        given.clone().ok_or_else(|| Error::Invalid(format!("a submission to MIB needs --{option}")))
+    let needed = |value: &Option<String>, option: &str| {
+        value.clone().ok_or_else(|| Error::Invalid(format!("a submission to MIB needs --{option}")))
     };
     let (task, variable) = (needed(&options.task, "task")?, needed(&options.variable, "variable")?);
     let token = needed(&options.token, "token")?;
     let identity = match (opened, spec.made_for.first()) {
         (Some(opened), _) => ModelIdentity::new(&opened.model),
         (None, Some((_, _, config))) => config.model.clone(),
-        (None, None) => return Err(Error::Invalid("which model it is for is told by --model".to_owned())),
+        (None, None) => {
+            return Err(Error::Invalid("the model of the submission is unknown: give it with --model".to_owned()));
+        }
     };
     let architecture = models::architecture(&identity.kind).unwrap_or(&identity.kind);
     let name = mib::folder_name(&task, architecture, &variable)?;
-    let mut places = Vec::new();
+    let mut subspaces = Vec::new();
     for (number, one) in spec.interventions.iter().enumerate() {
-        places.push(place(spec, number, one, identity.layers, &variable, &token)?);
+        subspaces.push(residual_subspace(spec, number, one, identity.layers, &variable, &token)?);
     }
     files::create_new_dir(&options.out)?;
     let folder = options.out.join(name);
     make_folder(&folder)?;
-    places.iter().try_for_each(|place| mib::write(&folder, place))?;
-    Ok(format!("{}: {} places. MIB's verify_submission.py checks it", folder.display(), places.len()))
+    subspaces.iter().try_for_each(|subspace| mib::write(&folder, subspace))?;
+    Ok(format!("{}: {} subspaces. Check it with MIB's verify_submission.py", folder.display(), subspaces.len()))
 }
 
-fn place(
+fn residual_subspace(
     spec: &Spec,
     number: usize,
     one: &InterventionSpec,
     layers: usize,
     variable: &str,
     token: &str,
-) -> Result<Place, Error> {
-    let at = |key: &'static str| move |error: Error| spec.wrong(number, key, &error);
-    let wrong = |key: &'static str, problem: String| Err(spec.wrong(number, key, &Error::Invalid(problem)));
+) -> Result<ResidualSubspace, Error> {
+    let at = |key: &'static str| move |error: Error| spec.error_at(number, key, &error);
+    let wrong = |key: &'static str, problem: String| Err(spec.error_at(number, key, &Error::Invalid(problem)));
     let site: Site = one.site.parse().map_err(at("site"))?;
     let layer = match site.component {
         Component::BlockInput => site.layer,
         Component::BlockOutput if site.layer + 1 < layers => site.layer + 1,
         Component::BlockOutput => {
-            let problem = format!("{site} is the last layer's: MIB's residual stream is what enters a layer");
+            let problem =
+                format!("{site} is the output of the last layer: MIB's residual stream is the input of a layer");
             return wrong("site", problem);
         }
         other => return wrong("site", format!("MIB's residual stream is block_input or block_output, not {other}")),
@@ -62,24 +65,25 @@ fn place(
     let Some(weights) = &one.weights else {
         return wrong("kind", format!("a {} has no rotation to submit", one.kind));
     };
-    let made = read(&spec.path(weights))
+    let made = read_tensors(&spec.path(weights))
         .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
         .map_err(at("weights"))?;
     let kind = made.kind();
     let Some((rotation, rank)) = made.rotation().zip(made.hard_rank()) else {
         return wrong("kind", format!("a {kind} has no hard subspace to submit"));
     };
-    let taken = kind.info().learns_rank().then(|| (0..rank).collect());
-    // The variable's own columns, where several variables share the rotation.
-    let own = spec.made_for.iter().find(|(of, ..)| *of == number);
-    let columns = own.and_then(|(_, _, config)| config.partition.get(variable).filter(|_| config.partition.len() > 1));
+    let exchanged = kind.info().learns_rank().then(|| (0..rank).collect());
+    // If several variables share the rotation, only the columns of this one are exchanged.
+    let made_for = spec.made_for.iter().find(|(known, ..)| *known == number);
+    let columns =
+        made_for.and_then(|(_, _, config)| config.partition.get(variable).filter(|_| config.partition.len() > 1));
     let (original, base) = rotation.to_pytorch();
-    Ok(Place {
+    Ok(ResidualSubspace {
         layer,
         token: token.to_owned(),
         rotation: rotation.matrix().into_data(),
         original: original.into_data(),
         base: base.into_data(),
-        columns: columns.map(|[from, to]| (*from..*to).collect()).or(taken),
+        columns: columns.map(|[from, to]| (*from..*to).collect()).or(exchanged),
     })
 }

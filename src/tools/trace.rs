@@ -18,7 +18,7 @@ use crate::orthogonal::gaussian;
 use crate::report::{Heatmap, Ink, Progress};
 use crate::tap::{Component, Patch, Rows, Site, Tap};
 
-/// What is restored.
+/// The activations that are restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TraceKind {
     /// The state after one layer.
@@ -27,18 +27,18 @@ pub enum TraceKind {
     Mlp,
     /// The outputs of a window of attentions.
     Attention,
-    /// The three of them, one after the other.
+    /// All three, one after the other.
     All,
 }
 
-/// The file's name, the component, and whether a window of layers is restored.
-type Part = (&'static str, Component, bool);
+/// The part of the file's name, the component, and whether a window of layers is restored.
+type TracedModule = (&'static str, Component, bool);
 
 impl TraceKind {
-    fn parts(self) -> &'static [Part] {
-        const STATES: Part = ("states", Component::BlockOutput, false);
-        const MLP: Part = ("mlp", Component::MlpOutput, true);
-        const ATTENTION: Part = ("attention", Component::AttentionOutput, true);
+    fn parts(self) -> &'static [TracedModule] {
+        const STATES: TracedModule = ("states", Component::BlockOutput, false);
+        const MLP: TracedModule = ("mlp", Component::MlpOutput, true);
+        const ATTENTION: TracedModule = ("attention", Component::AttentionOutput, true);
         match self {
             Self::States => &[STATES],
             Self::Mlp => &[MLP],
@@ -54,57 +54,57 @@ pub struct TraceOptions {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub model: ModelChoice,
-    /// The prompt, up to the answer.
+    /// The prompt, without the answer.
     #[arg(long, value_name = "TEXT")]
     pub prompt: String,
     /// The part of the prompt whose embeddings are noised.
     #[arg(long, value_name = "TEXT")]
     pub subject: String,
-    /// The correct answer, its leading space included; the model's likeliest next token by default.
+    /// The correct answer, with its leading space; by default the model's most probable next token.
     #[arg(long, value_name = "TEXT")]
     pub answer: Option<String>,
-    /// Draws of the noise.
+    /// The number of noise samples.
     #[arg(long, default_value_t = 10)]
     pub samples: usize,
-    /// The noise's standard deviation, in standard deviations of the embeddings.
+    /// The standard deviation of the noise, as a multiple of the embeddings' standard deviation.
     #[arg(long, default_value_t = 3.0)]
     pub noise: f64,
-    /// How many layers' MLPs or attentions are restored together.
+    /// The number of layers whose MLPs or attentions are restored together.
     #[arg(long, default_value_t = 10)]
     pub window: usize,
-    /// What is restored.
+    /// The activations that are restored.
     #[arg(long, value_enum, default_value = "all")]
     pub kind: TraceKind,
-    /// The noise is drawn from it.
+    /// The seed of the noise.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Where trace_states.png and .csv, trace_mlp and trace_attention go; none are written without it.
+    /// The folder for trace_states, trace_mlp and trace_attention, each as .png and .csv; without it no files are written.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// No progress.
+    /// Show no progress.
     #[arg(long)]
     pub quiet: bool,
 }
 
-/// What [`trace`] found.
+/// The result of [`trace`].
 #[derive(Clone, Debug)]
 pub struct Traced {
-    /// The token whose probability is followed.
+    /// The token whose probability is measured.
     pub answer: String,
-    /// Its probability in the clean run, and the mean of the corrupted ones.
+    /// Its probability in the clean run, and its mean probability in the corrupted runs.
     pub probabilities: (f64, f64),
     /// The standard deviation of the noise.
     pub noise: f64,
-    /// Layers by positions: its mean probability with that place restored.
+    /// The mean probability for each restored layer (row) and position (column).
     pub heatmaps: Vec<Heatmap>,
 }
 
 impl Traced {
-    /// For the terminal.
+    /// The result as text for the terminal.
     #[must_use]
     pub fn text(&self) -> String {
         let (clean, corrupted) = self.probabilities;
-        let maps: Vec<String> = self.heatmaps.iter().map(|map| map.text(Ink::of_stdout())).collect();
+        let maps: Vec<String> = self.heatmaps.iter().map(|map| map.text(Ink::for_stdout())).collect();
         format!(
             "probability of `{}`: {clean:.4} clean, {corrupted:.4} corrupted (noise {:.4}); * marks the subject\n\n{}",
             self.answer,
@@ -114,21 +114,21 @@ impl Traced {
     }
 }
 
-/// Causal tracing (Meng et al. 2022, arXiv 2202.05262): the subject's embeddings are noised, `e + ν`, `ν ~ N(0, s²)`,
-/// and then what the clean run had in one place is put back: the state after one layer, or the outputs of the MLPs or
-/// attentions of a window of layers, `layer - ⌊w/2⌋` up to and without `layer + ⌈w/2⌉`. What is measured is the
-/// probability of the answer, averaged over the draws of the noise.
+/// Causal tracing (Meng et al. 2022, arXiv 2202.05262): noise is added to the subject's embeddings, `e + ν`,
+/// `ν ~ N(0, s²)`, and then the clean run's activations at one position are restored: the state after one layer, or the
+/// outputs of the MLPs or attentions of a window of layers, from `layer - ⌊w/2⌋` to before `layer + ⌈w/2⌉`. Measures the
+/// probability of the answer, averaged over the noise samples.
 ///
-/// `s` is a multiple of the root mean square, over the columns, of the standard deviation that the vocabulary's
-/// embeddings have there. The noise of a seed is the same on each device.
+/// `s` is a multiple of the standard deviation of the vocabulary's embeddings: the root mean square of the columns'
+/// standard deviations. A seed gives the same noise on every device.
 pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     if options.samples == 0 || options.window == 0 || !(options.noise > 0.0 && options.noise.is_finite()) {
-        return Err(Error::Invalid("--samples and --window must be at least 1, --noise a number over 0".to_owned()));
+        return Err(Error::Invalid("--samples and --window must be at least 1, --noise a number above 0".to_owned()));
     }
     let opened = Opened::open(&options.model)?;
     let prompt = opened.text(&options.prompt)?;
     let subject = prompt.positions(&options.subject, 0)?;
-    let given = options.answer.as_ref().map(|text| opened.tokenizer()?.single(text)).transpose()?;
+    let named_answer = options.answer.as_ref().map(|text| opened.tokenizer()?.single(text)).transpose()?;
     let model = &opened.model;
     let (layers, tokens) = (model.n_layers(), prompt.len());
 
@@ -145,14 +145,14 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     };
     let (_, hidden) = RecordedRun::new(model, embeddings.clone(), &mut record);
     let after = probabilities(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1));
-    let answer = given.unwrap_or_else(|| likeliest(&after));
+    let answer = named_answer.unwrap_or_else(|| likeliest(&after));
     let p_clean = f64::from(after[answer as usize]);
 
     let noise = options.noise * deviation(&opened);
     let corrupted = corrupt(embeddings, subject.clone(), noise, options)?;
     let (kept, hidden) = RecordedRun::new(model, corrupted, &mut ());
-    let of_draws = of_answer(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
-    let p_corrupted = of_draws.iter().sum::<f64>() / of_draws.len() as f64;
+    let answers = p_answer(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
+    let p_corrupted = answers.iter().sum::<f64>() / answers.len() as f64;
 
     let corrupted = Corrupted { opened: &opened, kept, subject, answer, mean: p_corrupted, options };
     let mut progress = Progress::new("trace", parts.len() * layers, options.quiet);
@@ -186,7 +186,7 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     Ok(Traced { answer: opened.token(answer), probabilities: (p_clean, p_corrupted), noise, heatmaps })
 }
 
-/// The corrupted runs, one for each draw of the noise.
+/// The corrupted runs, one for each noise sample.
 struct Corrupted<'a> {
     opened: &'a Opened,
     kept: RecordedRun,
@@ -201,7 +201,7 @@ impl Corrupted<'_> {
     /// The mean probability of the answer for each layer and position that is restored from `clean[layer]`.
     fn restored(
         &self,
-        (_, component, windowed): &Part,
+        (_, component, windowed): &TracedModule,
         clean: &[Tensor<3>],
         done: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<Option<f64>>>, Error> {
@@ -214,7 +214,7 @@ impl Corrupted<'_> {
             } else {
                 layer..layer + 1
             };
-            // Before the subject nothing is corrupted, so nothing is restored.
+            // Positions before the subject are not corrupted, so restoring them changes nothing.
             let mut row = vec![Some(self.mean); tokens];
             let mut sums = vec![0.0; tokens];
             let starts = (self.subject.start..tokens)
@@ -226,7 +226,7 @@ impl Corrupted<'_> {
                 let mut tap = |site: Site, x: Tensor<3>| patches.iter_mut().fold(x, |x, patch| patch.visit(site, x));
                 let logits = self.kept.logits_from(&self.opened.model, restored.start, &starts, &mut tap)?;
                 patches.into_iter().try_for_each(Patch::finish)?;
-                starts.iter().zip(of_answer(logits, self.answer)).for_each(|(start, p)| sums[start.position] += p);
+                starts.iter().zip(p_answer(logits, self.answer)).for_each(|(start, p)| sums[start.position] += p);
             }
             for position in self.subject.start..tokens {
                 row[position] = Some(sums[position] / samples as f64);
@@ -238,7 +238,7 @@ impl Corrupted<'_> {
     }
 }
 
-/// Puts the clean run's row of its own position into the first row of each tail.
+/// A patch that replaces the first row of each tail by the clean run's row at the tail's first position.
 fn restoring(clean: &Tensor<3>, site: Site, positions: &[usize]) -> Result<Patch<'static>, Error> {
     let [_, _, width] = clean.dims();
     let rows = Rows::positions(vec![positions.to_vec()])?.gather(clean.clone());
@@ -246,7 +246,7 @@ fn restoring(clean: &Tensor<3>, site: Site, positions: &[usize]) -> Result<Patch
     Ok(Patch::new(site, Rows::same(positions.len(), &[0])?, move |_| rows.clone()))
 }
 
-/// The embeddings once per draw, noised where the subject is. # Shapes: `[1, seq, d_model]` to `[samples, seq, d_model]`
+/// Repeats the embeddings for each sample and adds noise at the subject. # Shapes: `[1, seq, d_model]` to `[samples, seq, d_model]`
 fn corrupt(
     embeddings: Tensor<3>,
     subject: Range<usize>,
@@ -256,17 +256,17 @@ fn corrupt(
     let [_, _, width] = embeddings.dims();
     let mut random = ChaCha8Rng::seed_from_u64(options.seed);
     let shape = [options.samples, subject.len(), width];
-    let drawn = gaussian(shape.iter().product(), &mut random);
-    let drawn = TensorData::new(drawn.into_iter().map(|x| (x * noise) as f32).collect::<Vec<_>>(), shape);
+    let samples = gaussian(shape.iter().product(), &mut random);
+    let samples = TensorData::new(samples.into_iter().map(|x| (x * noise) as f32).collect::<Vec<_>>(), shape);
     let dtype = embeddings.dtype();
-    let drawn = Tensor::<3>::from_data(drawn, (&embeddings.device(), DType::F32)).cast(dtype);
+    let samples = Tensor::<3>::from_data(samples, (&embeddings.device(), DType::F32)).cast(dtype);
     let embeddings = embeddings.repeat_dim(0, options.samples);
     let rows = Rows::same(options.samples, &subject.collect::<Vec<_>>())?;
-    Ok(rows.scatter(embeddings.clone(), rows.gather(embeddings) + drawn))
+    Ok(rows.scatter(embeddings.clone(), rows.gather(embeddings) + samples))
 }
 
-/// The root mean square, over the columns, of the standard deviation of the vocabulary's embeddings. Learned positions
-/// move all of them alike, so they do not count.
+/// The root mean square of the standard deviations of the columns of the vocabulary's embeddings. Learned position
+/// embeddings are the same for all tokens, so they do not contribute.
 fn deviation(opened: &Opened) -> f64 {
     const CHUNK: u32 = 4096;
     let model = &opened.model;
@@ -293,8 +293,8 @@ fn deviation(opened: &Opened) -> f64 {
     (variance / width as f64).max(0.0).sqrt()
 }
 
-/// The answer's probability in each run. # Shapes: `[batch, classes]`
-fn of_answer(logits: Tensor<2>, answer: u32) -> Vec<f64> {
+/// The probability of the answer in each run. # Shapes: `[batch, classes]`
+fn p_answer(logits: Tensor<2>, answer: u32) -> Vec<f64> {
     let [_, classes] = logits.dims();
     probabilities(logits).chunks_exact(classes).map(|row| f64::from(row[answer as usize])).collect()
 }

@@ -215,7 +215,7 @@ fn a_failed_push_leaves_nothing_visible() {
         assert!(output.status.code() == Some(2) && error.contains(said), "{error}");
     }
     let other = world.intervene(Some(TOKEN), &["push", world.home.path().to_str().unwrap(), "me/other"]);
-    assert!(String::from_utf8_lossy(&other.stderr).contains("this is no run folder"));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("is not a run folder"));
 }
 
 #[test]

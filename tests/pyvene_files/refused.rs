@@ -35,7 +35,7 @@ fn folders_that_cannot_be_imported() {
     let class = |name: &str| json!([format!("<class '{name}'>")]);
     import(
         &|config| config["intervention_types"] = class("__main__.Mine"),
-        &["`__main__.Mine` is a class of somebody's own"],
+        &["`__main__.Mine` is not a class of pyvene"],
     );
     import(
         &|config| config["intervention_types"] = class("pyvene.models.interventions.RotatedIntervention"),
@@ -44,14 +44,14 @@ fn folders_that_cannot_be_imported() {
     import(
         &|config| config["intervention_types"] = class("pyvene.models.interventions.RotatedSpaceIntervention"),
         &[
-            "holds no tensors of this rotated_space",
+            "has no tensors for this rotated_space",
             "intkey_layer_0_comp_block_output_unit_pos_nunit_1#0.bin or",
             "layer.0.comp",
         ],
     );
     import(
         &|config| config["intervention_types"] = class("pyvene.models.interventions.NoiseIntervention"),
-        &["pyvene's save does not write any for this kind"],
+        &["pyvene's save writes none for this kind"],
     );
     import(&|config| config["representations"][0][1] = json!("model.layers[0].mlp"), &["is a module's path"]);
     import(&|config| config["representations"][0][1] = json!("block_ouput"), &["did you mean `block_output`?"]);
@@ -60,7 +60,7 @@ fn folders_that_cannot_be_imported() {
     import(&|config| config["representations"] = json!([]), &["intervention_types for 0 representations"]);
     import(&|config| config["mode"] = json!("sideways"), &["sideways"]);
     fs::write(folder.path().join("config.json"), r#"{"model_type": "llama"}"#).unwrap();
-    refused(&["import", path, "--out", out.to_str().unwrap()], &["is not pyvene's"]);
+    refused(&["import", path, "--out", out.to_str().unwrap()], &["is not a config.json of pyvene"]);
     let llama = model("llama");
     let llama = llama.path().to_str().unwrap();
     config(folder.path(), |config| config["representations"][0][0] = json!(7));
@@ -81,10 +81,10 @@ fn interventions_that_pyvene_cannot_take() {
     export(&one("kind = \"noise\"\nlevel = 0.1"), &["drawn at random"]);
     export(
         "[[interventions]]\nsite = \"0.mlp_activation\"\nkind = \"vanilla\"\n",
-        &["spec.toml:2", "give it with --model"],
+        &["spec.toml:2", "give the model with --model"],
     );
     let vanilla = |source: usize| one(&format!("kind = \"vanilla\"\nsource = {source}"));
-    export(&[vanilla(0), vanilla(1), vanilla(0)].concat(), &["reads source 0 again", "next to each other"]);
+    export(&[vanilla(0), vanilla(1), vanilla(0)].concat(), &["reads source 0 again", "have to follow each other"]);
     let mib = |more: &[&str], parts: &[&str]| {
         let spec = file(folder.path(), "spec.toml", &[&one("kind = \"vanilla\"")]);
         let (spec, llama) = (spec.to_str().unwrap(), fixtures().join("llama").display().to_string());

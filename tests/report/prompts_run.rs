@@ -55,7 +55,7 @@ fn a_run_on_prompts_with_hostile_names() {
     assert!(examples.len() >= 6);
     let shown = browser.evaluate(
         "[...document.querySelectorAll('.example')].map((of) => [of.querySelector('.prompts dd').textContent, \
-         of.querySelector('.prompts mark').textContent, of.querySelectorAll('.said li').length, \
+         of.querySelector('.prompts mark').textContent, of.querySelectorAll('.tokens li').length, \
          of.querySelector('.verdict').classList.contains('right')])",
     );
     for (shown, example) in shown.as_array().unwrap().iter().zip(examples) {

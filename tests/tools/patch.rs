@@ -77,7 +77,7 @@ fn patch_prints_its_heatmap() {
     let folder = model("llama");
     let path = folder.path().to_str().unwrap();
     let text = printed(&["patch", "--model", path, "--base", BASE, "--source", SOURCE, "--answer", "a", "--foil", "b"]);
-    assert!(text.contains("logit of `a` less logit of `b`"), "{text}");
+    assert!(text.contains("logit of `a` minus logit of `b`"), "{text}");
     assert!(text.contains("0 Ann/Tom"), "{text}");
     assert_eq!(text.lines().count(), 2 + 2 + 2, "{text}");
 }

@@ -33,10 +33,13 @@ fn patches_that_cannot_be_made() {
     patch(&["--base", "", "--source", "Tom"], &["an empty prompt"]);
     patch(&with(&["--component", "block_ouput"]), &["did you mean `block_output`?"]);
     patch(&with(&["--component", "cell_output"]), &["component of this model", "block_output"]);
-    patch(&with(&["--component", "head_key_output"]), &["one head", "key_output"]);
+    patch(&with(&["--component", "head_key_output"]), &["a single head", "key_output"]);
     patch(&with(&["--answer", "sat"]), &["`sat` is 3 tokens (`s`, `a`, `t`): one is needed"]);
     patch(&with(&["--answer", "a", "--foil", "a"]), &["the same answer, `a`", "--answer and --foil"]);
-    patch(&["--base", "Ann", "--source", "Ann", "--answer", "a", "--foil", "b"], &["nothing to trace"]);
+    patch(
+        &["--base", "Ann", "--source", "Ann", "--answer", "a", "--foil", "b"],
+        &["is the same in the base and in the source"],
+    );
     let long = "a".repeat(65);
     let learned = model("gpt2");
     let learned = learned.path().to_str().unwrap();
@@ -79,7 +82,7 @@ fn inputs_that_cannot_be_collected() {
     };
     let sites = ["--sites", "all.block_output"];
     let one = [r#"{"base": "Ann"}"#];
-    collect(&[], &sites, &["inputs.jsonl", "holds no input"]);
+    collect(&[], &sites, &["inputs.jsonl", "has no inputs"]);
     collect(&one, &["--sites", "2.block_output"], &["layer 2 is not there: the model has 2 layers"]);
     collect(&one, &["--sites", "block_output"], &["LAYER.COMPONENT"]);
     collect(&one, &["--sites", "0.block_output,all.block_output"], &["0.block_output is named twice"]);
@@ -97,7 +100,7 @@ fn inputs_that_cannot_be_collected() {
     second(r#"{"base": []}"#, &["an empty prompt"]);
     second(r#"{"base": [64]}"#, &["token 64 is not in the vocabulary of 64"]);
     second(r#"{"bass": "Ann"}"#, &["did you mean `base`?"]);
-    second(r#"{"base": "Ann", "sources": ["Tom"]}"#, &["of no use here"]);
+    second(r#"{"base": "Ann", "sources": ["Tom"]}"#, &["collect runs only the base"]);
     second(r#"{"base": [1], "positions": "text:Ann"}"#, &["among token ids"]);
     second("nonsense", &["expected"]);
     assert!(!out.exists() && !out.with_extension("safetensors.partial").exists(), "nothing is left of what failed");
@@ -136,7 +139,7 @@ fn specifications_that_cannot_be_applied() {
     second("site = \"0.block_output\"\nkind = \"zero\"\npositions = \"text:Tom\"", &["`Tom` is not in `Ann sat`"]);
     second(
         "site = \"0.block_output\"\nkind = \"vanilla\"\nsource = 1",
-        &["inputs.jsonl:1", "reads 2 sources, 1 are given"],
+        &["inputs.jsonl:1", "reads 2 sources, the input has 1"],
     );
     second(
         "site = \"0.block_output\"\nkind = \"vanilla\"\npositions = [0, 1]\nsource_positions = 0",

@@ -1,4 +1,4 @@
-//! `push` and `pull`: a run folder to the Hub, and one from there.
+//! `push` and `pull`: publish a run folder on the Hub, and download one.
 
 mod card;
 mod private;
@@ -6,7 +6,7 @@ mod private;
 use std::path::{Path, PathBuf};
 
 use self::card::card;
-use self::private::{Private, inside};
+use self::private::{PrivatePaths, published_files};
 use crate::error::Error;
 use crate::hub::{self, Content, Id, Upload};
 use crate::recipe::Recipe;
@@ -19,33 +19,34 @@ use crate::{device, files, places};
 pub struct PushOptions {
     /// A run folder.
     pub dir: PathBuf,
-    /// Where to: ORG/NAME, made where it is not there.
+    /// The repository, ORG/NAME; it is created if it does not exist.
     pub id: String,
-    /// Only its owners see a repository that is made.
+    /// A new repository is private.
     #[arg(long)]
     pub private: bool,
-    /// Prints the card and the files, and sends nothing.
+    /// Prints the card and the list of files without sending anything.
     #[arg(long)]
     pub dry_run: bool,
-    /// The model's name on the Hub, where the run was on a checkpoint folder.
+    /// The model's name on the Hub, if the run used a checkpoint folder.
     #[arg(long, value_name = "ORG/NAME")]
     pub base_model: Option<String>,
 }
 
-/// Publishes a run folder: its files and a model card as one commit. What comes back says what was done.
+/// Publishes a run folder: its files and a model card as one commit. Returns a text that says what was sent.
 ///
-/// Paths of this machine (a checkpoint folder's, say) are replaced in what is sent, by the model's name on the Hub where
-/// that is known and by the last part of the path otherwise.
+/// Paths of this machine, such as a checkpoint folder's, are replaced in the files: by the model's name on the Hub if it
+/// is known, otherwise by the last part of the path. Returns an error for a folder without a complete run, for broken
+/// tensors, and for a file with such a path where it cannot be replaced.
 pub fn push(options: &PushOptions) -> Result<String, Error> {
     let folder = &options.dir;
     let id: Id = options.id.parse()?;
     if !folder.join("metrics.json").is_file() {
-        let problem = "no metrics.json: this is no run folder, or its run did not get to its end";
+        let problem = "has no metrics.json: it is not a run folder, or its run did not finish";
         return Err(Error::content(folder, problem));
     }
     let metrics: Metrics = files::read_json(&folder.join("metrics.json"))?;
     let configs = RunConfig::read_all(folder)?;
-    // What is broken is not published.
+    // A run whose tensors cannot be loaded is not published.
     for (part, config) in &configs {
         config.intervention(part, &device::find("cpu")?)?;
     }
@@ -56,18 +57,18 @@ pub fn push(options: &PushOptions) -> Result<String, Error> {
         Some(name) => Some(name.parse::<Id>()?.to_string()),
         None => configs[0].model.on_the_hub(),
     };
-    let private = Private::of(&configs[0], &recipe, base_model.as_deref());
-    let found = inside(folder)?;
+    let private = PrivatePaths::from_run(&configs[0], &recipe, base_model.as_deref());
+    let names = published_files(folder)?;
     let mut uploads = Vec::new();
-    for name in &found {
+    for name in &names {
         let bytes = files::read(&folder.join(name))?;
-        uploads.push(Upload { path: name.clone(), content: private.without(name, bytes, &folder.join(name))? });
+        uploads.push(Upload { path: name.clone(), content: private.redacted(name, bytes, &folder.join(name))? });
     }
-    let text = card(&id, &configs, &metrics, &recipe, base_model.as_deref(), &found).markdown()?;
+    let text = card(&id, &configs, &metrics, &recipe, base_model.as_deref(), &names).markdown()?;
     private.check("README.md", text.as_bytes())?;
     uploads.push(Upload { path: "README.md".to_owned(), content: Content::Bytes(text.clone().into_bytes()) });
     if options.dry_run {
-        return Ok(told(&id, &text, &uploads, &private));
+        return Ok(dry_run_text(&id, &text, &uploads, &private));
     }
     let message = format!("{}: IIA {:.3} (intervene {})", recipe.name, metrics.measured.iia, env!("CARGO_PKG_VERSION"));
     let pushed = hub::push(&id, &uploads, options.private, &message)?;
@@ -75,23 +76,24 @@ pub fn push(options: &PushOptions) -> Result<String, Error> {
     Ok(format!("{}: {} files{commit}", pushed.page, uploads.len()))
 }
 
-fn told(id: &Id, card: &str, uploads: &[Upload], private: &Private) -> String {
-    let mut lines = vec![card.trim_end().to_owned(), String::new(), format!("Would go to {id}, as one commit:")];
+/// The text of a dry run: the card, the files with their sizes, and the replaced paths.
+fn dry_run_text(id: &Id, card: &str, uploads: &[Upload], private: &PrivatePaths) -> String {
+    let mut lines = vec![card.trim_end().to_owned(), String::new(), format!("Would be sent to {id}, as one commit:")];
     for Upload { path, content } in uploads {
         let bytes = match content {
             Content::Bytes(bytes) => bytes.len() as u64,
             Content::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
         };
         let changed = matches!(content, Content::Bytes(_)) && path != "README.md";
-        let changed = if changed { "  (without this machine's paths)" } else { "" };
+        let changed = if changed { "  (with this machine's paths replaced)" } else { "" };
         lines.push(format!("  {bytes:>10} bytes  {path}{changed}"));
     }
-    lines.extend(private.told());
+    lines.extend(private.replacements());
     lines.push("Nothing was sent (--dry-run).".to_owned());
     lines.join("\n")
 }
 
-/// Copies an intervention of the Hub into a folder, `NAME` by default; gives back the folder.
+/// Downloads an intervention from the Hub into a folder, `NAME` by default, and returns the folder.
 pub fn pull(id: &str, dir: Option<&Path>) -> Result<PathBuf, Error> {
     let id: Id = id.parse()?;
     let name = id.name.rsplit('/').next().unwrap_or(&id.name);

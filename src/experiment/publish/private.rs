@@ -1,4 +1,4 @@
-//! What of a run folder is published, without the paths of the machine that it was run on.
+//! The files of a run folder that are published, and the replacement of this machine's paths in them.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::hub::Content;
 use crate::recipe::Recipe;
 use crate::saved::RunConfig;
 
-/// Files of a run that are published by their names, and by the ends of their names.
+/// The published files of a run, by name and by the end of their names.
 const NAMES: [&str; 8] = [
     "config.json",
     "intervention.safetensors",
@@ -20,18 +20,18 @@ const NAMES: [&str; 8] = [
     "report.html",
 ];
 const ENDS: [&str; 2] = [".png", ".csv"];
-/// Folders of a run that are published, beside those of several interventions, which are numbers.
+/// The published folders of a run, in addition to those of several interventions, whose names are numbers.
 const FOLDERS: [&str; 2] = ["tensorboard", "contrast"];
 
-/// The files of a run folder that are published, as paths within it, sorted. What is hidden or half written is not.
-pub(super) fn inside(folder: &Path) -> Result<Vec<String>, Error> {
-    let mut found = Vec::new();
-    collect(folder, "", &mut found)?;
-    found.sort();
-    Ok(found)
+/// The published files of a run folder, as sorted paths relative to it. Hidden and incomplete files are left out.
+pub(super) fn published_files(folder: &Path) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    collect(folder, "", &mut names)?;
+    names.sort();
+    Ok(names)
 }
 
-fn collect(folder: &Path, under: &str, found: &mut Vec<String>) -> Result<(), Error> {
+fn collect(folder: &Path, under: &str, names: &mut Vec<String>) -> Result<(), Error> {
     for entry in fs::read_dir(folder).map_err(Error::file(folder, "cannot read"))? {
         let path = entry.map_err(Error::file(folder, "cannot read"))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
@@ -39,20 +39,20 @@ fn collect(folder: &Path, under: &str, found: &mut Vec<String>) -> Result<(), Er
         let known = NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end)) || events;
         let part = FOLDERS.contains(&name) || name.chars().all(|c| c.is_ascii_digit());
         if path.is_dir() && part && under.is_empty() {
-            collect(&path, &format!("{name}/"), found)?;
+            collect(&path, &format!("{name}/"), names)?;
         } else if path.is_file() && known && !name.starts_with('.') && !name.contains(".partial") {
-            found.push(format!("{under}{name}"));
+            names.push(format!("{under}{name}"));
         }
     }
     Ok(())
 }
 
-/// Paths of this machine, and what is published in their place.
-pub(super) struct Private(Vec<(String, String)>);
+/// Paths of this machine, and the text that replaces each of them.
+pub(super) struct PrivatePaths(Vec<(String, String)>);
 
-impl Private {
+impl PrivatePaths {
     /// The absolute paths that a run names, and the home folder.
-    pub(super) fn of(config: &RunConfig, recipe: &Recipe, base_model: Option<&str>) -> Self {
+    pub(super) fn from_run(config: &RunConfig, recipe: &Recipe, base_model: Option<&str>) -> Self {
         let mut known: Vec<(String, String)> = Vec::new();
         let mut add = |path: &str, public: Option<&str>| {
             let last =
@@ -77,53 +77,53 @@ impl Private {
         Self(known)
     }
 
-    /// What is published of a file: the file itself where no path is in it.
-    pub(super) fn without(&self, name: &str, bytes: Vec<u8>, file: &Path) -> Result<Content, Error> {
+    /// The content to publish of a file: the file itself if it contains no path; an error if a path cannot be replaced.
+    pub(super) fn redacted(&self, name: &str, bytes: Vec<u8>, file: &Path) -> Result<Content, Error> {
         if !self.0.iter().any(|(path, _)| holds(&bytes, path)) {
             return Ok(Content::File(file.to_owned()));
         }
         let clean = if name.contains("tfevents") {
-            self.without_records(&bytes)
+            self.redacted_events(&bytes)
         } else {
-            let text = String::from_utf8(bytes).map_err(|_| Error::content(file, STILL))?;
+            let text = String::from_utf8(bytes).map_err(|_| Error::content(file, UNREPLACED))?;
             self.0.iter().fold(text, |text, (path, public)| text.replace(path, public)).into_bytes()
         };
         self.check(name, &clean)?;
         Ok(Content::Bytes(clean))
     }
 
-    /// TensorBoard's records that name no path: each is its length (8 bytes), a checksum of that (4), the event and a
-    /// checksum of it (4).
-    fn without_records(&self, bytes: &[u8]) -> Vec<u8> {
-        let (mut rest, mut kept) = (bytes, Vec::with_capacity(bytes.len()));
+    /// TensorBoard's records without those that contain a path. A record is the event's length (8 bytes), the length's
+    /// checksum (4), the event, and the event's checksum (4).
+    fn redacted_events(&self, bytes: &[u8]) -> Vec<u8> {
+        let (mut rest, mut redacted) = (bytes, Vec::with_capacity(bytes.len()));
         while let Some(length) = rest.first_chunk::<8>() {
-            let whole = usize::try_from(u64::from_le_bytes(*length)).ok().and_then(|length| length.checked_add(16));
-            let Some((record, after)) = whole.and_then(|whole| rest.split_at_checked(whole)) else { break };
+            let size = usize::try_from(u64::from_le_bytes(*length)).ok().and_then(|length| length.checked_add(16));
+            let Some((record, after)) = size.and_then(|size| rest.split_at_checked(size)) else { break };
             if !self.0.iter().any(|(path, _)| holds(record, path)) {
-                kept.extend(record);
+                redacted.extend(record);
             }
             rest = after;
         }
-        kept
+        redacted
     }
 
-    /// Refuses to publish a file with a path in it.
+    /// Returns an error if a file still contains a path.
     pub(super) fn check(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         match self.0.iter().any(|(path, _)| holds(bytes, path)) {
-            true => Err(Error::content(Path::new(name), STILL)),
+            true => Err(Error::content(Path::new(name), UNREPLACED)),
             false => Ok(()),
         }
     }
 
-    /// What is replaced, in words.
-    pub(super) fn told(&self) -> Vec<String> {
+    /// One line of text for each replaced path.
+    pub(super) fn replacements(&self) -> Vec<String> {
         let named = self.0.iter().filter(|(_, public)| public != "~");
         named.map(|(path, public)| format!("  {path} is published as {public}")).collect()
     }
 }
 
-/// Said of what cannot be cleaned.
-const STILL: &str = "holds a path of this machine where it cannot be replaced, so it is not published";
+/// The error of a file in which a path cannot be replaced.
+const UNREPLACED: &str = "contains a path of this machine that cannot be replaced, so nothing is published";
 
 fn holds(bytes: &[u8], path: &str) -> bool {
     bytes.windows(path.len()).any(|window| window == path.as_bytes())

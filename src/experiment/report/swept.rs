@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::experiment::sweep::{self, COLUMNS, Finished, Map, Swept, maps};
 use crate::files;
 use crate::recipe::Recipe;
-use crate::report::page::{Cell, Chapter, Curve, Figure, Sweep};
+use crate::report::page::{Chapter, Curve, Figure, Sweep, SweepCell};
 use crate::saved::RunConfig;
 
 /// Reads a sweep's folder; its recipe comes beside, for comparisons. What is said of one run is said of the best cell's.
@@ -83,7 +83,7 @@ fn grid(recipe: &Recipe, swept: &Swept) -> Sweep {
     }
 }
 
-fn cell(swept: &Swept, of: &sweep::Cell) -> Option<Cell> {
+fn cell(swept: &Swept, of: &sweep::Cell) -> Option<SweepCell> {
     let row = swept.finished.iter().position(|finished| finished.cell == *of)?;
     let Finished { judged, search, .. } = &swept.finished[row];
     let points: Vec<(usize, f64)> = search.iter().map(|point| (point.step, point.iia)).collect();
@@ -92,7 +92,7 @@ fn cell(swept: &Swept, of: &sweep::Cell) -> Option<Cell> {
         share: true,
         lines: vec![("IIA".to_owned(), points)],
     };
-    Some(Cell {
+    Some(SweepCell {
         name: of.title(),
         row,
         interval: judged.as_ref().map(|judged| (judged.iia_interval[0], judged.iia_interval[1])),

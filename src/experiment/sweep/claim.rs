@@ -1,15 +1,15 @@
-//! Who works on what, where several processes share a folder.
+//! Claims distribute the work among the processes that share a sweep's folder.
 //!
-//! The first claim on a piece of work is the file `NAME.0`. It is written beside its place and linked there, which fails
-//! if the name is taken: so only one process can have made it, also on a network's file system, and it never lacks its
-//! holder's name, however that ends. (Where there are no links, it is made with `O_EXCL` and then written.) Where its
-//! holder is dead the next claim is `NAME.1`, made in the same way, and so on; dead claims stay where they are. So of any
-//! number of takers one wins, and nobody has to move a dead claim out of the way first, which could hit the claim that
-//! another taker has just made in its place.
+//! The first claim on a piece of work is the file `NAME.0`. It is written under another name and then linked to `NAME.0`.
+//! The link fails if the name exists, so only one process can create the claim, also on a network file system, and the
+//! file always has its holder's name in it. (On file systems without links it is created with `O_EXCL` and then written.)
+//! If the holder is dead, the next claim is `NAME.1`, created in the same way, and so on. Dead claims are not removed:
+//! a process that removed one could remove the new claim of another process instead. So exactly one of any number of
+//! processes gets the claim.
 //!
-//! A holder is dead when its process is gone, on the same machine; on another, when the file has not been written to for
-//! some minutes: a holder writes to its claim every now and then. Claims only save work. Should two processes do the same
-//! piece after all (one was asleep for long), both write the same result.
+//! On the same machine a holder is dead if its process has ended; on another machine, if the file has not been written for
+//! some minutes, because a holder writes to its claim regularly. Claims only avoid double work: if two processes do the
+//! same piece (one was suspended for long), both write the same result.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind::AlreadyExists;
@@ -27,38 +27,38 @@ use crate::measure;
 
 /// How often a holder writes to its claim.
 const BEAT: Duration = Duration::from_secs(20);
-/// A claim of another machine that was not written to for so long is a dead process's. Network file systems may show
-/// a time that is a minute old.
+/// The holder of a claim of another machine is dead if the file has not been written for this long. Network file systems
+/// may report a time that is a minute old.
 const DEAD: Duration = Duration::from_secs(300);
 
 /// A process that works on a sweep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Its machine.
+    /// The name of its machine.
     pub host: String,
-    /// Its number there.
+    /// The process id.
     pub pid: u32,
-    /// When it was started, in seconds since 1970, so that a later process of the same number is told from it.
+    /// The time when it was started, in seconds since 1970, which distinguishes it from a later process with the same id.
     started: Option<u64>,
-    /// Its how manieth claimant this is.
+    /// The number of claimants that the process created before this one.
     number: usize,
 }
 
-/// A folder of claims, as one claimant sees it.
+/// One claimant's access to a folder of claims.
 pub struct Claims {
     folder: PathBuf,
     me: Holder,
 }
 
-/// Whose a piece of work is.
+/// The result of [`Claims::take`].
 pub enum Taken {
-    /// This claimant's, from now on.
+    /// This claimant now holds the claim.
     Mine(Claim),
-    /// Another's, or of somebody who has not yet written who they are.
+    /// Another claimant holds it; `None` if its name has not been written yet.
     Theirs(Option<Holder>),
 }
 
-/// A claim that is held, and kept alive, until it is dropped.
+/// A claim that is held until it is dropped. A thread writes to its file every [`BEAT`].
 pub struct Claim {
     folder: PathBuf,
     name: String,
@@ -74,46 +74,46 @@ impl Holder {
         Self { host: measure::host(), pid, started: measure::process_started(pid), number }
     }
 
-    /// Is it surely dead, or surely alive? Not to be known from another machine.
-    fn dead(&self, me: &Self) -> Option<bool> {
+    /// Whether it is certainly dead (`true`) or alive (`false`); `None` for a process of another machine.
+    fn is_dead(&self, me: &Self) -> Option<bool> {
         if self == me {
-            // What a claimant still holds it does not ask for: it gave this claim up when something went wrong.
+            // A claimant never asks for a claim that it holds, so it has dropped this one after an error.
             return Some(true);
         }
-        let (there, here) = (self.started?, me.started?);
-        if self.host != me.host || self.pid == me.pid && there == here {
+        let (started, own) = (self.started?, me.started?);
+        if self.host != me.host || self.pid == me.pid && started == own {
             return None;
         }
-        // The start is the machine's start and a time since; the former wavers with the clock.
-        Some(measure::process_started(self.pid).is_none_or(|started| started.abs_diff(there) > 5))
+        // A start time is the sum of the machine's start, which varies a little with its clock, and the time since then.
+        Some(measure::process_started(self.pid).is_none_or(|now| now.abs_diff(started) > 5))
     }
 }
 
 impl Claims {
-    /// Of a folder that is there.
-    pub fn of(folder: PathBuf) -> Self {
+    /// A new claimant of a folder, which has to exist.
+    pub fn new(folder: PathBuf) -> Self {
         Self { folder, me: Holder::me() }
     }
 
-    /// Tries to take a piece of work. Whoever gets it looks once more whether it has been done in the meantime.
+    /// Tries to claim a piece of work. After getting a claim, the caller has to check whether the work is already done.
     pub fn take(&self, name: &str) -> Result<Taken, Error> {
         for generation in 0.. {
             let path = path(&self.folder, name, generation);
-            if self.make(&path)? {
+            if self.create(&path)? {
                 return self.hold(name, generation).map(Taken::Mine);
             }
-            // What cannot be read was just given up, or is just being written.
+            // A claim that cannot be read has just been removed, or is being written.
             let holder = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Holder>(&bytes).ok());
-            let known = holder.as_ref().and_then(|holder| holder.dead(&self.me));
+            let known = holder.as_ref().and_then(|holder| holder.is_dead(&self.me));
             if !known.map_or_else(|| self.silent(&path), Ok)? {
                 return Ok(Taken::Theirs(holder));
             }
         }
-        unreachable!("there is always a next claim")
+        unreachable!("there is always a next generation")
     }
 
-    /// Makes the claim of this name with this claimant in it, unless there is one.
-    fn make(&self, path: &Path) -> Result<bool, Error> {
+    /// Creates the claim file with this claimant in it; `false` if it exists.
+    fn create(&self, path: &Path) -> Result<bool, Error> {
         if path.exists() {
             return Ok(false);
         }
@@ -121,7 +121,7 @@ impl Claims {
         let draft = self.hidden("claim");
         write(File::create(&draft), &text).map_err(Error::file(&draft, "cannot claim"))?;
         let linked = fs::hard_link(&draft, path);
-        // A draft that stays is only an untidy folder.
+        // A draft that cannot be removed does no harm.
         let _ = fs::remove_file(&draft);
         let made = match linked {
             Err(error) if error.kind() != AlreadyExists => {
@@ -140,7 +140,7 @@ impl Claims {
         serde_json::to_vec(&self.me).map_err(|e| Error::content(path, format!("cannot write: {e}")))
     }
 
-    /// A file of this claimant alone.
+    /// The path of a hidden file that only this claimant uses.
     fn hidden(&self, what: &str) -> PathBuf {
         self.folder.join(format!(".{what}-{}-{}-{}", self.me.host, self.me.pid, self.me.number))
     }
@@ -154,7 +154,7 @@ impl Claims {
         Ok(Claim { folder, name, generation, beats: Some((stop, beats)) })
     }
 
-    /// Was the claim not written to for long, by the clock of the file system that it lies on?
+    /// Whether the claim has not been written for longer than [`DEAD`], by the clock of its file system.
     fn silent(&self, path: &Path) -> Result<bool, Error> {
         let Ok(last) = fs::metadata(path).and_then(|claim| claim.modified()) else { return Ok(false) };
         let probe = self.hidden("now");
@@ -166,11 +166,11 @@ impl Claims {
 }
 
 impl Claim {
-    /// The work is done and its result written: the claim, and the dead ones before it, are no longer needed.
+    /// Removes the claim and the dead ones before it, after the result of the work has been written.
     pub fn done(mut self) {
         self.stop();
         for generation in 0..=self.generation {
-            // A claim that stays is only an untidy folder.
+            // A claim that cannot be removed does no harm.
             let _ = fs::remove_file(path(&self.folder, &self.name, generation));
         }
     }
@@ -178,7 +178,7 @@ impl Claim {
     fn stop(&mut self) {
         if let Some((stop, beats)) = self.beats.take() {
             drop(stop);
-            // The thread does nothing that could panic.
+            // The thread cannot panic.
             let _ = beats.join();
         }
     }
@@ -201,10 +201,10 @@ fn write(file: io::Result<File>, bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes the claim again and again until it is given up. The same bytes: whoever reads meanwhile reads them whole.
+/// Rewrites the claim every [`BEAT`] until it is dropped. The bytes are the same, so concurrent reads are consistent.
 fn beat(path: &Path, text: &[u8], stopped: &Receiver<()>) {
     while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-        // A beat that fails is made up for by the next.
+        // A failed write is repeated at the next beat.
         let _ = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text));
     }
 }
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     fn claims(folder: &tempfile::TempDir) -> Claims {
-        Claims::of(folder.path().to_owned())
+        Claims::new(folder.path().to_owned())
     }
 
     fn mine(taken: Taken) -> Option<Claim> {
@@ -224,8 +224,8 @@ mod tests {
         }
     }
 
-    /// A claim file as a holder of the past left it.
-    fn left(folder: &tempfile::TempDir, name: &str, holder: &Holder, seconds_ago: u64) {
+    /// Writes the claim file of an earlier holder.
+    fn write_claim(folder: &tempfile::TempDir, name: &str, holder: &Holder, seconds_ago: u64) {
         let path = folder.path().join(name);
         fs::write(&path, serde_json::to_vec(holder).unwrap()).unwrap();
         let then = std::time::SystemTime::now() - Duration::from_secs(seconds_ago);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_holds_nobody_else_gets_until_it_is_done() {
+    fn a_held_claim_is_refused_to_others_until_it_is_done() {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (claims(&folder), claims(&folder));
         let held = mine(a.take("x").unwrap()).unwrap();
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_without_a_result_its_claimant_may_take_again() {
+    fn a_dropped_claim_may_be_taken_again_by_its_claimant() {
         let folder = tempfile::tempdir().unwrap();
         let a = claims(&folder);
         drop(mine(a.take("x").unwrap()));
@@ -252,11 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn of_many_takers_one_wins() {
+    fn exactly_one_of_many_takers_gets_the_claim() {
         let folder = tempfile::tempdir().unwrap();
         let dead = Holder { pid: u32::MAX - 1, number: 0, ..Holder::me() };
         for round in 0..20 {
-            left(&folder, &format!("{round}.0"), &dead, 0);
+            write_claim(&folder, &format!("{round}.0"), &dead, 0);
             let takers: Vec<Claims> = (0..8).map(|_| claims(&folder)).collect();
             let start = std::sync::Barrier::new(takers.len());
             let won: Vec<Option<Claim>> = std::thread::scope(|scope| {
@@ -276,7 +276,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let taker = claims(&folder);
         let takes = |name: &str, holder: &Holder, seconds_ago: u64| {
-            left(&folder, &format!("{name}.0"), holder, seconds_ago);
+            write_claim(&folder, &format!("{name}.0"), holder, seconds_ago);
             mine(taker.take(name).unwrap()).is_some()
         };
         let here = Holder { number: 99, ..Holder::me() };

@@ -1,30 +1,30 @@
-//! A causal model as a picture: where its variables stand, and the arrows between them.
+//! The picture of a causal model: the boxes of its variables, and the arrows between them.
 
 use serde::Serialize;
 
 use super::Node;
 
-/// The room between two boxes of a row, and beside the picture.
+/// The space between two boxes of a row, in pixels; half of it is left at each side of the picture.
 const GAP: f64 = 22.0;
 const HEIGHT: f64 = 38.0;
-/// From one row to the next.
+/// The distance from one row to the next.
 const STEP: f64 = 92.0;
 
-/// What the template draws, in pixels.
+/// The content of the template, in pixels.
 #[derive(Serialize)]
 pub(super) struct Diagram {
     width: f64,
     height: f64,
-    boxes: Vec<Placed>,
+    boxes: Vec<NodeBox>,
     arrows: Vec<Arrow>,
-    /// Inputs that nothing is computed from: they are told, not drawn.
+    /// The names of inputs that no variable depends on. They are listed below the picture.
     others: Vec<String>,
-    /// The picture in words: what each variable is computed from.
+    /// One sentence for each computed variable, which names its parents.
     words: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct Placed {
+struct NodeBox {
     name: String,
     /// `input`, `aligned` or `computed`.
     class: &'static str,
@@ -37,11 +37,11 @@ struct Placed {
 #[derive(Serialize)]
 struct Arrow {
     path: String,
-    /// Does it lead to or from a variable that is looked for?
+    /// Whether it starts or ends at an aligned variable.
     aligned: bool,
 }
 
-/// Inputs on top; every variable below the lowest of its parents, and as nearly as there is room under their middle.
+/// Places inputs at the top and every other variable below its lowest parent, as close to its parents' middle as possible.
 pub(super) fn view(nodes: &[Node]) -> Diagram {
     let used = |at: usize| !nodes[at].parents.is_empty() || nodes.iter().any(|node| node.parents.contains(&at));
     let (drawn, alone): (Vec<usize>, Vec<usize>) = (0..nodes.len()).partition(|at| used(*at));
@@ -49,31 +49,31 @@ pub(super) fn view(nodes: &[Node]) -> Diagram {
     for at in 0..nodes.len() {
         row[at] = nodes[at].parents.iter().map(|parent| row[*parent] + 1).max().unwrap_or(0);
     }
-    let wide = |at: usize| (nodes[at].name.chars().count() as f64 * 8.2 + 30.0).max(52.0);
+    let width_of = |at: usize| (nodes[at].name.chars().count() as f64 * 8.2 + 30.0).max(52.0);
     let rows: usize = drawn.iter().map(|at| row[*at] + 1).max().unwrap_or(0);
     let mut middle = vec![0.0; nodes.len()];
-    for of in 0..rows {
-        let mut here: Vec<usize> = drawn.iter().copied().filter(|at| row[*at] == of).collect();
+    for level in 0..rows {
+        let mut here: Vec<usize> = drawn.iter().copied().filter(|at| row[*at] == level).collect();
         for at in &here {
             let parents = &nodes[*at].parents;
             middle[*at] = parents.iter().map(|parent| middle[*parent]).sum::<f64>() / parents.len().max(1) as f64;
         }
         here.sort_by(|a, b| middle[*a].total_cmp(&middle[*b]));
-        spread(&here, &mut middle, &wide);
+        spread(&here, &mut middle, &width_of);
     }
-    let edge = |side: f64| drawn.iter().map(|at| side * (middle[*at] + side * wide(*at) / 2.0)).fold(0.0, f64::max);
+    let edge = |side: f64| drawn.iter().map(|at| side * (middle[*at] + side * width_of(*at) / 2.0)).fold(0.0, f64::max);
     let (left, right) = (edge(-1.0) + GAP / 2.0, edge(1.0) + GAP / 2.0);
     let top = |at: usize| 4.0 + row[at] as f64 * STEP;
-    let placed = |at: &usize| Placed {
+    let placed = |at: &usize| NodeBox {
         name: nodes[*at].name.clone(),
         class: match &nodes[*at] {
             node if node.aligned => "aligned",
             node if node.parents.is_empty() => "input",
             _ => "computed",
         },
-        left: left + middle[*at] - wide(*at) / 2.0,
+        left: left + middle[*at] - width_of(*at) / 2.0,
         top: top(*at),
-        width: wide(*at),
+        width: width_of(*at),
         height: HEIGHT,
     };
     let arrow = |from: usize, to: usize| {
@@ -83,7 +83,7 @@ pub(super) fn view(nodes: &[Node]) -> Diagram {
         Arrow { path, aligned: nodes[from].aligned || nodes[to].aligned }
     };
     let name = |at: &usize| nodes[*at].name.clone();
-    let told = |at: &usize| {
+    let sentence = |at: &usize| {
         let parents: Vec<String> = nodes[*at].parents.iter().map(name).collect();
         (!parents.is_empty()).then(|| format!("{} is computed from {}", nodes[*at].name, parents.join(", ")))
     };
@@ -93,15 +93,15 @@ pub(super) fn view(nodes: &[Node]) -> Diagram {
         boxes: drawn.iter().map(placed).collect(),
         arrows: drawn.iter().flat_map(|to| nodes[*to].parents.iter().map(|from| arrow(*from, *to))).collect(),
         others: alone.iter().map(name).collect(),
-        words: drawn.iter().filter_map(told).collect(),
+        words: drawn.iter().filter_map(sentence).collect(),
     }
 }
 
-/// Moves the boxes of a row apart until none touches the next, and leaves their common middle where it was.
-fn spread(row: &[usize], middle: &mut [f64], wide: &dyn Fn(usize) -> f64) {
+/// Moves the boxes of a row apart until they do not touch. The mean of their centres does not change.
+fn spread(row: &[usize], middle: &mut [f64], width_of: &dyn Fn(usize) -> f64) {
     let before: f64 = row.iter().map(|at| middle[*at]).sum();
     for two in row.windows(2) {
-        let least = middle[two[0]] + f64::midpoint(wide(two[0]), wide(two[1])) + GAP;
+        let least = middle[two[0]] + f64::midpoint(width_of(two[0]), width_of(two[1])) + GAP;
         middle[two[1]] = middle[two[1]].max(least);
     }
     let after: f64 = row.iter().map(|at| middle[*at]).sum();

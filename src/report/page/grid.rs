@@ -1,35 +1,35 @@
-//! The heatmap of a sweep: each cell's colour, what is said of it, and where it leads.
+//! The heatmap of a sweep: the colour, the texts and the link of each cell.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::colour::{Rgb, text_on, viridis};
-use super::super::heatmap::{Heatmap, shown};
-use super::{Cell, Sweep, plot};
+use super::super::heatmap::{Heatmap, cell_text};
+use super::{Sweep, SweepCell, plot};
 
-/// One cell as the template draws it.
+/// The template's values for one cell.
 #[derive(Serialize)]
 struct Square {
-    /// What stands in it, to two places.
+    /// Its value with two decimals.
     text: String,
-    /// What is said of it: its name and its value in full.
+    /// Its name and its value with four decimals, for the tooltip.
     name: String,
     value: String,
     interval: Option<String>,
-    /// Its colour and its text's; none where nothing was measured.
+    /// The colours of the cell and of its text; `None` if it was not measured.
     ground: Option<String>,
     ink: Option<String>,
     best: bool,
-    /// The panel that it leads to.
+    /// The id of the panel that it links to.
     panel: Option<String>,
 }
 
-/// What the template draws of a sweep; `id` makes the names of its panels its own.
+/// The template's values for a sweep. `id` prefixes the ids of its panels.
 pub(super) fn view(sweep: &Sweep, id: &str) -> Value {
-    let maps: Vec<Value> = sweep.maps.iter().zip(&sweep.cells).map(|(map, cells)| of_map(map, cells, id)).collect();
+    let maps: Vec<Value> = sweep.maps.iter().zip(&sweep.cells).map(|(map, cells)| map_view(map, cells, id)).collect();
     let panels = sweep.cells.iter().flatten().flatten().map(|cell| {
-        let known = sweep.rows.get(cell.row);
-        let values: Vec<(&String, &String)> = sweep.columns.iter().zip(known.into_iter().flatten()).collect();
+        let row = sweep.rows.get(cell.row);
+        let values: Vec<(&String, &String)> = sweep.columns.iter().zip(row.into_iter().flatten()).collect();
         json!({
             "id": panel(id, cell),
             "name": cell.name,
@@ -46,7 +46,7 @@ pub(super) fn view(sweep: &Sweep, id: &str) -> Value {
     })
 }
 
-fn of_map(map: &Heatmap, cells: &[Option<Cell>], id: &str) -> Value {
+fn map_view(map: &Heatmap, cells: &[Option<SweepCell>], id: &str) -> Value {
     let columns = map.columns.len();
     let square = |at: usize, value: Option<f64>| {
         let cell = cells.get(at).and_then(Option::as_ref);
@@ -56,7 +56,7 @@ fn of_map(map: &Heatmap, cells: &[Option<Cell>], id: &str) -> Value {
             format!("{} {row}, {} {column}", map.row_axis, map.column_axis)
         };
         Square {
-            text: shown(value),
+            text: cell_text(value),
             name: cell.map_or_else(place, |cell| cell.name.clone()),
             value: value.map_or_else(|| "not measured".to_owned(), |value| format!("{value:.4}")),
             interval: cell.and_then(|cell| cell.interval).map(|(low, high)| format!("{low:.3} to {high:.3}")),
@@ -68,7 +68,7 @@ fn of_map(map: &Heatmap, cells: &[Option<Cell>], id: &str) -> Value {
     };
     let row = |(at, name): (usize, &String)| {
         let values = map.values[at].iter().enumerate();
-        let squares: Vec<Square> = values.map(|(of, value)| square(at * columns + of, *value)).collect();
+        let squares: Vec<Square> = values.map(|(column, value)| square(at * columns + column, *value)).collect();
         json!({"name": name, "squares": squares})
     };
     let rows: Vec<Value> = map.rows.iter().enumerate().map(row).collect();
@@ -81,7 +81,7 @@ fn of_map(map: &Heatmap, cells: &[Option<Cell>], id: &str) -> Value {
     })
 }
 
-fn panel(id: &str, cell: &Cell) -> String {
+fn panel(id: &str, cell: &SweepCell) -> String {
     format!("{id}-cell-{}", cell.row)
 }
 

@@ -1,8 +1,8 @@
-//! The report: one HTML file that holds everything it shows, and asks nobody for more.
+//! The report: one self-contained HTML file without external scripts, styles or fonts.
 //!
-//! What it shows comes as plain words and numbers, [`Page`]; where a thing lies in a picture is worked out here, and what it looks
-//! like stands in the templates and the style sheet beside this file. Every name and prompt is somebody else's, so
-//! everything is escaped, and the page's own policy forbids it any request and any script but its own.
+//! The content is plain texts and numbers, [`Page`]. This module computes the positions in the pictures; the templates and
+//! the style sheet beside this file define the appearance. Names and prompts are untrusted, so all of them are escaped, and
+//! the page's content security policy forbids network requests and foreign scripts.
 
 mod diagram;
 mod grid;
@@ -19,10 +19,10 @@ use super::heatmap::Heatmap;
 use super::table::Column;
 use crate::error::Error;
 
-/// The checksum under which the page allows its script; a browser's console says the right one when it is not.
-const SCRIPT_HASH: &str = "sha256-rLU0EzNkFkk6iiQrEHT5Etjgm+jQKtVNNgJhfF8w5Nw=";
+/// The checksum of `page.js` in the page's security policy. If it is wrong, a browser's console shows the right one.
+const SCRIPT_HASH: &str = "sha256-qHbL0zf3r3m7EnR6Jzmou+wZjEyzFiTE3BA1d8pBnoc=";
 
-/// The page's parts.
+/// The templates of the page, by name.
 const TEMPLATES: [(&str, &str); 8] = [
     ("page.html", include_str!("page.html")),
     ("words.html", include_str!("words.html")),
@@ -34,73 +34,73 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("examples.html", include_str!("examples.html")),
 ];
 
-/// A report of one run or sweep, or of several.
+/// The report of one or several runs or sweeps.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The heading.
     pub title: String,
-    /// One for each run or sweep.
+    /// One chapter for each run or sweep.
     pub chapters: Vec<Chapter>,
-    /// Where the recipes differ: the key, and what stands there in each.
+    /// The keys whose values differ between the recipes, and the value in each recipe.
     pub differences: Vec<(String, Vec<String>)>,
 }
 
-/// A run, or a sweep.
+/// The report of one run or sweep.
 #[derive(Clone, Debug)]
 pub struct Chapter {
-    /// What it is called.
+    /// The name of the run or sweep.
     pub name: String,
-    /// What was asked, in words.
+    /// The question of the experiment, in words.
     pub question: String,
-    /// What came of it, in words.
+    /// The result, in words.
     pub answer: String,
-    /// What the network is thought to do.
+    /// The causal model, or a pair of prompts.
     pub picture: Picture,
-    /// What was intervened on, where and how: names and values.
+    /// The model, the site and the method: names and values.
     pub facts: Vec<(String, String)>,
-    /// The numbers that stand large at the beginning.
+    /// The main numbers, shown large at the beginning.
     pub figures: Vec<Figure>,
-    /// Shares from 0 to 1, a column for each network.
+    /// Shares from 0 to 1, one column for each network.
     pub scores: Vec<Column>,
-    /// What was logged, a picture for each quantity.
+    /// The logged quantities, one picture for each.
     pub curves: Vec<Curve>,
     /// The cells of a sweep.
     pub sweep: Option<Sweep>,
-    /// What the model says of some pairs.
+    /// The model's predictions on some pairs.
     pub examples: Vec<Example>,
-    /// The commands that do it again.
+    /// The commands that reproduce the run.
     pub commands: Vec<String>,
-    /// What it ran on: names and values.
+    /// The versions and the machine: names and values.
     pub versions: Vec<(String, String)>,
     /// The recipe, as TOML.
     pub recipe: String,
 }
 
-/// A number that stands large.
+/// A number that is shown large.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// What it is.
+    /// The name of the quantity.
     pub name: String,
-    /// The number, as it is to be read.
+    /// The number as text.
     pub value: String,
-    /// What has to be said of it, such as its interval.
+    /// A note, such as its interval.
     pub note: String,
 }
 
-/// What the network is thought to do.
+/// The hypothesis about the network.
 #[derive(Clone, Debug)]
 pub enum Picture {
     /// The variables of a causal model, parents before children.
     Causal(Vec<Node>),
-    /// Pairs without a causal model: what a base says after it has taken something over from a source.
+    /// One pair, for runs without a causal model: the label of a base after the interchange with a source.
     Pair {
-        /// The prompt that is intervened on.
+        /// The prompt whose activations are replaced.
         base: Vec<Piece>,
-        /// The prompt that it takes something over from.
+        /// The prompt whose activations are read.
         source: Vec<Piece>,
-        /// What it ought to say then.
+        /// The counterfactual label.
         label: String,
-        /// Where that happens.
+        /// The site of the interchange.
         site: String,
     },
 }
@@ -108,98 +108,98 @@ pub enum Picture {
 /// A variable of a causal model.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The numbers of those that it is computed from.
+    /// The indices of its parents.
     pub parents: Vec<usize>,
-    /// Is it looked for in the network?
+    /// Whether it is aligned with the network.
     pub aligned: bool,
 }
 
-/// A quantity over the steps of a training.
+/// The curves of one quantity over the steps of trainings.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// The quantity.
+    /// The name of the quantity.
     pub title: String,
-    /// Is it a share, drawn from 0 to 1?
+    /// Whether it is a share, drawn from 0 to 1.
     pub share: bool,
-    /// A name and its points (step, value) for each training.
+    /// The name and the points (step, value) of each training.
     pub lines: Vec<(String, Vec<(usize, f64)>)>,
 }
 
-/// The cells of a sweep.
+/// The cells of a sweep and their results.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    /// The numbers; several where a sweep has more than two axes.
+    /// The heatmaps; several if the sweep has more than two axes.
     pub maps: Vec<Heatmap>,
-    /// The cells of each map, in its order, row by row.
-    pub cells: Vec<Vec<Option<Cell>>>,
-    /// The names of what is known of every cell.
+    /// The cells of each heatmap, row by row.
+    pub cells: Vec<Vec<Option<SweepCell>>>,
+    /// The column names of the table of cells.
     pub columns: Vec<String>,
-    /// What is known of every cell, in the order of the sweep's file.
+    /// The rows of the table of cells, in the order of `sweep.csv`.
     pub rows: Vec<Vec<String>>,
 }
 
 /// One cell of a sweep.
 #[derive(Clone, Debug)]
-pub struct Cell {
-    /// Where it is, in words.
+pub struct SweepCell {
+    /// Its place on the axes, in words.
     pub name: String,
-    /// Its row among the sweep's.
+    /// The index of its row in the table of cells.
     pub row: usize,
-    /// From, to.
+    /// The lower and the upper end of its interval.
     pub interval: Option<(f64, f64)>,
-    /// Is it the best one?
+    /// Whether it is the best cell.
     pub best: bool,
-    /// Its own run, where that has been kept.
+    /// The curve of its training, if it was logged.
     pub curve: Option<Curve>,
 }
 
-/// A pair of prompts, and what the model says of it before and after the intervention: an entry of `examples.json`.
+/// A pair and the model's predictions with and without the intervention: an entry of `examples.json`.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
-    /// The variables that it swaps.
+    /// The variables that are exchanged.
     pub swapped: Vec<String>,
-    /// The prompt that is intervened on.
+    /// The prompt whose activations are replaced.
     pub base: Vec<Piece>,
-    /// The prompts that rows are taken from, one for each variable.
+    /// The prompts whose activations are read, one for each variable.
     pub sources: Vec<Vec<Piece>>,
-    /// What the causal model says after the interchange.
+    /// The counterfactual label.
     pub label: String,
-    /// The likeliest next tokens without the intervention.
-    pub before: Vec<Said>,
-    /// The likeliest next tokens with it.
-    pub after: Vec<Said>,
+    /// The most probable next tokens without the intervention.
+    pub before: Vec<NextToken>,
+    /// The most probable next tokens with it.
+    pub after: Vec<NextToken>,
 }
 
 /// A part of a prompt.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Piece {
-    /// Its text.
+    /// The text.
     pub text: String,
-    /// Is it what is read or written?
+    /// Whether its activations are read or replaced.
     pub marked: bool,
 }
 
-/// A token that the model might say next.
+/// A possible next token.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Said {
-    /// Its text, a leading space included.
+pub struct NextToken {
+    /// The text, with its leading space.
     pub token: String,
-    /// How likely it is.
+    /// The model's probability of it, from 0 to 1.
     pub probability: f64,
 }
 
 impl Page {
-    /// The page as HTML.
+    /// The page as HTML; an error if a template fails.
     pub fn html(&self) -> Result<String, Error> {
         let failed = |error: minijinja::Error| {
             let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-            let said: Vec<String> = causes.map(ToString::to_string).collect();
-            Error::Invalid(format!("the report cannot be written: {}", said.join(": ")))
+            let messages: Vec<String> = causes.map(ToString::to_string).collect();
+            Error::Invalid(format!("the report cannot be written: {}", messages.join(": ")))
         };
         let page = environment().map_err(failed)?;
         let chapters: Vec<Value> = self.chapters.iter().enumerate().map(|(at, chapter)| chapter.view(at)).collect();
@@ -216,7 +216,7 @@ impl Page {
         page.get_template("page.html").and_then(|template| template.render(shown)).map_err(failed)
     }
 
-    /// The chapters beside each other.
+    /// The template's values for the comparison of the chapters.
     fn comparison(&self) -> Value {
         let first = |chapter: &Chapter| {
             let column = chapter.scores.first()?;
@@ -238,13 +238,13 @@ impl Page {
         })
     }
 
-    /// The first curve of that title of every chapter, in one picture.
+    /// The first curve with this title of every chapter, in one picture.
     fn curves(&self, title: &str) -> Curve {
-        let of = |chapter: &Chapter| {
+        let first = |chapter: &Chapter| {
             let curve = chapter.curves.iter().find(|curve| curve.title == title)?;
             curve.lines.first().map(|(_, points)| (curve.share, (chapter.name.clone(), points.clone())))
         };
-        let (shares, lines): (Vec<bool>, Vec<_>) = self.chapters.iter().filter_map(of).unzip();
+        let (shares, lines): (Vec<bool>, Vec<_>) = self.chapters.iter().filter_map(first).unzip();
         Curve { title: title.to_owned(), share: shares.contains(&true), lines }
     }
 }
@@ -291,7 +291,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     Ok(page)
 }
 
-/// A token's text with its spaces and line breaks made visible.
+/// A token's text with visible symbols for spaces, line breaks and tabs.
 fn visible(text: String) -> String {
     text.replace(' ', "␣").replace('\n', "⏎").replace('\t', "⇥")
 }

@@ -8,7 +8,7 @@
     return made;
   };
   const hide = () => { tip.hidden = true; };
-  // Lines are a heading, or a pair of a name and a value.
+  // Each line is a heading, or a pair of a name and a value.
   const show = (lines, x, y) => {
     tip.replaceChildren(...lines.map((line) => {
       if (typeof line === 'string') return element('b', line);
@@ -93,14 +93,14 @@
     const button = element('button', 'copy');
     button.type = 'button';
     button.addEventListener('click', () => {
-      const said = (text) => { button.textContent = text; };
-      navigator.clipboard.writeText(block.querySelector('pre').textContent.trim()).then(() => said('copied'), () => said('not copied'));
-      setTimeout(said, 1500, 'copy');
+      const setLabel = (text) => { button.textContent = text; };
+      navigator.clipboard.writeText(block.querySelector('pre').textContent.trim()).then(() => setLabel('copied'), () => setLabel('not copied'));
+      setTimeout(setLabel, 1500, 'copy');
     });
     block.append(button);
   }
 
-  // What is folded away on the screen is there on paper.
+  // Collapsed sections are opened for printing.
   let closed = [];
   addEventListener('beforeprint', () => {
     closed = [...document.querySelectorAll('details:not([open])')];

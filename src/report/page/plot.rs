@@ -1,31 +1,31 @@
-//! Curves over the steps of a training, as paths in a box of 1000 by 1000 that the page stretches.
+//! Curves over the steps of a training, as SVG paths in a box of 1000 × 1000 that the page stretches.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::super::axis::Axis;
+use super::super::axis::ValueAxis;
 use super::super::colour::SERIES;
 use super::Curve;
 
-/// More steps than this are thinned out: the picture and the table beside it hold the same ones.
-const MOST: usize = 200;
+/// The largest number of steps in the picture and in the table below it; longer curves are thinned.
+const MOST_STEPS: usize = 200;
 
-/// What the template draws; places are percentages from the left and from the top.
+/// The template's values. Positions are percentages from the left and from the top.
 #[derive(Serialize)]
 pub(super) struct Plot {
     title: String,
-    lines: Vec<Line>,
+    lines: Vec<CurveLine>,
     x: Vec<Tick>,
     y: Vec<Tick>,
-    /// One for each step, with a value for each line that has one there.
-    rows: Vec<Row>,
-    /// The picture in words.
+    /// One row for each step, with a value for each line that has one at this step.
+    rows: Vec<StepRow>,
+    /// A description of the picture for screen readers.
     words: String,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct CurveLine {
     name: String,
     colour: usize,
     path: String,
@@ -38,7 +38,7 @@ struct Tick {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct StepRow {
     step: usize,
     at: f64,
     values: Vec<Option<Tick>>,
@@ -50,10 +50,10 @@ pub(super) fn view(curve: &Curve) -> Plot {
     let points = || lines.iter().flat_map(|(_, points)| points.iter().copied());
     let last = points().map(|(step, _)| step).max().unwrap_or(1).max(1);
     let first = points().map(|(step, _)| step).min().unwrap_or(0);
-    let x = Axis::linear(if first <= last / 10 { 0.0 } else { first as f64 }, last as f64, false);
+    let x = ValueAxis::linear(if first <= last / 10 { 0.0 } else { first as f64 }, last as f64, false);
     let y = match curve.share {
-        true => Axis::linear(0.0, 1.0, false),
-        false => Axis::of_losses(&points().map(|point| point.1).collect::<Vec<_>>()),
+        true => ValueAxis::linear(0.0, 1.0, false),
+        false => ValueAxis::for_losses(&points().map(|point| point.1).collect::<Vec<_>>()),
     };
     let right = |step: usize| 100.0 * x.place(step as f64).unwrap_or(0.0);
     let down = |value: f64| y.place(value).map(|share| 100.0 * (1.0 - share.clamp(0.0, 1.0)));
@@ -61,10 +61,10 @@ pub(super) fn view(curve: &Curve) -> Plot {
     steps.sort_unstable();
     steps.dedup();
     let value = |points: &[(usize, f64)], step: usize| {
-        let (_, value) = points.iter().find(|(of, _)| *of == step)?;
-        Some(Tick { at: down(*value)?, label: shown(*value, curve.share) })
+        let (_, value) = points.iter().find(|(other, _)| *other == step)?;
+        Some(Tick { at: down(*value)?, label: value_text(*value, curve.share) })
     };
-    let row = |step: &usize| Row {
+    let row = |step: &usize| StepRow {
         step: *step,
         at: right(*step),
         values: lines.iter().map(|(_, points)| value(points, *step)).collect(),
@@ -83,7 +83,7 @@ pub(super) fn view(curve: &Curve) -> Plot {
     let tick = |at: Option<f64>, label: String| at.map(|at| Tick { at, label });
     let words = lines.iter().filter_map(|(name, points)| {
         let ((first, from), (last, to)) = (points.first()?, points.last()?);
-        let (from, to) = (shown(*from, curve.share), shown(*to, curve.share));
+        let (from, to) = (value_text(*from, curve.share), value_text(*to, curve.share));
         Some(format!("{name}: from {from} at step {first} to {to} at step {last}"))
     });
     Plot {
@@ -95,21 +95,25 @@ pub(super) fn view(curve: &Curve) -> Plot {
         lines: lines
             .iter()
             .enumerate()
-            .map(|(at, (name, points))| Line { name: (*name).clone(), colour: at % SERIES.len(), path: draw(points) })
+            .map(|(at, (name, points))| CurveLine {
+                name: (*name).clone(),
+                colour: at % SERIES.len(),
+                path: draw(points),
+            })
             .collect(),
     }
 }
 
-/// The finite points, and of many only every so many, the last among them.
+/// The finite points, at most [`MOST_STEPS`] at equal distances, with the last one.
 fn thinned(points: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let finite: Vec<(usize, f64)> = points.iter().copied().filter(|point| point.1.is_finite()).collect();
-    let every = finite.len().div_ceil(MOST).max(1);
+    let every = finite.len().div_ceil(MOST_STEPS).max(1);
     let last = finite.len().saturating_sub(1);
     finite.into_iter().enumerate().filter(|(at, _)| (last - at).is_multiple_of(every)).map(|(_, point)| point).collect()
 }
 
-/// A value as the table writes it.
-fn shown(value: f64, share: bool) -> String {
+/// The text of a value in the table.
+fn value_text(value: f64, share: bool) -> String {
     match value.abs() {
         _ if share => format!("{value:.3}"),
         size if size != 0.0 && !(1e-3..1e4).contains(&size) => format!("{value:.2e}"),
@@ -139,7 +143,7 @@ mod tests {
     fn many_points_are_thinned_and_the_last_stays() {
         let points: Vec<(usize, f64)> = (1..=1001).map(|step| (step, 1.0 / step as f64)).collect();
         let plot = view(&curve(false, &points));
-        assert!(plot.rows.len() <= MOST && plot.rows.len() > MOST / 2, "{}", plot.rows.len());
+        assert!(plot.rows.len() <= MOST_STEPS && plot.rows.len() > MOST_STEPS / 2, "{}", plot.rows.len());
         assert_eq!(plot.rows.last().unwrap().step, 1001);
     }
 

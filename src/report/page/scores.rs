@@ -1,27 +1,27 @@
-//! Shares with their 95% intervals: a table whose rows draw themselves.
+//! Shares with their 95% intervals: a table whose rows have bars.
 
 use serde::Serialize;
 
 use super::super::colour::SERIES;
 use super::super::table::{Column, lines};
 
-/// Measures under one heading.
+/// The measures under one heading.
 #[derive(Serialize)]
 pub(super) struct Group {
     name: String,
     measures: Vec<Measure>,
 }
 
-/// One measure, of each column that has it.
+/// One measure, for each column that has it.
 #[derive(Serialize)]
 struct Measure {
     label: String,
-    values: Vec<Score>,
+    values: Vec<ShareBar>,
 }
 
-/// A share of one column.
+/// The share of one column and its interval.
 #[derive(Serialize)]
-struct Score {
+struct ShareBar {
     column: String,
     colour: usize,
     value: f64,
@@ -29,20 +29,20 @@ struct Score {
     high: Option<f64>,
 }
 
-/// The table: which columns there are, and the measures in their groups.
+/// The table: the names of the columns, and the measures in their groups.
 #[derive(Serialize)]
-pub(super) struct Scores {
+pub(super) struct ScoreTable {
     columns: Vec<String>,
     groups: Vec<Group>,
 }
 
-pub(super) fn view(columns: &[Column]) -> Scores {
+pub(super) fn view(columns: &[Column]) -> ScoreTable {
     let mut groups: Vec<Group> = Vec::new();
     for (group, label) in lines(columns) {
         let score = |(at, column): (usize, &Column)| {
             let row = column.rows.iter().find(|row| row.group == group && row.label == label)?;
             let (low, high) = row.interval.unzip();
-            Some(Score { column: column.name.clone(), colour: at % SERIES.len(), value: row.value, low, high })
+            Some(ShareBar { column: column.name.clone(), colour: at % SERIES.len(), value: row.value, low, high })
         };
         let values = columns.iter().enumerate().filter_map(score).collect();
         let measure = Measure { label: label.to_owned(), values };
@@ -51,7 +51,7 @@ pub(super) fn view(columns: &[Column]) -> Scores {
             None => groups.push(Group { name: group.to_owned(), measures: vec![measure] }),
         }
     }
-    Scores { columns: columns.iter().map(|column| column.name.clone()).collect(), groups }
+    ScoreTable { columns: columns.iter().map(|column| column.name.clone()).collect(), groups }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Interventions of a folder (a run's, or an imported one) or of a file of directions, as a specification.
+//! Specifications of the interventions in a run folder, in an imported folder, or in a file of directions.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,19 +12,19 @@ use crate::saved::RunConfig;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
-/// The specification of a folder with several interventions.
+/// The file name of the specification of an imported folder.
 pub(super) const SEVERAL: &str = "interventions.toml";
-/// The tensors of one intervention, beside its `config.json`.
+/// The file name of the tensors of one intervention, beside its `config.json`.
 pub(super) const TENSORS: &str = "intervention.safetensors";
 
 impl Spec {
-    /// Reads a specification's file; or a folder, which may be of the Hub (`ORG/NAME[@REVISION]`): the `interventions.toml`
-    /// of an imported one, or what a run trained, fed by the first source; or the directions that `collect` wrote: each is
-    /// added at its site, to the prompt's tokens and to those that are generated.
+    /// Reads a specification from one of: a specification's file; a folder, which may be on the Hub (`ORG/NAME[@REVISION]`),
+    /// either imported, with `interventions.toml`, or of a run, whose interventions then read the first source; a file of
+    /// directions from `collect`, each of which is added at its site to the prompt's and to the generated tokens.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = &hub::folder(path)?;
         if path.extension().is_some_and(|extension| extension == "safetensors") {
-            return Self::of_directions(path);
+            return Self::from_directions(path);
         }
         if !path.is_dir() {
             return Self::load(path);
@@ -43,35 +43,35 @@ impl Spec {
         }
         let config = path.join("config.json");
         if !config.is_file() {
-            let problem = format!("is no intervention's folder: it has neither {SEVERAL} nor config.json");
+            let problem = format!("is not an intervention's folder: it has neither {SEVERAL} nor config.json");
             return Err(Error::content(path, problem));
         }
-        let found = RunConfig::read_all(path)?;
-        let text = found.iter().map(|(part, found)| {
-            let within = part.strip_prefix(path).unwrap_or(part).join(TENSORS);
-            specification(found, &within.display().to_string())
+        let configs = RunConfig::read_all(path)?;
+        let text = configs.iter().map(|(folder, config)| {
+            let weights = folder.strip_prefix(path).unwrap_or(folder).join(TENSORS);
+            specification(config, &weights.display().to_string())
         });
         let mut spec = Self::parse(text.collect(), &config)?;
-        let made_for = found.into_iter().enumerate();
-        spec.made_for = made_for.map(|(number, (part, found))| (number, part.join("config.json"), found)).collect();
+        let made_for = configs.into_iter().enumerate();
+        spec.made_for =
+            made_for.map(|(number, (folder, config))| (number, folder.join("config.json"), config)).collect();
         Ok(spec)
     }
 
-    fn of_directions(path: &Path) -> Result<Self, Error> {
+    fn from_directions(path: &Path) -> Result<Self, Error> {
         let tensors = Tensors::read(path)?;
         let file = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut text = "during = \"both\"\n".to_owned();
-        let mut found = false;
+        let head = "during = \"both\"\n";
+        let mut text = head.to_owned();
         for site in tensors.names().filter(|name| name.parse::<Site>().is_ok()) {
-            found = true;
-            // A TOML string is quoted as JSON is.
+            // TOML strings have the same quotes and escapes as JSON strings.
             let file = serde_json::Value::from(&*file);
             text += &format!(
                 "[[interventions]]\nsite = \"{site}\"\nkind = \"addition\"\nconstant = {{ file = {file}, tensor = \"{site}\" }}\n"
             );
         }
-        if !found {
-            let problem = "holds no direction: none of its tensors is called after a site, such as 12.block_output";
+        if text == head {
+            let problem = "has no direction: a direction's tensor is named after its site, such as 12.block_output";
             return Err(Error::content(path, problem));
         }
         let mut spec = Self::parse(text, path)?;
@@ -80,9 +80,9 @@ impl Spec {
     }
 }
 
-/// What a run trained, as a specification.
-fn specification(found: &RunConfig, weights: &str) -> String {
-    let RunConfig { component, layer, heads, position, kind, partition, .. } = found;
+/// The specification of a trained intervention.
+fn specification(config: &RunConfig, weights: &str) -> String {
+    let RunConfig { component, layer, heads, position, kind, partition, .. } = config;
     let mut text =
         format!("[[interventions]]\nsite = \"{layer}.{component}\"\nkind = \"{kind}\"\nweights = \"{weights}\"\n");
     if kind.parse::<Kind>().is_ok_and(|kind| kind.needs() == Needs::Source) {
@@ -97,21 +97,21 @@ fn specification(found: &RunConfig, weights: &str) -> String {
         parts.sort_unstable();
         let _ = writeln!(text, "partition = {parts:?}");
     }
-    if let Some(position) = position.as_ref().and_then(|position| anywhere(position)) {
+    if let Some(position) = position.as_ref().and_then(|position| general_position(position)) {
         let _ = writeln!(text, "positions = {position}");
     }
     text.push('\n');
     text
 }
 
-/// A position as a specification writes it, where it is one in any text. A slot of a run's task is none: that is said with
-/// `--at`.
-fn anywhere(position: &str) -> Option<String> {
+/// A position in a specification's syntax; `None` for a slot of the run's task, which other texts do not have: there
+/// `--at` has to give the position.
+fn general_position(position: &str) -> Option<String> {
     match position.parse().ok()? {
         Position::Index(index) => Some(index.to_string()),
         Position::Ends { first, last } => {
-            let places: Vec<i64> = (0..first as i64).chain((1..=last as i64).rev().map(|back| -back)).collect();
-            Some(format!("{places:?}"))
+            let positions: Vec<i64> = (0..first as i64).chain((1..=last as i64).rev().map(|back| -back)).collect();
+            Some(format!("{positions:?}"))
         }
         Position::Slot(..) if position == "last" => Some("-1".to_owned()),
         Position::Slot(..) => None,
