@@ -4,11 +4,15 @@
 
 use burn::tensor::Device;
 use intervene::Error;
-use intervene::alignment::network::{self, Shape, Training};
+use intervene::alignment::evaluate::Evaluation;
+use intervene::alignment::feature::network::{self, Shape, Training};
+use intervene::alignment::feature::{FeaturePairs, FeatureProblem};
 use intervene::alignment::search::{Search, search};
-use intervene::alignment::{Alignment, Partition};
+use intervene::alignment::{Candidate, Partition};
+use intervene::interventions::RotatedSpace;
+use intervene::orthogonal::{self, Rotation};
 use intervene::tap::Component;
-use intervene::tasks::{CausalModel, Setting, Task};
+use intervene::tasks::{CausalModel, Setting, Split, Task};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -36,16 +40,21 @@ fn main() -> Result<(), Error> {
 
     let partition = Partition::new(vec![("a<b".into(), 0..16), ("c<d".into(), 16..32)], 32)?;
     let site = Component::BlockOutput.at(0);
-    let alignment = Alignment { model: &model, task: &task, site, partition, device: &device };
-    let held_out = alignment.held_out(5000, &mut ChaCha8Rng::seed_from_u64(1))?;
-    let start = alignment.start(None, &mut rng);
+    let pairs = FeaturePairs { model: &model, task: &task, site, partition: &partition, device: &device };
+    let mut problem = FeatureProblem::new(pairs, 512, ChaCha8Rng::seed_from_u64(1))
+        .with_test(5000, &mut ChaCha8Rng::seed_from_u64(2))?;
+    let start = RotatedSpace::new(Rotation::manifold(
+        orthogonal::random(32, 32, &mut rng, &device),
+        &device.clone().autodiff(),
+    ));
+    let start = Candidate { interventions: vec![start.into()], partition: partition.clone() };
     let config = Search { log_every: 100, ..Search::plain(600, 5e-3) };
-    let mut next = || alignment.any(512, &mut rng);
-    let trained = search(&model, start, &config, &mut next, &mut |line| {
+    let result = search(&mut problem, start, &config, &mut |line| {
         println!("step {:4}  loss {:.4}  IIA {:.3}", line.step, line.loss, line.iia);
         Ok(())
     })?;
-    for (variable, score) in alignment.iia(&held_out, &trained)?.0 {
+    let test = Evaluation::new(&problem, Split::Test).expect("test pairs were drawn");
+    for (variable, score) in test.iia(&result.candidate)?.0 {
         println!("IIA of {variable}: {:.3}", score.mean());
     }
     Ok(())

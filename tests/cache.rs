@@ -6,8 +6,8 @@ mod shared_by_a_sweep;
 mod training;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use intervene::alignment::loss::loss;
-use intervene::alignment::{Cache, Candidate, Partition};
+use intervene::alignment::loss::{Objective, loss};
+use intervene::alignment::{Cache, Candidate, PairSet, Partition};
 use intervene::data::{Pair, Prompt};
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::Pretrained;
@@ -54,7 +54,14 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
 fn logits(model: &Pretrained, cache: &Cache<'_>, pairs: &[usize], found: &[AnyIntervention]) -> Vec<f32> {
     let batch = cache.batch(pairs).unwrap();
     let candidate = one_variable(found.to_vec(), 4);
-    loss(model, &batch, &[&candidate], 0.0).unwrap().logits.detach().inner().into_data().iter::<f32>().collect()
+    loss(model, &batch, &[&candidate], &Objective::default())
+        .unwrap()
+        .logits
+        .detach()
+        .inner()
+        .into_data()
+        .iter::<f32>()
+        .collect()
 }
 
 fn rotated(width: usize, rng: &mut ChaCha8Rng, device: &Device) -> AnyIntervention {

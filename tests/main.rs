@@ -12,6 +12,7 @@ mod common {
     pub mod half_precision;
     pub mod needs;
     pub mod numbers;
+    pub mod problem;
     pub mod program;
     pub mod pyvene_environment;
     pub mod runs;

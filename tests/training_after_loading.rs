@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use intervene::alignment::feature::FeaturePairs;
+use intervene::alignment::interchange::Batch;
 use intervene::alignment::search::{Search, search};
-use intervene::alignment::step::Batch;
-use intervene::alignment::{Alignment, Candidate, Partition};
+use intervene::alignment::{Candidate, Partition};
 use intervene::interventions::{AnyIntervention, Kind, NamedTensors};
 use intervene::models::Mlp;
 use intervene::orthogonal::Map;
@@ -17,18 +18,21 @@ use intervene::tensors;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::common::problem::DrawnBy;
+
 const SITE: intervene::tap::Site = intervene::tap::Site { layer: 0, component: Component::BlockOutput };
 
 /// Trains on one batch; the loss before each step, and the largest orthogonality error.
 fn train(model: &Mlp, start: Candidate, batch: &Batch, steps: usize, rate: f64) -> (Candidate, Vec<f64>, f64) {
     let config = Search { log_every: 1, ..Search::plain(steps, rate) };
     let (mut losses, mut error) = (Vec::new(), 0.0_f64);
-    let found = search(model, start, &config, &mut || Ok(batch.clone()), &mut |line| {
+    let mut problem = DrawnBy { model, draw: |_: &[usize]| Ok(batch.clone()) };
+    let result = search(&mut problem, start, &config, &mut |line| {
         losses.push(line.loss);
         error = error.max(line.orthogonality_error);
         Ok(())
     });
-    (found.unwrap(), losses, error)
+    (result.unwrap().candidate, losses, error)
 }
 
 /// The tensors after writing and reading the file of a run folder.
@@ -62,10 +66,10 @@ fn training_continues_without_a_jump_in_the_loss() {
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/equality_mlp.safetensors");
     let model = Mlp::load(&weights, &device).unwrap();
     let partition = Partition::new(vec![("WX".into(), 0..8), ("YZ".into(), 8..16)], 16).unwrap();
-    let alignment = Alignment { model: &model, task: &task, site: SITE, partition: partition.clone(), device: &device };
+    let pairs = FeaturePairs { model: &model, task: &task, site: SITE, partition: &partition, device: &device };
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let batch = alignment.draw(&[0], 1024, &mut rng).unwrap();
-    let (before, losses, _) = train(&model, alignment.start(None, &mut rng), &batch, 150, 1e-2);
+    let batch = pairs.draw(&[0], 1024, &mut rng).unwrap();
+    let (before, losses, _) = train(&model, fresh(&partition, &mut rng), &batch, 150, 1e-2);
     let found = &before.interventions[0];
     // The loss of the next step.
     let loss = train(&model, trainable(found, &partition, None), &batch, 1, 1e-6).1[0];
@@ -94,4 +98,11 @@ fn trainable(found: &AnyIntervention, partition: &Partition, map: Option<Map>) -
     let device = Device::flex().autodiff();
     let loaded = AnyIntervention::from_tensors(found.kind(), &found.to_tensors(), map, &device).unwrap();
     Candidate { interventions: vec![loaded], partition: partition.clone() }
+}
+
+/// A fresh rotation of the site.
+fn fresh(partition: &Partition, rng: &mut ChaCha8Rng) -> Candidate {
+    let tracked = Device::flex().autodiff();
+    let rotation = AnyIntervention::fresh(Kind::RotatedSpace, 16, None, None, rng, &tracked).unwrap();
+    Candidate { interventions: vec![rotation], partition: partition.clone() }
 }

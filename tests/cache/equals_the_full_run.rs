@@ -2,8 +2,8 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, activation};
-use intervene::alignment::loss::{Forward, loss};
-use intervene::alignment::{Cache, Level, Place, Storage, Target};
+use intervene::alignment::loss::{Forward, Objective, loss};
+use intervene::alignment::{Cache, Level, Location, PairSet, Place, Storage};
 use intervene::data::{Pair, Prompt};
 use intervene::interventions::{AnyIntervention, Intervention, Kind};
 use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
@@ -32,7 +32,7 @@ const COMPONENTS: [(Component, &[usize]); 14] = [
 ];
 
 /// One pair's whole prompts through the whole model, without any cache: the logits at the last token, `[vocabulary]`.
-fn full(model: &Pretrained, target: &Target, pair: &Pair, found: &AnyIntervention, device: &Device) -> Tensor<1> {
+fn full(model: &Pretrained, target: &Location, pair: &Pair, found: &AnyIntervention, device: &Device) -> Tensor<1> {
     let rows = |prompt: &Prompt| match target.heads[..] {
         [] => Rows::positions(vec![prompt.positions.clone()]).unwrap(),
         [head] => {
@@ -82,7 +82,7 @@ fn logits_and_gradients_through_the_cache_equal_those_of_the_full_run() {
             }
             for (layer, position) in [(0, 0), (0, 3), (1, 2), (1, 6)] {
                 let mut rng = ChaCha8Rng::seed_from_u64(layer as u64);
-                let target = Target { site: component.at(layer), heads: heads.to_vec() };
+                let target = Location { site: component.at(layer), heads: heads.to_vec(), position: None };
                 let width = target.width(&model);
                 let tracked = device.clone().autodiff();
                 let found =
@@ -95,7 +95,7 @@ fn logits_and_gradients_through_the_cache_equal_those_of_the_full_run() {
                 let batch = cache.batch(&[2, 0, 1]).unwrap();
                 let candidate = one_variable(vec![found.clone()], width / 2);
                 let Forward { total: cached_loss, logits: cached, .. } =
-                    loss(&model, &batch, &[&candidate], 0.0).unwrap();
+                    loss(&model, &batch, &[&candidate], &Objective::default()).unwrap();
 
                 let order = [2, 0, 1].map(|at: usize| &pairs[at]);
                 let logits = order.map(|pair| full(&model, &target, pair, &found, &device));
@@ -133,8 +133,8 @@ fn several_places_at_once_equal_the_full_run_with_several_patches() {
         let first = pairs(model.vocab_size(), 2, &mut rng);
         let mut second = first.clone();
         second.iter_mut().for_each(|pair| pair.base.positions = vec![4]);
-        let targets = [Component::MlpOutput.at(0), Component::BlockOutput.at(0), Component::BlockInput.at(1)]
-            .map(|site| Target { site, heads: vec![] });
+        let targets =
+            [Component::MlpOutput.at(0), Component::BlockOutput.at(0), Component::BlockInput.at(1)].map(Location::from);
         let pairs = [&first, &second, &first];
         let places: Vec<Place> =
             targets.iter().zip(pairs).map(|(target, pairs)| Place::new(target.clone(), pairs)).collect();
@@ -179,18 +179,20 @@ fn each_token_of_an_answer_is_read_at_its_own_position() {
     let mut pairs = pairs(model.vocab_size(), 2, &mut rng);
     pairs[0].labels = vec![9, 4, 3];
     pairs[1].labels = vec![5, 6];
-    let target = Target { site: Component::BlockOutput.at(0), heads: vec![] };
+    let target = Location::from(Component::BlockOutput.at(0));
     let found = rotated(width, &mut rng, &device);
     let places = [Place::new(target.clone(), &pairs)];
     let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
     let batch = cache.batch(&[0, 1, 2]).unwrap();
-    let together = loss(&model, &batch, &[&one_variable(vec![found.clone()], 4)], 0.0).unwrap().losses;
+    let together =
+        loss(&model, &batch, &[&one_variable(vec![found.clone()], 4)], &Objective::default()).unwrap().losses;
     // Each answer alone: the base up to the token before it.
     let mut terms = Vec::new();
     for pair in &pairs {
         for (at, label) in pair.labels.iter().enumerate() {
             let mut one = pair.clone();
-            one.base.tokens.truncate(pair.base.tokens.len() - (pair.labels.len() - 1 - at));
+            let length = pair.base.tokens.len() - (pair.labels.len() - 1 - at);
+            one.base.tokens = pair.base.tokens[..length].into();
             let last = full(&model, &target, &one, &found, &device).detach().inner();
             let term = -activation::log_softmax(last, 0).slice(*label as usize..*label as usize + 1);
             terms.push(term.into_scalar::<f32>());

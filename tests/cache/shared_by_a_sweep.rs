@@ -1,7 +1,7 @@
 //! The cells of a sweep share cached states and compute what each computes alone.
 
 use burn::tensor::Device;
-use intervene::alignment::{Cache, Level, Place, States, Storage, Target};
+use intervene::alignment::{Cache, Level, Place, States, Storage};
 use intervene::models::{Dtype, LanguageModel, Pretrained};
 use intervene::tap::Component;
 use rand::SeedableRng;
@@ -23,7 +23,7 @@ fn the_cells_of_a_sweep_share_what_each_would_compute_alone() {
             pair.base.positions = vec![pair.base.tokens.len() - 1];
             pair.sources[0].1.positions = vec![pair.sources[0].1.tokens.len() - 1];
         }
-        let target = |component: Component, layer: usize| Target { site: component.at(layer), heads: vec![] };
+        let target = |component: Component, layer: usize| component.at(layer).into();
         let mut cells = Vec::new();
         for pairs in [&early, &late] {
             cells.push(vec![Place::new(target(Component::BlockOutput, 0), pairs)]);

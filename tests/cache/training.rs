@@ -1,9 +1,10 @@
 //! Training through the cache takes the steps of training without it.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use intervene::alignment::interchange::{Batch, Part};
+use intervene::alignment::loss::Objective;
 use intervene::alignment::search::Search;
-use intervene::alignment::step::{Batch, Part};
-use intervene::alignment::{Cache, Place, Storage, Target, Trainer};
+use intervene::alignment::{Cache, Location, PairSet, Place, Storage, Trainer};
 use intervene::data::{Pair, Prompt};
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
@@ -13,9 +14,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{one_variable, pairs};
 use crate::common::families;
+use crate::common::problem::DrawnBy;
 
 /// A batch without any cached state: all layers run on all tokens, sources included.
-fn uncached(model: &Pretrained, target: &Target, pairs: &[Pair], device: &Device) -> Batch {
+fn uncached(model: &Pretrained, target: &Location, pairs: &[Pair], device: &Device) -> Batch {
     let padded = |prompts: Vec<&Prompt>| {
         let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap();
         let row = |prompt: &&Prompt| {
@@ -40,6 +42,7 @@ fn uncached(model: &Pretrained, target: &Target, pairs: &[Pair], device: &Device
         context,
         parts: vec![Part { site: target.site, rows, sources: vec![source] }],
         swapped: vec![vec![0]; pairs.len()],
+        keeps_answer: vec![false; pairs.len()],
         choices: None,
         answers: Rows::positions(pairs.iter().map(|pair| vec![pair.base.tokens.len() - 1]).collect()).unwrap(),
         labels: Tensor::from_data(TensorData::new(labels, [pairs.len(), 1]), device),
@@ -52,7 +55,7 @@ fn a_search_lowers_the_loss_and_keeps_the_columns_orthonormal() {
     let device = Device::flex();
     let folder = families::families().remove(0);
     let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
-    let target = Target { site: Component::BlockOutput.at(0), heads: vec![] };
+    let target = Location::from(Component::BlockOutput.at(0));
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let pairs = pairs(model.vocab_size(), 3, &mut rng);
     for (kind, rank) in [(Kind::RotatedSpace, 4), (Kind::BoundlessRotatedSpace, 32), (Kind::SigmoidMask, 32)] {
@@ -60,10 +63,10 @@ fn a_search_lowers_the_loss_and_keeps_the_columns_orthonormal() {
         let cache = Cache::fill(&model, &place, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         let tracked = device.clone().autodiff();
         let start = AnyIntervention::fresh(kind, 32, Some(rank), None, &mut rng, &tracked).unwrap();
-        let mut trainer = Trainer::new(&model, vec![one_variable(vec![start], rank)], Search::plain(60, 2e-2));
-        let losses: Vec<f32> = (0..60)
-            .map(|_| trainer.step(&mut |_| cache.batch(&[0, 1, 2])).unwrap().losses.into_scalar::<f32>())
-            .collect();
+        let mut trainer = Trainer::new(vec![one_variable(vec![start], rank)], Search::plain(60, 2e-2));
+        let mut problem = DrawnBy { model: &model, draw: |_: &[usize]| cache.batch(&[0, 1, 2]) };
+        let losses: Vec<f32> =
+            (0..60).map(|_| trainer.step(&mut problem).unwrap().losses.into_scalar::<f32>()).collect();
         assert!(losses[59] < losses[0], "{kind}: {} to {}", losses[0], losses[59]);
         let error = intervene::alignment::search::orthogonality_error(&trainer.candidates()[0].1.interventions);
         assert!(error < 1e-5, "{kind}: {error}");
@@ -79,22 +82,31 @@ fn fifty_steps_through_the_cache_have_the_losses_of_fifty_without_it() {
         let width = model.dimensions().d_model;
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let pairs = pairs(model.vocab_size(), 2, &mut rng);
-        let target = Target { site: Component::BlockOutput.at(0), heads: vec![] };
+        let target = Location::from(Component::BlockOutput.at(0));
         let places = [Place::new(target.clone(), &pairs)];
         let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         for kind in [Kind::RotatedSpace, Kind::BoundlessRotatedSpace] {
             let rank = if kind == Kind::RotatedSpace { 4 } else { width };
             let tracked = device.clone().autodiff();
             let start = AnyIntervention::fresh(kind, width, Some(rank), None, &mut rng, &tracked).unwrap();
-            let search = Search { penalty: 1.0, ..Search::plain(50, 1e-2) };
+            let search = Search { objective: Objective::with_subspace(1.0), ..Search::plain(50, 1e-2) };
             let [mut with, mut without] =
-                [0, 1].map(|_| Trainer::new(&model, vec![one_variable(vec![start.clone()], rank)], search));
+                [0, 1].map(|_| Trainer::new(vec![one_variable(vec![start.clone()], rank)], search.clone()));
             let mut losses = Vec::new();
             for step in 0..50 {
                 let picked = [step % 3, (step + 1) % 3];
                 let some = picked.map(|at| pairs[at].clone());
-                let a = with.step(&mut |_| cache.batch(&picked)).unwrap().losses.into_scalar::<f32>();
-                let b = without.step(&mut |_| Ok(uncached(&model, &target, &some, &device))).unwrap();
+                let a = with
+                    .step(&mut DrawnBy { model: &model, draw: |_: &[usize]| cache.batch(&picked) })
+                    .unwrap()
+                    .losses
+                    .into_scalar::<f32>();
+                let b = without
+                    .step(&mut DrawnBy {
+                        model: &model,
+                        draw: |_: &[usize]| Ok(uncached(&model, &target, &some, &device)),
+                    })
+                    .unwrap();
                 let b = b.losses.into_scalar::<f32>();
                 assert!((a - b).abs() < 1e-4, "{} {kind} step {step}: {a} and {b}", folder.display());
                 losses.push(a);

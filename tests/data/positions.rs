@@ -11,7 +11,7 @@ fn named_positions_are_the_named_tokens() {
     let row = line(GOOD).unwrap();
     let at = |position: &str| {
         let pair = Encoder::new(&tokenizer, position.parse().unwrap()).pair(&row).unwrap();
-        assert_eq!(pair.base.tokens, tokenizer.encode("Yesterday, Bob left because").unwrap());
+        assert_eq!(pair.base.tokens[..], tokenizer.encode("Yesterday, Bob left because").unwrap());
         assert_eq!(tokenizer.decode(&[pair.labels[0]]).unwrap(), " she");
         assert_eq!(pair.base_answer, None);
         pair.base.positions

@@ -1,6 +1,6 @@
 //! Pairs are shown with their intervened tokens marked, and drawn pairs are unambiguous.
 
-use intervene::data::{self, Encoder, Marks, Position, Take};
+use intervene::data::{self, DrawnRows, Encoder, Marks, Pair, Position, Take};
 use intervene::tasks::{Split, prompt_task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -30,12 +30,16 @@ fn the_label_of_a_drawn_pair_differs_from_the_answer_of_its_base() {
     let task = prompt_task("country_capital", 0).unwrap();
     let encoder = Encoder::new(&tokenizer, "country".parse().unwrap());
     let draw = |seed| {
-        encoder.draw(task.as_ref(), Split::Train, &["capital"], 200, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        encoder.draw(task.as_ref(), Split::Train, &["capital"], 200, &mut rng).unwrap()
+    };
+    let pairs = |drawn: &DrawnRows| -> Vec<Pair> {
+        drawn.rows.iter().map(|row| row.pair(&encoder.position).unwrap()).collect()
     };
     let drawn = draw(3);
-    assert_eq!((drawn.pairs.len(), &drawn), (200, &draw(3)));
+    assert_eq!((drawn.rows.len(), pairs(&drawn)), (200, pairs(&draw(3))));
     assert!(drawn.ambiguous > 0, "this tokenizer knows the first letters of capitals only");
-    for pair in &drawn.pairs {
+    for pair in pairs(&drawn) {
         assert_ne!(Some(pair.labels[0]), pair.base_answer);
         assert_eq!(Some(pair.labels[0]), pair.source_answers[0]);
         let [position] = pair.base.positions[..] else { panic!("one position") };

@@ -1,8 +1,8 @@
 //! The loss is taken over a choice of answers, and pairs that keep their answer are weighted.
 
 use burn::tensor::{Device, Tensor};
-use intervene::alignment::loss::loss;
-use intervene::alignment::{Cache, Candidate, Partition, Place, Storage, Target};
+use intervene::alignment::loss::{Loss, Objective, Penalty, loss};
+use intervene::alignment::{Cache, Candidate, PairSet, Partition, Place, Storage};
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::{Dtype, LanguageModel, Pretrained};
 use intervene::tap::Component;
@@ -23,13 +23,14 @@ fn logits_are_restricted_to_the_answers() {
         let parts = vec![("first".to_owned(), 0..2), ("second".to_owned(), 2..4)];
         let candidate = Candidate { interventions: vec![one], partition: Partition::new(parts, 4).unwrap() };
         let pairs = pairs(model.vocab_size());
-        let place = [Place::new(Target { site: Component::BlockOutput.at(0), heads: vec![] }, &pairs)];
+        let place = [Place::new(Component::BlockOutput.at(0).into(), &pairs)];
         let fill = || Cache::fill(&model, &place, &Storage::default(), &Device::flex(), &mut |_, _| {}).unwrap();
         // Labels are 0 to 10. Two further tokens are among the answers, in any order, and one is named twice.
         let among = fill().among(&[20, 3, 0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 15, 3]).unwrap();
         let asked: Vec<usize> = (0..=10).chain([15, 20]).collect();
         let order = [4, 1, 11, 0];
-        let run = |cache: &Cache<'_>| loss(&model, &cache.batch(&order).unwrap(), &[&candidate], 0.0).unwrap();
+        let plain = Objective::default();
+        let run = |cache: &Cache<'_>| loss(&model, &cache.batch(&order).unwrap(), &[&candidate], &plain).unwrap();
         let (all, some) = (run(&fill()), run(&among));
         assert_eq!(some.logits.dims(), [4, 1, 13]);
         let read = |logits: Tensor<3>| logits.detach().inner().into_data().iter::<f32>().collect::<Vec<f32>>();
@@ -53,17 +54,15 @@ fn pairs_that_keep_their_answer_have_the_weight_of_isolation() {
     let mut pairs = pairs(model.vocab_size());
     pairs.iter_mut().step_by(2).for_each(|pair| pair.base_answer = Some(pair.labels[0]));
     let candidate = start(Kind::RotatedSpace, 4, 1);
-    let of = |cache: &Cache<'_>, pairs: &[usize]| {
-        let forward = loss(&model, &cache.batch(pairs).unwrap(), &[&candidate], 0.0).unwrap();
+    let cache = cache(&model, &pairs);
+    let mean = |objective: &Objective, pairs: &[usize]| {
+        let forward = loss(&model, &cache.batch(pairs).unwrap(), &[&candidate], objective).unwrap();
         f64::from(forward.losses.into_scalar::<f32>())
     };
-    let plain = cache(&model, &pairs);
-    let (changes, keeps) = (of(&plain, &[1, 3, 5]), of(&plain, &[2, 4]));
-    let weighed = cache(&model, &pairs).weighing_isolation(0.25);
+    let plain = Objective::default();
+    let weighed = Objective { loss: Loss::CrossEntropy, penalties: vec![(Penalty::Isolation, 0.25)] };
+    let (changes, keeps) = (mean(&plain, &[1, 3, 5]), mean(&plain, &[2, 4]));
     let expected = (3.0 * changes + 0.25 * 2.0 * keeps) / (3.0 + 0.25 * 2.0);
-    assert!((of(&weighed, &[1, 2, 3, 4, 5]) - expected).abs() < 1e-5);
-    assert!((of(&plain, &[1, 2, 3, 4, 5]) - (3.0 * changes + 2.0 * keeps) / 5.0).abs() < 1e-5);
-    // The weight of a pair does not change whether it is a hit.
-    let names = ["first".to_owned(), "second".to_owned()];
-    assert_eq!(weighed.iia(&names, &candidate).unwrap(), plain.iia(&names, &candidate).unwrap());
+    assert!((mean(&weighed, &[1, 2, 3, 4, 5]) - expected).abs() < 1e-5);
+    assert!((mean(&plain, &[1, 2, 3, 4, 5]) - (3.0 * changes + 2.0 * keeps) / 5.0).abs() < 1e-5);
 }

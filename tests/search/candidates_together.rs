@@ -2,23 +2,33 @@
 
 use burn::tensor::Device;
 use intervene::Error;
-use intervene::alignment::evaluate::Edit;
+use intervene::alignment::evaluate::{Edit, Evaluation};
+use intervene::alignment::loss::Objective;
 use intervene::alignment::search::{Logged, Search, search, search_together};
-use intervene::alignment::{Batches, Candidate, Rates};
+use intervene::alignment::{Batches, Candidate, LanguageProblem, PairSet, Rates, Scores};
 use intervene::data::Pair;
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::LanguageModel;
+use intervene::tasks::Split;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{WIDTH, apart, cache, model, numbers, pairs, start};
+use crate::common::problem::DrawnBy;
 
 const STARTS: [(Kind, usize, u64); 3] =
     [(Kind::RotatedSpace, 4, 1), (Kind::BoundlessRotatedSpace, WIDTH, 2), (Kind::RotatedSpace, 10, 3)];
 
 fn config() -> Search {
     let rates = Rates { boundary: 5e-2, ..Rates::all(2e-2) };
-    Search { rates, warmup: 2, accumulate: 2, penalty: 0.5, log_every: 4, ..Search::plain(12, 2e-2) }
+    Search {
+        rates,
+        warmup: 2,
+        accumulate: 2,
+        objective: Objective::with_subspace(0.5),
+        log_every: 4,
+        ..Search::plain(12, 2e-2)
+    }
 }
 
 #[test]
@@ -30,25 +40,26 @@ fn three_searches_at_once_take_the_steps_that_each_takes_alone() {
 
     let mut together: Vec<Vec<Logged>> = vec![Vec::new(); 3];
     let mut batches: Vec<Batches> = (0..3).map(order).collect();
-    let mut draw = |numbers: &[usize]| {
+    let draw = |numbers: &[usize]| {
         let pairs: Vec<usize> = numbers.iter().flat_map(|number| batches[*number].draw()).collect();
         cache.batch(&pairs)
     };
+    let mut problem = DrawnBy { model: &model, draw };
     let mut observe = |number: usize, line: &Logged| {
         together[number].push(*line);
         Ok(())
     };
-    let found = search_together(&model, starts.clone(), &config(), &mut draw, None, &mut observe).unwrap();
+    let found = search_together(&mut problem, starts.clone(), &config(), &mut observe).unwrap();
 
     for (at, (start, found)) in starts.into_iter().zip(found).enumerate() {
         let (mut batches, mut alone) = (order(at), Vec::new());
         let first = numbers(&start);
-        let mut next = || cache.batch(&batches.draw());
-        let one = search(&model, start, &config(), &mut next, &mut |line| {
+        let mut problem = DrawnBy { model: &model, draw: |_: &[usize]| cache.batch(&batches.draw()) };
+        let one = search(&mut problem, start, &config(), &mut |line| {
             alone.push(*line);
             Ok(())
         });
-        let (one, found) = (numbers(&one.unwrap()), numbers(&found.unwrap().candidate));
+        let (one, found) = (numbers(&one.unwrap().candidate), numbers(&found.unwrap().candidate));
         assert!(apart(&one, &first) > 1e-2, "{at}: it was trained");
         assert!(apart(&one, &found) < 1e-5, "{at}: R is {} off", apart(&one, &found));
         assert_eq!((alone.len(), together[at].len()), (3, 3));
@@ -68,11 +79,12 @@ fn a_diverging_search_does_not_stop_the_others() {
     broken.boundary = burn::module::Param::from_data([f32::NAN], &Device::flex().autodiff());
     let run = |starts: Vec<Candidate>| {
         let mut rows: Vec<Vec<usize>> = Vec::new();
-        let mut draw = |numbers: &[usize]| {
+        let draw = |numbers: &[usize]| {
             rows.push(numbers.to_vec());
             cache.batch(&[0, 1, 2, 3].repeat(numbers.len()))
         };
-        let found = search_together(&model, starts, &config(), &mut draw, None, &mut |_, _| Ok(())).unwrap();
+        let mut problem = DrawnBy { model: &model, draw };
+        let found = search_together(&mut problem, starts, &config(), &mut |_, _| Ok(())).unwrap();
         (found, rows)
     };
     let (found, rows) = run(starts.clone());
@@ -97,7 +109,7 @@ fn all_edits_at_once_score_what_each_scores_alone() {
     let unlabelled = cache(&model, &all);
     let said = |pair: usize, candidate: &Candidate| {
         let batch = unlabelled.batch(&[pair]).unwrap();
-        let logits = intervene::alignment::step::interchange(&model, &batch, &|place, base| {
+        let logits = intervene::alignment::interchange::interchange(&model, &batch, &|place, base| {
             candidate.rewrite(place, &base, &batch, 0..1)
         });
         logits.unwrap().argmax(2).into_scalar::<i64>() as u32
@@ -108,11 +120,16 @@ fn all_edits_at_once_score_what_each_scores_alone() {
     };
     let mut labelled: Vec<Pair> = all.iter().enumerate().map(label).collect();
     labelled.extend(labelled.clone());
-    let cache = cache(&model, &labelled);
-    let edits = [Edit::Found(&one), Edit::Nothing, Edit::Full, Edit::Found(&other)];
-    let scores = cache.score(&names, &edits).unwrap();
+    let problem = LanguageProblem::new(&model, &names).with_test(Some(cache(&model, &labelled)));
+    let test = Evaluation::new(&problem, Split::Test).unwrap();
+    let score = |edits: &[Edit<'_>]| -> Vec<Scores> {
+        let outcomes = test.outcomes(edits, None).unwrap();
+        outcomes.iter().map(|outcomes| test.scores(outcomes, |_| true)).collect()
+    };
+    let edits = [Edit::Candidate(&one), Edit::Nothing, Edit::Full, Edit::Candidate(&other)];
+    let scores = score(&edits);
     for (edit, scores) in edits.iter().zip(&scores) {
-        assert_eq!(*scores, cache.score(&names, &[*edit]).unwrap()[0]);
+        assert_eq!(*scores, score(&[*edit])[0]);
         let swaps: Vec<(&str, usize)> = scores.0.iter().map(|(name, score)| (name.as_str(), score.trials)).collect();
         assert_eq!(swaps, [("first", 8), ("second", 8), ("first+second", 8)]);
         assert_eq!(scores.overall().hits % 2, 0, "a repeated pair has the same result");

@@ -1,57 +1,50 @@
-//! A search with patience stops early and keeps its best candidate; without patience it keeps the last.
+//! A search validates as often as it is told, and stops when patience runs out.
 
-use intervene::alignment::search::{Logged, Search, search_together};
-use intervene::alignment::{Candidate, Validated};
+use intervene::alignment::search::{Logged, Search, search};
+use intervene::alignment::{Batches, LanguageProblem, SearchResult};
 use intervene::interventions::Kind;
 use intervene::models::LanguageModel;
 
-use super::{apart, cache, model, numbers, pairs, start};
+use super::{cache, model, pairs, start};
 
-/// One candidate, whose validation results are scripted.
-fn validated(script: &[(f64, f64)], config: &Search) -> (intervene::alignment::Found, Vec<Vec<f32>>, Vec<Logged>) {
+/// Searches one candidate, validated on the pairs that it is trained on.
+fn searched(config: &Search) -> (SearchResult, Vec<Logged>) {
     let model = model();
-    let cache = cache(&model, &pairs(model.vocab_size()));
-    let (mut seen, mut lines) = (Vec::new(), Vec::new());
-    let mut validate = |candidates: &[&Candidate]| {
-        let (iia, loss) = script[seen.len()];
-        seen.push(numbers(candidates[0]));
-        Ok(vec![Validated { iia, loss }])
-    };
-    let mut draw = |_: &[usize]| cache.batch(&[0, 3, 6]);
-    let mut observe = |_: usize, line: &Logged| {
+    let names = ["first".to_owned(), "second".to_owned()];
+    let cached = || cache(&model, &pairs(model.vocab_size()));
+    let problem = LanguageProblem::new(&model, &names).with_training(cached(), vec![Batches::new(12, 3, None)]);
+    let mut problem = problem.with_validation(Some(cached()));
+    let mut lines = Vec::new();
+    let result = search(&mut problem, start(Kind::RotatedSpace, 4, 1), config, &mut |line| {
         lines.push(*line);
         Ok(())
-    };
-    let start = vec![start(Kind::RotatedSpace, 4, 1)];
-    let mut found = search_together(&model, start, config, &mut draw, Some(&mut validate), &mut observe).unwrap();
-    (found.remove(0).unwrap(), seen, lines)
+    });
+    (result.unwrap(), lines)
+}
+
+#[test]
+fn validations_come_as_often_as_they_are_asked_for_and_after_the_last_step() {
+    let config = Search { evaluate_every: 2, log_every: 3, ..Search::plain(7, 2e-2) };
+    let (result, lines) = searched(&config);
+    let steps: Vec<(usize, bool)> = lines.iter().map(|line| (line.step, line.validated.is_some())).collect();
+    assert_eq!(steps, [(2, true), (3, false), (4, true), (6, true), (7, true)]);
+    assert_eq!((result.at, result.steps, result.stopped_early), (7, 7, false));
+    assert_eq!(result.validated, lines[4].validated);
+    let (result, lines) = searched(&Search::plain(5, 2e-2));
+    assert_eq!((lines.len(), result.validated), (1, lines[0].validated), "it is validated at the end in any case");
 }
 
 #[test]
 fn a_search_out_of_patience_stops_and_keeps_its_best_candidate() {
-    let config = Search { evaluate_every: 2, patience: Some(2), log_every: 3, ..Search::plain(20, 2e-2) };
-    // After step 4 the accuracy is the same at a lower loss; steps 6 and 8 are no improvement.
-    let script = [(0.5, 1.0), (0.5, 0.9), (0.25, 0.1), (0.5, 0.9)];
-    let (found, seen, lines) = validated(&script, &config);
-    assert_eq!((found.at, found.steps, found.stopped_early), (4, 8, true));
-    assert_eq!(found.validated, Some(Validated { iia: 0.5, loss: 0.9 }));
-    assert_eq!(numbers(&found.candidate), seen[1]);
-    assert!(apart(&seen[1], &seen[3]) > 1e-3, "the search continued after its best step");
-    let steps: Vec<(usize, bool)> = lines.iter().map(|line| (line.step, line.validated.is_some())).collect();
-    assert_eq!(steps, [(2, true), (3, false), (4, true), (6, true), (8, true)]);
-}
-
-#[test]
-fn without_patience_the_last_candidate_is_kept() {
-    let config = Search { evaluate_every: 2, ..Search::plain(5, 2e-2) };
-    let (found, seen, _) = validated(&[(0.5, 1.0), (0.4, 1.0), (0.3, 1.0)], &config);
-    assert_eq!((found.at, found.steps, found.stopped_early, seen.len()), (5, 5, false, 3));
-    assert_eq!(found.validated, Some(Validated { iia: 0.3, loss: 1.0 }));
-    assert_eq!(numbers(&found.candidate), seen[2]);
-    let (found, seen, _) = validated(&[(0.5, 1.0)], &Search::plain(5, 2e-2));
-    assert_eq!((found.validated.map(|v| v.iia), seen.len()), (Some(0.5), 1), "it is validated at the end in any case");
-    let patient = Search { evaluate_every: 2, patience: Some(9), ..Search::plain(5, 2e-2) };
-    let (found, seen, _) = validated(&[(0.5, 1.0), (0.6, 1.0), (0.3, 1.0)], &patient);
-    assert_eq!((found.at, found.steps, found.stopped_early), (4, 5, false));
-    assert_eq!(numbers(&found.candidate), seen[1]);
+    // At so high a rate the loss does not fall for long.
+    let config = Search { evaluate_every: 1, patience: Some(2), ..Search::plain(60, 0.9) };
+    let (result, lines) = searched(&config);
+    assert!(result.stopped_early && result.steps < 60 && result.steps == result.at + 2, "{result:?}");
+    let best = lines.iter().find(|line| line.step == result.at).unwrap();
+    assert_eq!(result.validated, best.validated);
+    let is_better = |line: &Logged| {
+        let (one, best) = (line.validated.unwrap(), best.validated.unwrap());
+        one.iia > best.iia || one.iia == best.iia && one.loss < best.loss
+    };
+    assert!(!lines.iter().any(is_better));
 }

@@ -186,7 +186,6 @@ fn examples(numbers: &[usize], count: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alignment::Location;
     use crate::data::{Pair, Prompt};
     use crate::tap::Component;
 

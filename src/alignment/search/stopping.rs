@@ -61,3 +61,44 @@ impl Stopping {
         self.best.expect("a search has a step")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alignment::Partition;
+
+    /// A candidate that is told from others by its partition.
+    fn candidate(number: usize) -> Candidate {
+        let partition = Partition::new(vec![("variable".to_owned(), 0..number)], number).unwrap();
+        Candidate { interventions: Vec::new(), partition }
+    }
+
+    /// Records validations after steps 2, 4, 6, ..; returns the result, and the number of its candidate.
+    fn recorded(script: &[(f64, f64)], patience: Option<usize>) -> (SearchResult, usize) {
+        let mut stopping = Stopping::default();
+        for (at, (iia, loss)) in script.iter().enumerate() {
+            let validated = Some(Validated { iia: *iia, loss: *loss });
+            let stops = stopping.record(candidate(at + 1), 2 * (at + 1), validated, patience);
+            assert!(!stops || at + 1 == script.len(), "it stopped after {}", at + 1);
+        }
+        let result = stopping.result();
+        let number = result.candidate.partition.parts()[0].1.end;
+        (result, number)
+    }
+
+    #[test]
+    fn out_of_patience_the_best_candidate_is_kept() {
+        // At the second the accuracy is the same at a lower loss; the third and the fourth are no improvement.
+        let (result, number) = recorded(&[(0.5, 1.0), (0.5, 0.9), (0.25, 0.1), (0.5, 0.9)], Some(2));
+        assert_eq!((number, result.at, result.steps, result.stopped_early), (2, 4, 8, true));
+        assert_eq!(result.validated, Some(Validated { iia: 0.5, loss: 0.9 }));
+        let (result, number) = recorded(&[(0.5, 1.0), (0.6, 1.0), (0.3, 1.0)], Some(9));
+        assert_eq!((number, result.at, result.steps, result.stopped_early), (2, 4, 6, false));
+    }
+
+    #[test]
+    fn without_patience_the_last_candidate_is_kept() {
+        let (result, number) = recorded(&[(0.5, 1.0), (0.4, 1.0), (0.3, 1.0)], None);
+        assert_eq!((number, result.at, result.steps, result.stopped_early), (3, 6, 6, false));
+    }
+}

@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_run_is_told_in_sentences() {
         let recipe = Recipe::load("recipes/gender_agreement_das_smollm2.toml".as_ref(), &[]).unwrap();
-        let target = Target { site: Component::BlockOutput.at(15), heads: vec![] };
+        let target = Location::from(Component::BlockOutput.at(15));
         let question = question(&recipe, Some("Which pronoun?"), &["gender".to_owned()], &target);
         let expected = "Which pronoun? Does the model keep gender in the output of block 15, at the prompt’s name, \
                         along one direction?";

@@ -189,7 +189,7 @@ mod tests {
         );
         let layers: Vec<usize> = places.iter().map(|place| place.cells[0].layer).collect();
         assert_eq!(layers, [3, 3, 1, 1]);
-        let searches = |place: &Place| place.cells.iter().map(|cell| (cell.rank, cell.seed)).collect::<Vec<_>>();
+        let searches = |group: &Group| group.cells.iter().map(|cell| (cell.rank, cell.seed)).collect::<Vec<_>>();
         for place in &places {
             assert_eq!(searches(place), [(Some(1), 0), (Some(1), 7), (Some(2), 0), (Some(2), 7)]);
             assert!(place.cells.iter().all(|cell| cell.position == place.cells[0].position));
