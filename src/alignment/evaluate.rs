@@ -7,8 +7,9 @@ use burn::tensor::Tensor;
 use super::hits::hits;
 use super::interchange::{Batch, interchange};
 use super::loss::{self, Loss};
-use super::{Candidate, PairSet, Problem, Score, Scores, Validated};
+use super::{Candidate, PairSet, Problem, Rewrite, Score, Scores, Validated};
 use crate::error::Error;
+use crate::interventions::Intervention;
 use crate::models::FrozenModel;
 use crate::tasks::Split;
 
@@ -20,7 +21,7 @@ pub enum Edit<'a> {
     /// They are swapped whole, from the first source.
     Full,
     /// What the candidate does.
-    Candidate(&'a Candidate),
+    Candidate(&'a dyn Rewrite),
 }
 
 impl Edit<'_> {
@@ -66,14 +67,14 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The interchange intervention accuracy of a candidate, by the variables that the pairs swap.
-    pub fn iia(&self, candidate: &Candidate) -> Result<Scores, Error> {
+    pub fn iia(&self, candidate: &dyn Rewrite) -> Result<Scores, Error> {
         let outcomes = self.outcomes(&[Edit::Candidate(candidate)], None)?;
         Ok(self.scores(&outcomes[0], |_| true))
     }
 
     /// The IIA and the mean loss of candidates over all pairs.
-    pub fn validate(&self, candidates: &[&Candidate], loss: Loss) -> Result<Vec<Validated>, Error> {
-        let edits: Vec<Edit<'_>> = candidates.iter().map(|candidate| Edit::Candidate(candidate)).collect();
+    pub fn validate<I: Intervention>(&self, candidates: &[&Candidate<I>], loss: Loss) -> Result<Vec<Validated>, Error> {
+        let edits: Vec<Edit<'_>> = candidates.iter().map(|candidate| Edit::Candidate(*candidate)).collect();
         let pairs = self.pairs.len() as f64;
         let mean = |outcomes: Vec<Outcome>| Validated {
             iia: outcomes.iter().filter(|outcome| outcome.hit).count() as f64 / pairs,

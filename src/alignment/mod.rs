@@ -17,7 +17,7 @@ pub mod search;
 mod solved;
 
 pub use cache::{Cache, Level, Place, RecordedRun, Start, States, Storage};
-pub use candidate::{Candidate, rewrite};
+pub use candidate::{Candidate, Rewrite};
 pub use language::LanguageProblem;
 pub use location::Location;
 pub(crate) use padded::padded;

@@ -35,6 +35,12 @@ impl Partition {
         Ok(Self { parts, whole })
     }
 
+    /// One variable with all columns, of every rotation.
+    #[must_use]
+    pub fn single() -> Self {
+        Self { parts: vec![("label".to_owned(), 0..0)], whole: true }
+    }
+
     /// The variables and their columns.
     #[must_use]
     pub fn parts(&self) -> &[(String, Range<usize>)] {

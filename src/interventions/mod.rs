@@ -83,6 +83,15 @@ pub trait Intervention: Module {
         }
     }
 
+    /// The edit with several sources, each in columns of its own: `columns(k)` are those of the k-th source, per example.
+    /// The default, for interventions whose columns cannot be shared among variables, is the edit with the first source.
+    ///
+    /// # Shapes
+    /// - base, sources, output: `[batch, units, width]`
+    fn forward_swaps(&self, base: Tensor<3>, sources: &[Tensor<3>], _columns: &dyn Fn(usize) -> Subspace) -> Tensor<3> {
+        self.forward(base, sources[0].clone())
+    }
+
     /// The number of columns of its space, for rows of a width.
     fn space(&self, width: usize) -> usize {
         width

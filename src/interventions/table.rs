@@ -104,6 +104,15 @@ macro_rules! interventions {
                 each!([$($Type)*] self, one => one.forward_masked(base, source, mask))
             }
 
+            fn forward_swaps(
+                &self,
+                base: Tensor<3>,
+                sources: &[Tensor<3>],
+                columns: &dyn Fn(usize) -> Subspace,
+            ) -> Tensor<3> {
+                each!([$($Type)*] self, one => one.forward_swaps(base, sources, columns))
+            }
+
             fn space(&self, width: usize) -> usize {
                 each!([$($Type)*] self, one => one.space(width))
             }

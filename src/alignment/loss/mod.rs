@@ -7,9 +7,10 @@ mod subspace;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::Candidate;
 use super::interchange::{Batch, interchange};
+use super::{Candidate, Rewrite};
 use crate::error::Error;
+use crate::interventions::Intervention;
 use crate::models::FrozenModel;
 
 pub use subspace::taken;
@@ -64,16 +65,17 @@ pub struct Forward {
 ///
 /// The batch holds the candidates' pairs, one candidate's after the other's and as many of each; the weights of the frozen
 /// model are read once for all.
-pub fn loss(
+pub fn loss<I: Intervention>(
     model: &dyn FrozenModel,
     batch: &Batch,
-    candidates: &[&Candidate],
+    candidates: &[&Candidate<I>],
     objective: &Objective,
 ) -> Result<Forward, Error> {
     let each = batch.len() / candidates.len();
     let edit = |place: usize, base: Tensor<3>| {
-        let own =
-            |(at, candidate): (usize, &&Candidate)| candidate.rewrite(place, &base, batch, at * each..(at + 1) * each);
+        let own = |(at, candidate): (usize, &&Candidate<I>)| {
+            candidate.rewrite(place, &base, batch, at * each..(at + 1) * each)
+        };
         let mut rows: Vec<Tensor<3>> = candidates.iter().enumerate().map(own).collect();
         if rows.len() == 1 { rows.remove(0) } else { Tensor::cat(rows, 0) }
     };
@@ -107,7 +109,7 @@ pub(super) fn by_example(loss: Loss, logits: Tensor<3>, batch: &Batch) -> Tensor
 
 impl Penalty {
     /// What the term adds to a candidate's loss, `[1]`.
-    fn value(self, candidate: &Candidate) -> Option<Tensor<1>> {
+    fn value<I: Intervention>(self, candidate: &Candidate<I>) -> Option<Tensor<1>> {
         match self {
             Self::Subspace => taken(candidate),
             Self::Isolation => None,

@@ -8,6 +8,6 @@ use crate::interventions::Intervention;
 /// The share of the columns, or of the mask, that a candidate's interventions exchange, summed over its locations; `[1]`.
 /// `None` where no intervention has a penalty.
 #[must_use]
-pub fn taken(candidate: &Candidate) -> Option<Tensor<1>> {
+pub fn taken<I: Intervention>(candidate: &Candidate<I>) -> Option<Tensor<1>> {
     candidate.interventions.iter().filter_map(Intervention::penalty).reduce(|sum, taken| sum + taken)
 }

@@ -19,17 +19,17 @@ use super::evaluate::Evaluation;
 use super::loss::taken;
 use super::{Candidate, Problem, Validated};
 use crate::error::Error;
-use crate::interventions::AnyIntervention;
+use crate::interventions::Intervention;
 use crate::orthogonal;
 use crate::tasks::Split;
 
 /// Trains one candidate on a problem and returns it, off the tape.
-pub fn search(
+pub fn search<I: Intervention>(
     problem: &mut dyn Problem,
-    start: Candidate,
+    start: Candidate<I>,
     config: &Search,
     observe: &mut dyn FnMut(&Logged) -> Result<(), Error>,
-) -> Result<SearchResult, Error> {
+) -> Result<SearchResult<I>, Error> {
     let mut observe = |_: usize, line: &Logged| observe(line);
     search_together(problem, vec![start], config, &mut observe)?.remove(0)
 }
@@ -39,14 +39,14 @@ pub fn search(
 ///
 /// Each takes the steps that it would take alone. Where the problem has validation pairs, the candidates are validated
 /// every [`Search::evaluate_every`] steps and after the last. `observe` gets a candidate's number and its report.
-pub fn search_together(
+pub fn search_together<I: Intervention>(
     problem: &mut dyn Problem,
-    starts: Vec<Candidate>,
+    starts: Vec<Candidate<I>>,
     config: &Search,
     observe: &mut dyn FnMut(usize, &Logged) -> Result<(), Error>,
-) -> Result<Vec<Result<SearchResult, Error>>, Error> {
+) -> Result<Vec<Result<SearchResult<I>, Error>>, Error> {
     let mut diverged: Vec<Option<Error>> = starts.iter().map(|_| None).collect();
-    let mut stopping: Vec<Stopping> = starts.iter().map(|_| Stopping::default()).collect();
+    let mut stopping: Vec<Stopping<I>> = starts.iter().map(|_| Stopping::default()).collect();
     let mut trainer = Trainer::new(starts, config.clone());
     let mut progress = Progress::default();
     for step in 1..=config.steps {
@@ -82,7 +82,7 @@ pub fn search_together(
                 validated,
                 learning_rate: report.learning_rate,
                 orthogonality_error: candidate.interventions.iter().map(live_error).fold(0.0, f64::max),
-                temperature: candidate.interventions.iter().find_map(AnyIntervention::temperature),
+                temperature: candidate.interventions.iter().find_map(Intervention::temperature),
                 taken: taken(&candidate).map(|taken| f64::from(taken.into_scalar::<f32>())),
                 step_ms: report.step_ms,
             };
@@ -100,9 +100,9 @@ pub fn search_together(
 }
 
 /// The validation of candidates, where the problem has validation pairs.
-fn validate<'a>(
+fn validate<'a, I: Intervention + 'a>(
     problem: &dyn Problem,
-    candidates: impl ExactSizeIterator<Item = &'a Candidate>,
+    candidates: impl ExactSizeIterator<Item = &'a Candidate<I>>,
     config: &Search,
 ) -> Result<Vec<Option<Validated>>, Error> {
     let count = candidates.len();
@@ -112,25 +112,25 @@ fn validate<'a>(
 }
 
 /// The results of a search whose pairs are idle ([`Cache::is_idle`](super::Cache::is_idle)): the candidates at their start.
-pub fn unchanged(
+pub fn unchanged<I: Intervention>(
     problem: &dyn Problem,
-    starts: &[Candidate],
+    starts: &[Candidate<I>],
     config: &Search,
-) -> Result<Vec<Result<SearchResult, Error>>, Error> {
-    let starts: Vec<Candidate> = starts.iter().map(Candidate::valid).collect();
+) -> Result<Vec<Result<SearchResult<I>, Error>>, Error> {
+    let starts: Vec<Candidate<I>> = starts.iter().map(Candidate::valid).collect();
     let validated = validate(problem, starts.iter(), config)?;
     let result =
         |(candidate, validated)| Ok(SearchResult { candidate, at: 0, steps: 0, stopped_early: false, validated });
     Ok(starts.into_iter().zip(validated).map(result).collect())
 }
 
-fn live_error(intervention: &AnyIntervention) -> f64 {
+fn live_error(intervention: &impl Intervention) -> f64 {
     intervention.rotation().map_or(0.0, |rotation| orthogonal::live_error(rotation.matrix()))
 }
 
 /// The largest entry of |RᵀR − I| over the interventions' rotations; 0 where there is none.
 #[must_use]
-pub fn orthogonality_error(interventions: &[AnyIntervention]) -> f64 {
+pub fn orthogonality_error(interventions: &[impl Intervention]) -> f64 {
     let error = |rotation: &orthogonal::Rotation| orthogonal::error(&rotation.matrix().detach().inner());
-    interventions.iter().filter_map(AnyIntervention::rotation).map(error).fold(0.0, f64::max)
+    interventions.iter().filter_map(Intervention::rotation).map(error).fold(0.0, f64::max)
 }

@@ -1,12 +1,13 @@
 //! Early stopping: which candidate of a search is kept, and when the search ends.
 
 use crate::alignment::{Candidate, Validated};
+use crate::interventions::AnyIntervention;
 
 /// The result of a search.
 #[derive(Clone, Debug)]
-pub struct SearchResult {
+pub struct SearchResult<I = AnyIntervention> {
     /// The candidate, off the tape: the best that was validated where a search has a patience, else the last.
-    pub candidate: Candidate,
+    pub candidate: Candidate<I>,
     /// The step after which it was so.
     pub at: usize,
     /// The number of steps that were done.
@@ -18,18 +19,23 @@ pub struct SearchResult {
 }
 
 /// The candidate that is kept so far.
-#[derive(Default)]
-pub(super) struct Stopping {
-    best: Option<SearchResult>,
+pub(super) struct Stopping<I> {
+    best: Option<SearchResult<I>>,
     /// Validations since the best one.
     since: usize,
 }
 
-impl Stopping {
+impl<I> Default for Stopping<I> {
+    fn default() -> Self {
+        Self { best: None, since: 0 }
+    }
+}
+
+impl<I> Stopping<I> {
     /// Records a validation; returns whether the patience has run out. Without a patience the latest candidate is kept.
     pub fn record(
         &mut self,
-        candidate: Candidate,
+        candidate: Candidate<I>,
         step: usize,
         validated: Option<Validated>,
         patience: Option<usize>,
@@ -57,7 +63,7 @@ impl Stopping {
     ///
     /// # Panics
     /// When no step was recorded.
-    pub fn result(self) -> SearchResult {
+    pub fn result(self) -> SearchResult<I> {
         self.best.expect("a search has a step")
     }
 }

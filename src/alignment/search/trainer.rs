@@ -16,15 +16,15 @@ use crate::interventions::{AnyIntervention, Intervention};
 ///
 /// They share only the model's weights, which a step reads once for all: each has pairs of its own, an optimiser of its
 /// own, and the gradients that it would have alone.
-pub struct Trainer {
+pub struct Trainer<I = AnyIntervention> {
     config: Search,
-    members: Vec<Member>,
+    members: Vec<Member<I>>,
     done: usize,
 }
 
-struct Member {
+struct Member<I> {
     number: usize,
-    candidate: Candidate,
+    candidate: Candidate<I>,
     optimizer: ModuleOptimizer,
     rates: ModuleLrScheduler,
 }
@@ -47,11 +47,11 @@ struct Answers {
     weights: Option<Tensor<2>>,
 }
 
-impl Trainer {
+impl<I: Intervention> Trainer<I> {
     /// A trainer at step 0. The candidates are numbered in their order.
     #[must_use]
-    pub fn new(starts: Vec<Candidate>, config: Search) -> Self {
-        let member = |(number, candidate): (usize, Candidate)| Member {
+    pub fn new(starts: Vec<Candidate<I>>, config: Search) -> Self {
+        let member = |(number, candidate): (usize, Candidate<I>)| Member {
             number,
             optimizer: optimizer(&candidate.interventions),
             rates: scheduler(&candidate.interventions, config.rates, config.warmup, config.steps),
@@ -69,7 +69,7 @@ impl Trainer {
 
     /// The candidates that are still trained, with their numbers, off the tape.
     #[must_use]
-    pub fn candidates(&self) -> Vec<(usize, Candidate)> {
+    pub fn candidates(&self) -> Vec<(usize, Candidate<I>)> {
         self.members.iter().map(|member| (member.number, member.candidate.valid())).collect()
     }
 
@@ -84,8 +84,8 @@ impl Trainer {
         let progress = self.done as f64 / (self.config.steps - 1).max(1) as f64;
         let interventions = self.members.iter_mut().flat_map(|member| &mut member.candidate.interventions);
         interventions.for_each(|intervention| intervention.anneal(progress));
-        let candidates: Vec<&Candidate> = self.members.iter().map(|member| &member.candidate).collect();
-        let mut gradients: Vec<GradientsAccumulator<Vec<AnyIntervention>>> =
+        let candidates: Vec<&Candidate<I>> = self.members.iter().map(|member| &member.candidate).collect();
+        let mut gradients: Vec<GradientsAccumulator<Vec<I>>> =
             numbers.iter().map(|_| GradientsAccumulator::new()).collect();
         let (mut losses, mut answers) = (Vec::new(), Vec::new());
         for _ in 0..self.config.accumulate {
