@@ -24,7 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("recipes", &["recipe"]),
     ("bench", &["alignment", "models", "interventions", "data", "tap", "orthogonal"]),
     ("report", &[]),
-    ("saved", &["report", "alignment", "models", "interventions", "data", "tap", "orthogonal"]),
+    ("saved", &["report", "alignment", "models", "interventions", "tap", "orthogonal"]),
     (
         "experiment",
         &["recipe", "saved", "report", "alignment", "models", "interventions", "data", "tap", "orthogonal", "tasks"],

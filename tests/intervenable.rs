@@ -263,7 +263,7 @@ fn malformed_input_is_refused_before_anything_runs() {
     refused(vanilla(block, Units::positions(vec![vec![0], vec![1]])), "2 examples, the batch has 1");
     refused(vanilla(block, Units::heads(0)), "has no heads");
     refused(vanilla(head, Units::positions(0)), "name the heads");
-    refused(vanilla(head, Units::head_positions(64, 0)), "head 64 is not there");
+    refused(vanilla(head, Units::head_positions(64, 0)), "head 64 does not exist");
     let at = || Placement::at(Units::positions(2));
     let there = || Representation::new(block, 0);
     refused(run(there().source(0), &VANILLA, &[], at()), "1 sources, the run has 0");

@@ -130,8 +130,8 @@ fn one(
     }
     let mut interventions = Vec::new();
     for (at, (part, config)) in configs.iter().enumerate() {
-        check(part, config, network, &identity, at)?;
         interventions.push(config.intervention(part, session.device)?);
+        check(part, config, network, &identity, at)?;
     }
     let problem = network.test_problem(&session.storage()?, session.observer)?;
     let candidate = Candidate { interventions, partition: hypothesis.partition.clone() };

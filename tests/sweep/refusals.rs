@@ -72,7 +72,7 @@ fn mistakes_in_the_section_are_refused_with_their_line() {
     for (line, part) in [
         ("layers = \"0..9\"", "layer 2 is not there: the model has 2"),
         ("ranks = [1, 4000]", "4000 columns are more than the site is wide"),
-        ("positions = [0, 9]", "position 9 is not there"),
+        ("positions = [0, 9]", "position 9 does not exist"),
         ("positions = [0, \"name\"]", "there is no position `name`"),
     ] {
         let path = work.recipe("bad.toml", &format!("[sweep]\n{line}\n"));

@@ -10,7 +10,7 @@ use crate::common::tiny::model;
 fn folders_that_are_no_models() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    refused(&["sites", "no/such/folder"], &["no/such/folder", "is no folder", "config.json, model.safetensors"]);
+    refused(&["sites", "no/such/folder"], &["no/such/folder", "neither a folder nor a name on the Hub", "config.json, model.safetensors"]);
     refused(&["sites", path], &["has no config.json"]);
     fs::write(folder.path().join("config.json"), r#"{"model_type": "t5"}"#).unwrap();
     refused(&["sites", path], &["`t5`", "supported are: gpt2"]);
@@ -57,7 +57,7 @@ fn traces_and_generations_that_cannot_be_made() {
         refused(&[&["trace", "--model", path, "--prompt", "Ann sat"], more].concat(), parts);
     };
     trace(&["--subject", "Tom"], &["`Tom` is not in `Ann sat`"]);
-    trace(&["--subject", ""], &["an empty part"]);
+    trace(&["--subject", ""], &["at least one character is needed"]);
     trace(&["--subject", "Ann", "--samples", "0"], &["--samples"]);
     trace(&["--subject", "Ann", "--noise", "nan"], &["--noise"]);
     trace(&["--subject", "Ann", "--kind", "heads"], &["heads"]);
@@ -129,7 +129,7 @@ fn specifications_that_cannot_be_applied() {
     second("site = \"0.cell_output\"\nkind = \"zero\"", &["spec.toml:6", "component of this model"]);
     second(
         "site = \"0.head_key_output\"\nkind = \"zero\"\nheads = [2]",
-        &["spec.toml:8", "head 2 is not there: the site has 2 heads"],
+        &["spec.toml:8", "head 2 does not exist: the site has 2 heads"],
     );
     second("site = \"0.key_output\"\nkind = \"zero\"\nheads = [0]", &["spec.toml:8", "a whole site"]);
     second(
