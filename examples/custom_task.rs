@@ -47,7 +47,7 @@ fn main() -> Result<(), Error> {
         orthogonal::random(32, 32, &mut rng, &device),
         &device.clone().autodiff(),
     ));
-    let start = Candidate { interventions: vec![start.into()], partition: partition.clone() };
+    let start = Candidate { interventions: vec![start], partition: partition.clone() };
     let config = Search { log_every: 100, ..Search::plain(600, 5e-3) };
     let result = search(&mut problem, start, &config, &mut |line| {
         println!("step {:4}  loss {:.4}  IIA {:.3}", line.step, line.loss, line.iia);

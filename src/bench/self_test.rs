@@ -72,13 +72,13 @@ impl PassResult {
         let (rank, columns) = work.columns(WIDTH);
         let (mut rng, tracked) = (ChaCha8Rng::seed_from_u64(2), device.clone().autodiff());
         let rotation = Rotation::manifold(orthogonal::random(WIDTH, rank, &mut rng, &tracked), &tracked);
-        let rotated = RotatedSpace::new(rotation).into();
+        let rotated = RotatedSpace::new(rotation);
         let partition = Partition::new(vec![("label".to_owned(), columns)], rank)?;
         let candidate = Candidate { interventions: vec![rotated], partition };
         let batch = cache.batch(&(0..pairs.len()).collect::<Vec<_>>())?;
         let forward = loss(&model, &batch, &[&candidate], &Objective::default())?;
         let gradients = forward.total.backward();
-        let Some(Rotation::Manifold(manifold)) = candidate.interventions[0].rotation() else {
+        let Rotation::Manifold(manifold) = &candidate.interventions[0].rotation else {
             unreachable!("a fresh rotation without a map is on the manifold")
         };
         let gradient = manifold.stiefel.val().grad(&gradients).expect("the loss depends on the rotation");

@@ -12,7 +12,7 @@ use crate::alignment::loss::Objective;
 use crate::alignment::search::Search;
 use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, Partition, Place, Rates, Storage, Trainer};
 use crate::error::Error;
-use crate::interventions::{BoundlessRotatedSpace, RotatedSpace, Temperature};
+use crate::interventions::{AnyIntervention, BoundlessRotatedSpace, RotatedSpace, Temperature};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
 use crate::models::{Dtype, LanguageModel, Pretrained};
 use crate::orthogonal::{self, Rotation};
@@ -63,7 +63,7 @@ pub fn step(work: &Workload, device: &Device) -> Result<TimedStep, Error> {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let tracked = device.clone().autodiff();
     let rotation = Rotation::manifold(orthogonal::random(location.width(&model), rank, &mut rng, &tracked), &tracked);
-    let start = match work.method {
+    let start: AnyIntervention = match work.method {
         Method::Boundless => BoundlessRotatedSpace::new(rotation, Temperature::ANNEALED, &tracked).into(),
         Method::Rotated | Method::LowRank(_) => RotatedSpace::new(rotation).into(),
     };

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::Session;
-use super::network::{self, Network};
+use super::network::Network;
+use super::open;
+use super::session::Session;
 use crate::alignment::evaluate::Evaluation;
 use crate::alignment::search::orthogonality_error;
 use crate::alignment::{Candidate, Scores};
@@ -79,7 +80,7 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
     let trained = Some(folder.clone());
     let mut session = Session { recipe: &recipe, device: &device, observer, log, folder: temporary, trained };
     let mut all = Vec::new();
-    network::each(&mut session, |session, opened| {
+    open::each(&mut session, |session, opened| {
         let evaluated = one(session, opened.network, &folder.join(opened.folder), recorded[all.len()])?;
         all.push(evaluated);
         Ok(())

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+use super::hypothesis::Hypothesis;
 use super::network::Network;
-use super::{Hypothesis, Session, Stream, rng};
+use super::random::{Stream, rng};
+use super::session::Session;
 use crate::alignment::feature::network::{self, Shape, Training};
 use crate::alignment::feature::{FeaturePairs, FeatureProblem};
 use crate::alignment::{Candidate, Problem, Storage};

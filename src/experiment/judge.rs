@@ -1,7 +1,8 @@
 //! The results of a search: IIA on the test pairs, and its controls.
 
 use super::network::Network;
-use super::{Session, Stream, rng};
+use super::random::{Stream, rng};
+use super::session::Session;
 use crate::alignment::evaluate::{Edit, Evaluation};
 use crate::alignment::search::{orthogonality_error, search};
 use crate::alignment::{Candidate, Problem, Score, Scores};
@@ -30,7 +31,8 @@ pub fn judge(
     let reads_nothing = hypothesis.kind.needs() == Needs::Nothing;
     let loss = reads_nothing.then_some(recipe.search().objective.loss);
     let edits = [Edit::Candidate(candidate), Edit::Nothing, Edit::Full].into_iter();
-    let edits: Vec<Edit<'_>> = edits.chain(hard.iter().chain(&random).map(Edit::Candidate)).collect();
+    let edits: Vec<Edit<'_>> =
+        edits.chain(hard.iter().chain(&random).map(|candidate| Edit::Candidate(candidate))).collect();
     let outcomes = test.outcomes(&edits, loss)?;
     let mean_loss = |edit: usize| {
         let losses: Vec<f64> = outcomes[edit].iter().map(|outcome| outcome.loss).collect();

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+use super::examples::Examples;
+use super::hypothesis::Hypothesis;
 use super::network::Network;
+use super::random::{Stream, rng};
+use super::session::Session;
 use super::splits::{EncodedSplits, SolvedPairs, Splits};
-use super::{Hypothesis, Session, Stream, examples, rng};
 use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, Level, Location, Place, Problem, States, Storage};
 use crate::data::{EncodedRow, Encoder, Pair, Position, Tokenizer};
 use crate::error::Error;
@@ -194,7 +197,8 @@ impl Network for LanguageNetwork {
     }
 
     fn save(&self, folder: &Path, problem: &dyn Problem, candidate: &Candidate) -> Result<(), Error> {
-        examples::write(self, problem, candidate, folder)
+        let (tokenizer, variables, pairs) = (&self.tokenizer, &self.variables[..], &self.pairs.test.pairs[..]);
+        Examples { tokenizer, variables, pairs }.write(problem, candidate, folder)
     }
 }
 

@@ -1,12 +1,8 @@
-//! A recipe's model, opened: one interface to an MLP on a feature task and to a language model on prompts.
+//! One interface to an MLP on a feature task and to a language model on prompts.
 
 use std::path::Path;
-use std::time::Instant;
 
-use super::Hypothesis;
-use super::feature::{FeatureNetwork, Plan};
-use super::language::LanguageNetwork;
-use super::session::Session;
+use super::hypothesis::Hypothesis;
 use crate::alignment::{Candidate, Location, Problem, Storage};
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
@@ -54,39 +50,5 @@ pub trait Network {
             RunConfig::new(identity.clone(), location, *width, &hypothesis.partition, intervention)
         };
         hypothesis.locations.iter().zip(&hypothesis.sizes).zip(&candidate.interventions).map(config).collect()
-    }
-}
-
-/// A network that was just opened.
-#[derive(Clone, Copy)]
-pub struct Opened<'a> {
-    pub network: &'a dyn Network,
-    /// Its folder within the run folder.
-    pub folder: &'a str,
-    /// When opening it began.
-    pub started: Instant,
-}
-
-/// Opens the recipe's networks one after the other: its model, and its contrast network where it has one. Each is given to
-/// `work`, and closed before the next is opened.
-pub fn each(
-    session: &mut Session<'_>,
-    mut work: impl FnMut(&mut Session<'_>, Opened<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    match &session.recipe.model.source {
-        Some(source) => {
-            let started = Instant::now();
-            let network = LanguageNetwork::open(session, source)?;
-            work(session, Opened { network: &network, folder: "", started })
-        }
-        None => {
-            let task = session.recipe.feature_task()?;
-            for (folder, plan) in Plan::all(session.recipe, task.as_ref()) {
-                let started = Instant::now();
-                let network = FeatureNetwork::open(plan, folder, session)?;
-                work(session, Opened { network: &network, folder, started })?;
-            }
-            Ok(())
-        }
     }
 }

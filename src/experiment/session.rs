@@ -4,11 +4,16 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 
-use super::{Hypothesis, Stream, rng};
+use super::hypothesis::Hypothesis;
+use super::random::{Stream, rng};
 use crate::alignment::{Candidate, Storage};
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::report::{Log, Observer};
+
+/// What makes a search smaller on a device.
+pub const LOWER: &str = "training.batch (training.accumulate makes up for it), fewer cells of a sweep at once, cache.level = \"host\", \
+                         model.dtype = \"bf16\"";
 
 /// A recipe that is carried out on a device.
 pub struct Session<'a> {

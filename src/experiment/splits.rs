@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 
-use super::{Stream, rng};
+use super::random::{Stream, rng};
 use crate::alignment::solved;
 use crate::data::{self, EncodedRow, Encoder, Marks, Pair, Tokenizer, show};
 use crate::error::Error;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::folder;
 use super::judge::{judge, untrained_control};
-use super::network::{self, Opened};
-use super::{LOWER, Session, folder};
+use super::open::{self, Opened};
+use super::session::{LOWER, Session};
 use crate::alignment::search::{Logged, Rates, search};
 use crate::alignment::{Problem, SearchResult};
 use crate::error::Error;
@@ -42,7 +43,7 @@ pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
         Session { recipe, device: &device, observer, log: Some(log), folder: folder.clone(), trained: None };
     let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
     let mut networks = Vec::new();
-    network::each(&mut session, |session, opened| {
+    open::each(&mut session, |session, opened| {
         networks.push(run(session, opened)?);
         Ok(())
     })?;

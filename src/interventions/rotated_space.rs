@@ -120,12 +120,7 @@ impl Intervention for RotatedSpace {
         rotated_edit(&self.rotation, base, source, mask)
     }
 
-    fn forward_swaps(
-        &self,
-        base: Tensor<3>,
-        sources: &[Tensor<3>],
-        columns: &dyn Fn(usize) -> Subspace,
-    ) -> Tensor<3> {
+    fn forward_swaps(&self, base: Tensor<3>, sources: &[Tensor<3>], columns: &dyn Fn(usize) -> Subspace) -> Tensor<3> {
         let ([batch, ..], rank, device) = (base.dims(), self.rotation.dims()[1], base.device().inner());
         let mask = |(k, source): (usize, &Tensor<3>)| {
             let mask = columns(k).mask(rank, batch, &device);

@@ -5,7 +5,7 @@ use intervene::Error;
 use intervene::alignment::evaluate::{Edit, Evaluation};
 use intervene::alignment::loss::Objective;
 use intervene::alignment::search::{Logged, Search, search, search_together};
-use intervene::alignment::{Batches, Candidate, LanguageProblem, PairSet, Rates, Scores};
+use intervene::alignment::{Batches, Candidate, LanguageProblem, PairSet, Rates, Rewrite, Scores};
 use intervene::data::Pair;
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::LanguageModel;

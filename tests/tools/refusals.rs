@@ -10,7 +10,10 @@ use crate::common::tiny::model;
 fn folders_that_are_no_models() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    refused(&["sites", "no/such/folder"], &["no/such/folder", "neither a folder nor a name on the Hub", "config.json, model.safetensors"]);
+    refused(
+        &["sites", "no/such/folder"],
+        &["no/such/folder", "neither a folder nor a name on the Hub", "config.json, model.safetensors"],
+    );
     refused(&["sites", path], &["has no config.json"]);
     fs::write(folder.path().join("config.json"), r#"{"model_type": "t5"}"#).unwrap();
     refused(&["sites", path], &["`t5`", "supported are: gpt2"]);

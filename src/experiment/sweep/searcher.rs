@@ -14,7 +14,8 @@ use crate::device;
 use crate::error::Error;
 use crate::experiment::hypothesis::Hypothesis;
 use crate::experiment::language::LanguageNetwork;
-use crate::experiment::{LOWER, Session, Stream, rng};
+use crate::experiment::random::{Stream, rng};
+use crate::experiment::session::{LOWER, Session};
 use crate::recipe::Recipe;
 use crate::saved::interval;
 use crate::tasks::Split;
@@ -164,7 +165,8 @@ fn judge(
     let mut rotations = rng(session.recipe.seed, Stream::RandomRotations);
     let random = (0..draws).map(|_| hypothesis.random(&result.candidate, &mut rotations, session.device));
     let random = random.collect::<Result<Vec<Candidate>, Error>>()?;
-    let outcomes = validation.outcomes(&random.iter().map(Edit::Candidate).collect::<Vec<_>>(), None)?;
+    let outcomes =
+        validation.outcomes(&random.iter().map(|candidate| Edit::Candidate(candidate)).collect::<Vec<_>>(), None)?;
     let means = outcomes.iter().map(|outcomes| validation.scores(outcomes, |_| true).overall().mean());
     let random_rotation = means.sum::<f64>() / draws as f64;
     let hits = (validated.iia * validation.pairs() as f64).round() as usize;
