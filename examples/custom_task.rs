@@ -9,7 +9,7 @@ use intervene::alignment::feature::network::{self, Shape, Training};
 use intervene::alignment::feature::{FeaturePairs, FeatureProblem};
 use intervene::alignment::search::{Search, search};
 use intervene::alignment::{Candidate, Partition};
-use intervene::interventions::RotatedSpace;
+use intervene::interventions::{AnyIntervention, RotatedSpace};
 use intervene::orthogonal::{self, Rotation};
 use intervene::tap::Component;
 use intervene::tasks::{CausalModel, Setting, Split, Task};
@@ -43,11 +43,9 @@ fn main() -> Result<(), Error> {
     let pairs = FeaturePairs { model: &model, task: &task, site, partition: &partition, device: &device };
     let mut problem = FeatureProblem::new(pairs, 512, ChaCha8Rng::seed_from_u64(1))
         .with_test(5000, &mut ChaCha8Rng::seed_from_u64(2))?;
-    let start = RotatedSpace::new(Rotation::manifold(
-        orthogonal::random(32, 32, &mut rng, &device),
-        &device.clone().autodiff(),
-    ));
-    let start = Candidate { interventions: vec![start.into()], partition: partition.clone() };
+    let r = orthogonal::random(32, 32, &mut rng, &device);
+    let start = RotatedSpace::new(Rotation::manifold(r, &device.clone().autodiff()));
+    let start = Candidate { interventions: vec![AnyIntervention::from(start)], partition: partition.clone() };
     let config = Search { log_every: 100, ..Search::plain(600, 5e-3) };
     let result = search(&mut problem, start, &config, &mut |line| {
         println!("step {:4}  loss {:.4}  IIA {:.3}", line.step, line.loss, line.iia);

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 
-use crate::common::needs;
+use crate::common::{needs, tiny};
 
 /// Commands that are not run by this test: how they begin, and which file runs them, with the words that it must hold.
 const ELSEWHERE: [(&str, &str, &str); 6] = [
@@ -124,6 +124,31 @@ fn script(text: &str, document: &str) -> String {
         }
     }
     script
+}
+
+/// The argument is a tiny checkpoint, which some examples read instead of a real one.
+#[test]
+fn every_example_runs() {
+    let model = tiny::model("llama");
+    let built = cargo_bin!("intervene").parent().unwrap().join("examples");
+    let mut names: Vec<String> = fs::read_dir(root().join("examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 4, "only {names:?} were found");
+    for name in names {
+        let lines = fs::read_to_string(root().join(format!("examples/{name}.rs"))).unwrap().lines().count();
+        assert!(lines < 60, "examples/{name}.rs has {lines} lines");
+        let example = built.join(&name);
+        let output = Command::new(&example).arg(model.path()).output();
+        let output = output.unwrap_or_else(|error| {
+            panic!("{}: {error}; `cargo build --release --examples` builds it", example.display())
+        });
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}:\n{errors}");
+        assert!(!output.stdout.is_empty(), "{name} prints nothing");
+    }
 }
 
 #[test]
