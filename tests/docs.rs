@@ -3,6 +3,7 @@
 //! Each document's `sh` blocks are one script, run in a folder that looks like a clone of the repository. Trainings are
 //! made short by a wrapper around the program; nothing else is changed. Commands that cannot be run here are listed below
 //! with the file that runs them. A document's `text` blocks of usage name commands and options that have to be there.
+//! Every example is run too.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -102,7 +103,7 @@ fn clone(folder: &Path, model: &Path) -> PathBuf {
             "#!/bin/sh\n\
              case \"$1 $2 $3\" in\n\
              'run --release --') shift 3; exec intervene \"$@\" ;;\n\
-             'run --release --example') exec {examples:?}/\"$4\" ;;\n\
+             'run --release --example') name=$4; shift 4; [ \"$1\" = -- ] && shift; exec {examples:?}/\"$name\" \"$@\" ;;\n\
              esac\n\
              echo \"this is not run here: cargo $*\" >&2; exit 1\n"
         ),
