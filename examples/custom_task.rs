@@ -43,10 +43,8 @@ fn main() -> Result<(), Error> {
     let pairs = FeaturePairs { model: &model, task: &task, site, partition: &partition, device: &device };
     let mut problem = FeatureProblem::new(pairs, 512, ChaCha8Rng::seed_from_u64(1))
         .with_test(5000, &mut ChaCha8Rng::seed_from_u64(2))?;
-    let start = RotatedSpace::new(Rotation::manifold(
-        orthogonal::random(32, 32, &mut rng, &device),
-        &device.clone().autodiff(),
-    ));
+    let r = orthogonal::random(32, 32, &mut rng, &device);
+    let start = RotatedSpace::new(Rotation::manifold(r, &device.clone().autodiff()));
     let start = Candidate { interventions: vec![start], partition: partition.clone() };
     let config = Search { log_every: 100, ..Search::plain(600, 5e-3) };
     let result = search(&mut problem, start, &config, &mut |line| {

@@ -18,14 +18,14 @@
 //! | [`alignment`] | the cache, the search and its evaluation |
 //! | [`recipe`], [`recipes`] | what a run does, as TOML; the recipes that ship |
 //! | [`report`] | logs, curves, heatmaps, tables |
-//! | [`run`] | a recipe from beginning to end, and the folder that it leaves |
+//! | [`experiment`], [`saved`] | a recipe from beginning to end, and the folder that it leaves |
 //! | [`tools`] | the commands for a language model: patching, tracing, collecting, generating |
 //! | [`pyvene`] | pyvene's folders, read and written |
 //! | [`hub`] | the Hugging Face Hub: repositories by their names, and publishing |
 //! | [`mod@bench`] | the time of a training step, and its limit |
 //! | [`files`], [`places`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
 //!
-//! Imports point downward only: `main → run → recipe, report → alignment → {models, interventions, data} → {tap,
+//! Imports point downward only: `main → experiment → recipe, report → alignment → {models, interventions, data} → {tap,
 //! orthogonal, tasks}`. Models and interventions do not know of each other.
 //!
 //! # One training step

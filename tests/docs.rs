@@ -3,6 +3,7 @@
 //! Each document's `sh` blocks are one script, run in a folder that looks like a clone of the repository. Trainings are
 //! made short by a wrapper around the program; nothing else is changed. Commands that cannot be run here are listed below
 //! with the file that runs them. A document's `text` blocks of usage name commands and options that have to be there.
+//! Every example is run too.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +13,7 @@ use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 
-use crate::common::needs;
+use crate::common::{needs, tiny};
 
 /// Commands that are not run by this test: how they begin, and which file runs them, with the words that it must hold.
 const ELSEWHERE: [(&str, &str, &str); 6] = [
@@ -102,7 +103,7 @@ fn clone(folder: &Path, model: &Path) -> PathBuf {
             "#!/bin/sh\n\
              case \"$1 $2 $3\" in\n\
              'run --release --') shift 3; exec intervene \"$@\" ;;\n\
-             'run --release --example') exec {examples:?}/\"$4\" ;;\n\
+             'run --release --example') name=$4; shift 4; [ \"$1\" = -- ] && shift; exec {examples:?}/\"$name\" \"$@\" ;;\n\
              esac\n\
              echo \"this is not run here: cargo $*\" >&2; exit 1\n"
         ),
@@ -124,6 +125,31 @@ fn script(text: &str, document: &str) -> String {
         }
     }
     script
+}
+
+/// The argument is a tiny checkpoint, which some examples read instead of a real one.
+#[test]
+fn every_example_runs() {
+    let model = tiny::model("llama");
+    let built = cargo_bin!("intervene").parent().unwrap().join("examples");
+    let mut names: Vec<String> = fs::read_dir(root().join("examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 4, "only {names:?} were found");
+    for name in names {
+        let lines = fs::read_to_string(root().join(format!("examples/{name}.rs"))).unwrap().lines().count();
+        assert!(lines < 60, "examples/{name}.rs has {lines} lines");
+        let example = built.join(&name);
+        let output = Command::new(&example).arg(model.path()).output();
+        let output = output.unwrap_or_else(|error| {
+            panic!("{}: {error}; `cargo build --release --examples` builds it", example.display())
+        });
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}:\n{errors}");
+        assert!(!output.stdout.is_empty(), "{name} prints nothing");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::rows::SiteChoice;
 use crate::data::Positions;
 use crate::error::Error;
 
-/// The options of [`collect`].
+/// The options of [`collect`](fn@super::collect).
 #[derive(Clone, Debug, clap::Args)]
 pub struct CollectOptions {
     #[command(flatten)]

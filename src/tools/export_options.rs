@@ -13,7 +13,7 @@ pub enum Format {
     Mib,
 }
 
-/// The options of [`export`].
+/// The options of [`export`](fn@super::export).
 #[derive(Clone, Debug, clap::Args)]
 pub struct ExportOptions {
     /// A run folder, an imported folder, a specification, or a repository on the Hub.
