@@ -5,7 +5,7 @@
 use burn::tensor::Device;
 use intervene::Error;
 use intervene::alignment::evaluate::Evaluation;
-use intervene::alignment::feature::network::{self, Shape, Training};
+use intervene::alignment::feature::network::{self, NetworkTraining, Shape};
 use intervene::alignment::feature::{FeaturePairs, FeatureProblem};
 use intervene::alignment::search::{Search, search};
 use intervene::alignment::{Candidate, Partition};
@@ -34,7 +34,7 @@ fn main() -> Result<(), Error> {
 
     let (device, mut rng) = (Device::flex(), ChaCha8Rng::seed_from_u64(0));
     let start = network::untrained(&task, Shape { width: 32, n_layers: 2 }, &mut rng, &device);
-    let training = Training { steps: 3000, batch: 256, learning_rate: 5e-3, weight_decay: 0.3, l1: 1e-4 };
+    let training = NetworkTraining { steps: 3000, batch: 256, learning_rate: 5e-3, weight_decay: 0.3, l1: 1e-4 };
     let model = network::train(&start, &task, &training, &mut rng, &device, &mut |_, _| {})?;
     println!("accuracy {:.3}", network::accuracy(&model, &task, 5000, &mut rng, &device)?);
 

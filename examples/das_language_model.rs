@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use intervene::Error;
 use intervene::alignment::evaluate::{Edit, Evaluation};
 use intervene::alignment::search::{Search, search};
-use intervene::alignment::{Batches, Cache, Candidate, LanguageProblem, Partition, Place, Storage};
+use intervene::alignment::{Batches, Cache, Candidate, LanguageProblem, LocatedPairs, Partition, Storage};
 use intervene::data::{self, Encoder, Pair, Tokenizer};
 use intervene::interventions::{AnyIntervention, RotatedSpace};
 use intervene::models::{Dtype, FrozenModel, LanguageModel, Pretrained};
@@ -36,7 +36,7 @@ fn main() -> Result<(), Error> {
     let site = Component::BlockOutput.at(model.n_layers() / 2);
     let order = Batches::new(train.len(), 16, Some(ChaCha8Rng::seed_from_u64(1)));
     let cache = |pairs: &[Pair]| {
-        Cache::fill(&model, &[Place::new(site.into(), pairs)], &Storage::default(), &device, &mut |_, _| {})
+        Cache::fill(&model, &[LocatedPairs::new(site.into(), pairs)], &Storage::default(), &device, &mut |_, _| {})
     };
     let mut problem = LanguageProblem::new(&model, &["gender".to_owned()])
         .with_training(cache(&train)?, vec![order])

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, activation};
 use intervene::Error;
 use intervene::alignment::evaluate::Evaluation;
 use intervene::alignment::search::{Search, search};
-use intervene::alignment::{Batches, Cache, Candidate, LanguageProblem, Place, Storage};
+use intervene::alignment::{Batches, Cache, Candidate, LanguageProblem, LocatedPairs, Storage};
 use intervene::data::{Encoder, Tokenizer, jsonl};
 use intervene::interventions::Intervention;
 use intervene::models::{Dtype, LanguageModel, Pretrained};
@@ -42,7 +42,7 @@ fn main() -> Result<(), Error> {
     let cache = |split: &str, layer: usize| {
         let rows = jsonl::read(format!("data/gender_agreement/{split}.jsonl").as_ref())?;
         let pairs = rows.iter().map(|row| encoder.pair(row)).collect::<Result<Vec<_>, Error>>()?;
-        let place = Place::new(Component::BlockOutput.at(layer).into(), &pairs);
+        let place = LocatedPairs::new(Component::BlockOutput.at(layer).into(), &pairs);
         Cache::fill(&model, &[place], &Storage::default(), &device, &mut |_, _| {})
     };
     let (tracked, (width, layer)) =

@@ -5,7 +5,7 @@ mod candidates_together;
 mod early_stopping;
 
 use burn::tensor::Device;
-use intervene::alignment::{Cache, Candidate, Partition, Place, Storage};
+use intervene::alignment::{Cache, Candidate, LocatedPairs, Partition, Storage};
 use intervene::data::{Pair, Prompt};
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::{Dtype, Pretrained};
@@ -45,7 +45,7 @@ fn pairs(vocabulary: usize) -> Vec<Pair> {
 }
 
 fn cache<'a>(model: &'a Pretrained, pairs: &[Pair]) -> Cache<'a> {
-    let place = Place::new(Component::BlockOutput.at(0).into(), pairs);
+    let place = LocatedPairs::new(Component::BlockOutput.at(0).into(), pairs);
     Cache::fill(model, &[place], &Storage::default(), &Device::flex(), &mut |_, _| {}).unwrap()
 }
 

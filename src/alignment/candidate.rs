@@ -47,7 +47,7 @@ impl<I: Intervention> Rewrite for Candidate<I> {
     fn rewrite(&self, location: usize, base: &Tensor<3>, batch: &Batch, range: Range<usize>) -> Tensor<3> {
         let cut = |rows: &Tensor<3>| rows.clone().narrow(0, range.start, range.len());
         let (intervention, base) = (&self.interventions[location], cut(base));
-        let sources: Vec<Tensor<3>> = batch.parts[location].sources.iter().map(cut).collect();
+        let sources: Vec<Tensor<3>> = batch.locations[location].sources.iter().map(cut).collect();
         let swapped = &batch.swapped[range.clone()];
         match &sources[..] {
             [] => intervention.forward(base.clone(), base),

@@ -28,7 +28,7 @@ impl Edit<'_> {
     /// The new rows at a place, from the base's rows `[batch, units, width]`, for a range of a batch's examples.
     fn rewrite(self, place: usize, base: &Tensor<3>, batch: &Batch, range: Range<usize>) -> Tensor<3> {
         let cut = |rows: &Tensor<3>| rows.clone().narrow(0, range.start, range.len());
-        match (self, batch.parts[place].sources.first()) {
+        match (self, batch.locations[place].sources.first()) {
             (Self::Candidate(candidate), _) => candidate.rewrite(place, base, batch, range),
             (Self::Full, Some(source)) => cut(source),
             (Self::Full, None) | (Self::Nothing, _) => cut(base),

@@ -16,7 +16,7 @@ pub struct Batch {
     /// Where the suffix's tokens stand, and the keys and values before them.
     pub context: Context,
     /// What is intervened on, place by place.
-    pub parts: Vec<Part>,
+    pub locations: Vec<BatchRows>,
     /// The variables that each example swaps, by number, one for each of its sources.
     pub swapped: Vec<Vec<usize>>,
     /// Whether each example's label is the base's own answer.
@@ -33,7 +33,7 @@ pub struct Batch {
 
 /// One of the places that are intervened on at once.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct BatchRows {
     /// The site.
     pub site: Site,
     /// The rows that are intervened on, counted along the batch's `hidden`.
@@ -86,8 +86,8 @@ pub fn interchange(
     batch: &Batch,
     edit: &dyn Fn(usize, Tensor<3>) -> Tensor<3>,
 ) -> Result<Tensor<3>, Error> {
-    let patch = |(at, part): (usize, &Part)| Patch::new(part.site, part.rows.clone(), move |base| edit(at, base));
-    let mut patches: Vec<Patch<'_>> = batch.parts.iter().enumerate().map(patch).collect();
+    let patch = |(at, part): (usize, &BatchRows)| Patch::new(part.site, part.rows.clone(), move |base| edit(at, base));
+    let mut patches: Vec<Patch<'_>> = batch.locations.iter().enumerate().map(patch).collect();
     let logits = suffix(model, batch, &mut |site: Site, x: Tensor<3>| patches[..].visit(site, x));
     patches.into_iter().try_for_each(Patch::finish)?;
     Ok(logits)

@@ -16,7 +16,7 @@ mod scores;
 pub mod search;
 mod solved;
 
-pub use cache::{Cache, Level, Place, RecordedRun, Start, States, Storage};
+pub use cache::{Cache, Level, LocatedPairs, RecordedRun, Start, States, Storage};
 pub use candidate::{Candidate, Rewrite};
 pub use language::LanguageProblem;
 pub use location::Location;

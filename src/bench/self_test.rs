@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Method, Workload};
 use crate::alignment::loss::{Objective, loss};
-use crate::alignment::{Cache, Candidate, Level, PairSet, Partition, Place, Storage};
+use crate::alignment::{Cache, Candidate, Level, LocatedPairs, PairSet, Partition, Storage};
 use crate::error::Error;
 use crate::files;
 use crate::interventions::RotatedSpace;
@@ -67,7 +67,7 @@ impl PassResult {
         let work = Workload { model, method, component, layer, position: 3, batch: 4, length: 6, warmup: 0, steps: 1 };
         let model = Pretrained::load(folder, Dtype::F32, device)?;
         let pairs = work.pairs(model.vocab_size());
-        let place = Place::new(work.location(), &pairs);
+        let place = LocatedPairs::new(work.location(), &pairs);
         let cache = Cache::fill(&model, &[place], &Storage::at(Level::Memory), device, &mut |_, _| {})?;
         let (rank, columns) = work.columns(WIDTH);
         let (mut rng, tracked) = (ChaCha8Rng::seed_from_u64(2), device.clone().autodiff());

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Method, Workload};
 use crate::alignment::loss::Objective;
 use crate::alignment::search::Search;
-use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, Partition, Place, Rates, Storage, Trainer};
+use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, LocatedPairs, Partition, Rates, Storage, Trainer};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, BoundlessRotatedSpace, RotatedSpace, Temperature};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
@@ -56,7 +56,7 @@ pub fn step(work: &Workload, device: &Device) -> Result<TimedStep, Error> {
     let (rank, columns) = work.columns(location.width(&model));
     let started = Instant::now();
     let pairs = work.pairs(model.vocab_size());
-    let place = Place::new(location.clone(), &pairs);
+    let place = LocatedPairs::new(location.clone(), &pairs);
     let cache = Cache::fill(&model, &[place], &Storage::default(), device, &mut |_, _| {})?;
     let fill_ms = started.elapsed().as_secs_f64() * 1e3;
 

@@ -8,7 +8,7 @@ use super::hypothesis::Hypothesis;
 use super::network::Network;
 use super::random::{Stream, rng};
 use super::session::Session;
-use crate::alignment::feature::network::{self, Shape, Training};
+use crate::alignment::feature::network::{self, NetworkTraining, Shape};
 use crate::alignment::feature::{FeaturePairs, FeatureProblem};
 use crate::alignment::{Candidate, Problem, Storage};
 use crate::error::Error;
@@ -24,7 +24,7 @@ pub struct Plan<'a> {
     task: &'a dyn FeatureTask,
     recipe: Recipe,
     shape: Shape,
-    training: Training,
+    training: NetworkTraining,
     weights: Option<PathBuf>,
 }
 
@@ -41,7 +41,7 @@ pub struct FeatureNetwork<'a> {
 impl<'a> Plan<'a> {
     fn new(name: &'static str, recipe: Recipe, task: &'a dyn FeatureTask) -> Self {
         let model = &recipe.model;
-        let training = Training {
+        let training = NetworkTraining {
             steps: model.training.steps,
             batch: model.training.batch,
             learning_rate: model.training.learning_rate,

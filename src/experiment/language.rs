@@ -11,7 +11,9 @@ use super::network::Network;
 use super::random::{Stream, rng};
 use super::session::Session;
 use super::splits::{EncodedSplits, SolvedPairs, Splits};
-use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, Level, Location, Place, Problem, States, Storage};
+use crate::alignment::{
+    Batches, Cache, Candidate, LanguageProblem, Level, LocatedPairs, Location, Problem, States, Storage,
+};
 use crate::data::{EncodedRow, Encoder, Pair, Position, Tokenizer};
 use crate::error::Error;
 use crate::hub;
@@ -80,12 +82,12 @@ impl LanguageNetwork {
     }
 
     /// The places that are intervened on at once, each with the pairs and the tokens that its position names.
-    fn places(&self, solved: &SolvedPairs) -> Result<Vec<Place>, Error> {
+    fn places(&self, solved: &SolvedPairs) -> Result<Vec<LocatedPairs>, Error> {
         let first = &self.recipe.intervention.position;
         let place = |location: &Location| {
             Ok(match location.position.as_ref().filter(|position| *position != first) {
-                None => Place::new(location.clone(), &solved.pairs),
-                Some(position) => Place::new(location.clone(), &self.pairs_at(solved, position)?),
+                None => LocatedPairs::new(location.clone(), &solved.pairs),
+                Some(position) => LocatedPairs::new(location.clone(), &self.pairs_at(solved, position)?),
             })
         };
         self.hypothesis.locations.iter().map(place).collect()
@@ -117,7 +119,7 @@ impl LanguageNetwork {
     pub fn states(
         &self,
         what: &str,
-        cells: &[Vec<Place>],
+        cells: &[Vec<LocatedPairs>],
         storage: &Storage,
         observer: &mut dyn Observer,
     ) -> Result<States<'_>, Error> {

@@ -3,7 +3,7 @@
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, activation};
 use intervene::alignment::loss::{Forward, Objective, loss};
-use intervene::alignment::{Cache, Level, Location, PairSet, Place, Storage};
+use intervene::alignment::{Cache, Level, LocatedPairs, Location, PairSet, Storage};
 use intervene::data::{Pair, Prompt};
 use intervene::interventions::{AnyIntervention, Intervention, Kind};
 use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
@@ -89,7 +89,7 @@ fn logits_and_gradients_through_the_cache_equal_those_of_the_full_run() {
                     AnyIntervention::fresh(Kind::RotatedSpace, width, Some(width / 2), None, &mut rng, &tracked);
                 let found = found.unwrap();
                 let pairs = pairs(model.vocab_size(), position, &mut rng);
-                let place = [Place::new(target.clone(), &pairs)];
+                let place = [LocatedPairs::new(target.clone(), &pairs)];
                 let storage = Storage::at([Level::Memory, Level::Host, Level::Disk, Level::Recompute][cases % 4]);
                 let cache = Cache::fill(&model, &place, &storage, &device, &mut |_, _| {}).unwrap();
                 let batch = cache.batch(&[2, 0, 1]).unwrap();
@@ -136,8 +136,8 @@ fn several_places_at_once_equal_the_full_run_with_several_patches() {
         let targets =
             [Component::MlpOutput.at(0), Component::BlockOutput.at(0), Component::BlockInput.at(1)].map(Location::from);
         let pairs = [&first, &second, &first];
-        let places: Vec<Place> =
-            targets.iter().zip(pairs).map(|(target, pairs)| Place::new(target.clone(), pairs)).collect();
+        let places: Vec<LocatedPairs> =
+            targets.iter().zip(pairs).map(|(target, pairs)| LocatedPairs::new(target.clone(), pairs)).collect();
         let found = [0, 1, 2].map(|_| rotated(width, &mut rng, &device));
         let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         let cached = logits(&model, &cache, &[0, 1, 2], &found);
@@ -181,7 +181,7 @@ fn each_token_of_an_answer_is_read_at_its_own_position() {
     pairs[1].labels = vec![5, 6];
     let target = Location::from(Component::BlockOutput.at(0));
     let found = rotated(width, &mut rng, &device);
-    let places = [Place::new(target.clone(), &pairs)];
+    let places = [LocatedPairs::new(target.clone(), &pairs)];
     let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
     let batch = cache.batch(&[0, 1, 2]).unwrap();
     let together =

@@ -1,7 +1,7 @@
 //! Pairs that do not fit the model are refused before anything runs.
 
 use burn::tensor::Device;
-use intervene::alignment::{Cache, Location, Place, Storage};
+use intervene::alignment::{Cache, LocatedPairs, Location, Storage};
 use intervene::data::Pair;
 use intervene::models::{Dtype, LanguageModel, Pretrained};
 use intervene::tap::Component;
@@ -17,7 +17,7 @@ fn pairs_that_do_not_fit_are_refused_before_anything_runs() {
     let folder = families::families().remove(0);
     let model = Pretrained::load(&folder, Dtype::F32, &device).unwrap();
     let refused = |target: &Location, pairs: &[Pair], said: &str| {
-        let place = [Place::new(target.clone(), pairs)];
+        let place = [LocatedPairs::new(target.clone(), pairs)];
         let filled = Cache::fill(&model, &place, &Storage::default(), &device, &mut |_, _| {});
         let error = filled.err().expect(said).to_string();
         assert!(error.contains(said), "{error}");

@@ -1,7 +1,7 @@
 //! The cells of a sweep share cached states and compute what each computes alone.
 
 use burn::tensor::Device;
-use intervene::alignment::{Cache, Level, Place, States, Storage};
+use intervene::alignment::{Cache, Level, LocatedPairs, States, Storage};
 use intervene::models::{Dtype, LanguageModel, Pretrained};
 use intervene::tap::Component;
 use rand::SeedableRng;
@@ -26,8 +26,8 @@ fn the_cells_of_a_sweep_share_what_each_would_compute_alone() {
         let target = |component: Component, layer: usize| component.at(layer).into();
         let mut cells = Vec::new();
         for pairs in [&early, &late] {
-            cells.push(vec![Place::new(target(Component::BlockOutput, 0), pairs)]);
-            cells.push(vec![Place::new(target(Component::AttentionInput, 1), pairs)]);
+            cells.push(vec![LocatedPairs::new(target(Component::BlockOutput, 0), pairs)]);
+            cells.push(vec![LocatedPairs::new(target(Component::AttentionInput, 1), pairs)]);
         }
         for level in [Level::Memory, Level::Host, Level::Disk, Level::Recompute] {
             let states = States::fill(&model, &cells, &Storage::at(level), &device, &mut |_, _| {}).unwrap();

@@ -1,10 +1,10 @@
 //! Training through the cache takes the steps of training without it.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use intervene::alignment::interchange::{Batch, Part};
+use intervene::alignment::interchange::{Batch, BatchRows};
 use intervene::alignment::loss::Objective;
 use intervene::alignment::search::Search;
-use intervene::alignment::{Cache, Location, PairSet, Place, Storage, Trainer};
+use intervene::alignment::{Cache, LocatedPairs, Location, PairSet, Storage, Trainer};
 use intervene::data::{Pair, Prompt};
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::{Context, Dtype, FrozenModel, LanguageModel, Pretrained};
@@ -40,7 +40,7 @@ fn uncached(model: &Pretrained, target: &Location, pairs: &[Pair], device: &Devi
         entry: 0,
         hidden: model.embed(tokens, &context),
         context,
-        parts: vec![Part { site: target.site, rows, sources: vec![source] }],
+        locations: vec![BatchRows { site: target.site, rows, sources: vec![source] }],
         swapped: vec![vec![0]; pairs.len()],
         keeps_answer: vec![false; pairs.len()],
         choices: None,
@@ -59,7 +59,7 @@ fn a_search_lowers_the_loss_and_keeps_the_columns_orthonormal() {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let pairs = pairs(model.vocab_size(), 3, &mut rng);
     for (kind, rank) in [(Kind::RotatedSpace, 4), (Kind::BoundlessRotatedSpace, 32), (Kind::SigmoidMask, 32)] {
-        let place = [Place::new(target.clone(), &pairs)];
+        let place = [LocatedPairs::new(target.clone(), &pairs)];
         let cache = Cache::fill(&model, &place, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         let tracked = device.clone().autodiff();
         let start = AnyIntervention::fresh(kind, 32, Some(rank), None, &mut rng, &tracked).unwrap();
@@ -83,7 +83,7 @@ fn fifty_steps_through_the_cache_have_the_losses_of_fifty_without_it() {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let pairs = pairs(model.vocab_size(), 2, &mut rng);
         let target = Location::from(Component::BlockOutput.at(0));
-        let places = [Place::new(target.clone(), &pairs)];
+        let places = [LocatedPairs::new(target.clone(), &pairs)];
         let cache = Cache::fill(&model, &places, &Storage::default(), &device, &mut |_, _| {}).unwrap();
         for kind in [Kind::RotatedSpace, Kind::BoundlessRotatedSpace] {
             let rank = if kind == Kind::RotatedSpace { 4 } else { width };

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use intervene::alignment::loss::{Loss, Objective, Penalty, loss};
-use intervene::alignment::{Cache, Candidate, PairSet, Partition, Place, Storage};
+use intervene::alignment::{Cache, Candidate, LocatedPairs, PairSet, Partition, Storage};
 use intervene::interventions::{AnyIntervention, Kind};
 use intervene::models::{Dtype, LanguageModel, Pretrained};
 use intervene::tap::Component;
@@ -23,7 +23,7 @@ fn logits_are_restricted_to_the_answers() {
         let parts = vec![("first".to_owned(), 0..2), ("second".to_owned(), 2..4)];
         let candidate = Candidate { interventions: vec![one], partition: Partition::new(parts, 4).unwrap() };
         let pairs = pairs(model.vocab_size());
-        let place = [Place::new(Component::BlockOutput.at(0).into(), &pairs)];
+        let place = [LocatedPairs::new(Component::BlockOutput.at(0).into(), &pairs)];
         let fill = || Cache::fill(&model, &place, &Storage::default(), &Device::flex(), &mut |_, _| {}).unwrap();
         // Labels are 0 to 10. Two further tokens are among the answers, in any order, and one is named twice.
         let among = fill().among(&[20, 3, 0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 15, 3]).unwrap();

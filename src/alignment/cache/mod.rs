@@ -1,7 +1,7 @@
 //! What the frozen language model computes of the pairs, computed once: states, keys and values, and sources' rows.
 
+mod located_pairs;
 mod pairs;
-mod place;
 mod plan;
 mod recorded_run;
 mod run_states;
@@ -10,8 +10,8 @@ mod states;
 mod storage;
 mod stored;
 
+pub use located_pairs::LocatedPairs;
 pub use pairs::Cache;
-pub use place::Place;
 pub use recorded_run::{RecordedRun, Start};
 pub use states::States;
 pub use storage::{Level, Storage};

@@ -10,13 +10,13 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::place::{Place, entry, first};
+use super::located_pairs::{LocatedPairs, entry, first};
 use super::plan::Plan;
 use super::run_states::Tails;
 use super::shelf::{Home, Index};
 use super::stored::Stored;
 use crate::alignment::PairSet;
-use crate::alignment::interchange::{Batch, Part};
+use crate::alignment::interchange::{Batch, BatchRows};
 use crate::data::{Pair, Prompt};
 use crate::error::Error;
 use crate::models::LanguageModel;
@@ -31,7 +31,7 @@ pub struct Cache<'a> {
     model: &'a dyn LanguageModel,
     /// `None` where the constants are computed for each batch.
     stored: Option<Rc<Stored>>,
-    places: Vec<Place>,
+    places: Vec<LocatedPairs>,
     /// The only tokens that may be answers, in ascending order; `None` for the whole vocabulary.
     choices: Option<Vec<u32>>,
     device: Device,
@@ -41,7 +41,7 @@ impl<'a> Cache<'a> {
     pub(super) fn new(
         model: &'a dyn LanguageModel,
         stored: Option<Rc<Stored>>,
-        places: &[Place],
+        places: &[LocatedPairs],
         device: &Device,
     ) -> Self {
         Self { model, stored, places: places.to_vec(), choices: None, device: device.clone() }
@@ -100,7 +100,7 @@ impl<'a> Cache<'a> {
         let row = |tail: usize, place: usize| plan.row(bases[tail], tails.first[tail] + place);
         let (hidden, context) = stored.states.tails(entry, &tails, row);
         let part = |place| self.part(stored, place, &tails.first, numbers, planned);
-        let parts = self.places.iter().map(part).collect::<Result<_, _>>()?;
+        let locations = self.places.iter().map(part).collect::<Result<_, _>>()?;
 
         let answers = pairs.iter().map(|pair| pair.labels.len()).max().unwrap_or(1);
         // The last label follows the last token. A pair with fewer answers reads its first one again, with weight 0.
@@ -122,7 +122,7 @@ impl<'a> Cache<'a> {
             entry,
             hidden,
             context,
-            parts,
+            locations,
             swapped: pairs.iter().map(|pair| swapped(pair)).collect(),
             keeps_answer: pairs.iter().map(|pair| pair.keeps_answer()).collect(),
             choices: self.choices.as_ref().map(|choices| {
@@ -139,11 +139,11 @@ impl<'a> Cache<'a> {
     fn part(
         &self,
         stored: &Stored,
-        place: &Place,
+        place: &LocatedPairs,
         first: &[usize],
         numbers: &[usize],
         planned: &[usize],
-    ) -> Result<Part, Error> {
+    ) -> Result<BatchRows, Error> {
         let location = &place.location;
         let heads = location.heads_of(self.model);
         let pairs: Vec<&Pair> = numbers.iter().map(|pair| &place.pairs[*pair]).collect();
@@ -167,7 +167,7 @@ impl<'a> Cache<'a> {
             rows.reshape([pairs.len(), count, width])
         };
         let most = pairs.iter().map(|pair| pair.sources.len()).max().unwrap_or(0);
-        Ok(Part {
+        Ok(BatchRows {
             site: location.site,
             rows: location.rows(within.collect(), heads)?,
             sources: (0..most).map(source).collect(),
@@ -211,7 +211,7 @@ impl PairSet for Cache<'_> {
         let mut known = BTreeMap::new();
         let read = |source: &'_ Prompt| source.positions.iter().max().map_or(0, |last| last + 1);
         let places = |pair: usize| {
-            let place = |place: &'_ Place| {
+            let place = |place: &'_ LocatedPairs| {
                 let Pair { base, sources, .. } = &place.pairs[pair];
                 let source = |(variable, source): &(usize, Prompt)| {
                     (*variable, source.tokens[..read(source)].to_vec(), source.positions.clone())

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::place::{Place, entry, first};
+use super::located_pairs::{LocatedPairs, entry, first};
 use crate::tap::Site;
 
 /// The tokens before every cell's tail, of which keys and values are kept: the first `len` of a pair's base.
@@ -58,7 +58,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// A plan for the pairs of these numbers, for all cells together. The plan counts pairs by their place in `numbers`.
-    pub fn new(cells: &[Vec<Place>], numbers: &[usize]) -> Self {
+    pub fn new(cells: &[Vec<LocatedPairs>], numbers: &[usize]) -> Self {
         let pairs = &cells[0][0].pairs;
         let from = |at: usize| cells.iter().map(|cell| first(cell, numbers[at])).min().unwrap_or(0);
         let split = |at: usize| cells.iter().map(|cell| first(cell, numbers[at])).max().unwrap_or(0);
@@ -139,7 +139,7 @@ impl Plan {
 }
 
 /// Which sources each pair has, and the different ones with every position that a place names in them.
-fn sources(cells: &[Vec<Place>], numbers: &[usize]) -> (Vec<Vec<usize>>, Vec<Source>) {
+fn sources(cells: &[Vec<LocatedPairs>], numbers: &[usize]) -> (Vec<Vec<usize>>, Vec<Source>) {
     let pairs = &cells[0][0].pairs;
     // The number of tokens up to the last that is read, over all places; then these tokens.
     let read = |pair: usize, which: usize| {
@@ -189,7 +189,7 @@ mod tests {
     use crate::data::{Pair, Prompt};
     use crate::tap::Component;
 
-    fn place(layer: usize, prompts: &[(&[u32], usize, &[u32], usize)]) -> Place {
+    fn place(layer: usize, prompts: &[(&[u32], usize, &[u32], usize)]) -> LocatedPairs {
         let prompt = |tokens: &[u32], at: usize| Prompt { tokens: tokens.into(), positions: vec![at] };
         let pair = |(base, at, source, from): &(&[u32], usize, &[u32], usize)| Pair {
             base: prompt(base, *at),
@@ -198,7 +198,7 @@ mod tests {
             base_answer: None,
             source_answers: vec![None],
         };
-        Place::new(Component::BlockOutput.at(layer).into(), &prompts.iter().map(pair).collect::<Vec<_>>())
+        LocatedPairs::new(Component::BlockOutput.at(layer).into(), &prompts.iter().map(pair).collect::<Vec<_>>())
     }
 
     #[test]

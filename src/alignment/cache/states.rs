@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use burn::tensor::Device;
 
+use super::located_pairs::{LocatedPairs, check};
 use super::pairs::Cache;
-use super::place::{Place, check};
 use super::plan::Plan;
 use super::shelf::Home;
 use super::storage::{Level, Storage};
@@ -27,7 +27,7 @@ impl<'a> States<'a> {
     /// intervened on at once. `watch` sees how many prompts are done, of how many.
     pub fn fill(
         model: &'a dyn LanguageModel,
-        cells: &[Vec<Place>],
+        cells: &[Vec<LocatedPairs>],
         storage: &Storage,
         device: &Device,
         watch: &mut dyn FnMut(usize, usize),
@@ -53,7 +53,7 @@ impl<'a> States<'a> {
 
     /// The constants of one of the cells.
     #[must_use]
-    pub fn cache(&self, cell: &[Place]) -> Cache<'a> {
+    pub fn cache(&self, cell: &[LocatedPairs]) -> Cache<'a> {
         Cache::new(self.model, self.stored.clone(), cell, &self.device)
     }
 
@@ -74,7 +74,7 @@ impl<'a> Cache<'a> {
     /// Runs the frozen model on the pairs of one search. `watch` sees how many prompts are done, of how many.
     pub fn fill(
         model: &'a dyn LanguageModel,
-        places: &[Place],
+        places: &[LocatedPairs],
         storage: &Storage,
         device: &Device,
         watch: &mut dyn FnMut(usize, usize),

@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use self::network::{features, labels};
-use super::interchange::{Batch, Part, first_layer};
+use super::interchange::{Batch, BatchRows, first_layer};
 use super::{PairSet, Partition, Problem};
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, Mlp};
@@ -81,7 +81,7 @@ impl FeaturePairs<'_> {
             labels: labels(&pairs.labels, self.device),
             answers: rows.clone(),
             choices: None,
-            parts: vec![Part { site: self.site, rows, sources }],
+            locations: vec![BatchRows { site: self.site, rows, sources }],
             swapped: vec![swap.to_vec(); count],
             keeps_answer: vec![false; count],
             weights: None,
@@ -160,11 +160,11 @@ impl PairSet for HeldOut {
         let labels: Vec<Tensor<2, Int>> =
             pieces.iter().map(|(batch, from, count)| batch.labels.clone().narrow(0, *from, *count)).collect();
         let (first, rows) = (&self.batches[0], Rows::same(pairs.len(), &[0])?);
-        let most = pieces.iter().map(|(batch, ..)| batch.parts[0].sources.len()).max().unwrap_or(0);
+        let most = pieces.iter().map(|(batch, ..)| batch.locations[0].sources.len()).max().unwrap_or(0);
         let source = |which: usize| {
             let piece = |(batch, from, count): &(&Batch, usize, usize)| {
                 // The rows of a pair that lacks this source are not used.
-                let sources = &batch.parts[0].sources;
+                let sources = &batch.locations[0].sources;
                 sources[which.min(sources.len() - 1)].clone().narrow(0, *from, *count)
             };
             Tensor::cat(pieces.iter().map(piece).collect(), 0)
@@ -176,7 +176,11 @@ impl PairSet for HeldOut {
             labels: Tensor::cat(labels, 0),
             answers: rows.clone(),
             choices: None,
-            parts: vec![Part { site: first.parts[0].site, rows, sources: (0..most).map(source).collect() }],
+            locations: vec![BatchRows {
+                site: first.locations[0].site,
+                rows,
+                sources: (0..most).map(source).collect(),
+            }],
             swapped: pairs.iter().map(|pair| self.swapped[*pair].clone()).collect(),
             keeps_answer: vec![false; pairs.len()],
             weights: None,

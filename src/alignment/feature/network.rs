@@ -24,7 +24,7 @@ pub struct Shape {
 
 /// How a network is trained on its task: AdamW with linear decay on fresh examples.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Training {
+pub struct NetworkTraining {
     /// The number of steps.
     pub steps: usize,
     /// Examples in a step.
@@ -55,12 +55,12 @@ pub fn untrained(task: &dyn FeatureTask, shape: Shape, rng: &mut ChaCha8Rng, dev
 
 /// The parameters while they are trained; the frozen [`Mlp`] is made from them.
 #[derive(Module, Debug)]
-struct Trainable {
+struct TrainableMlp {
     layers: Vec<Linear>,
     score: Linear,
 }
 
-impl Trainable {
+impl TrainableMlp {
     fn new(mlp: &Mlp, device: &Device) -> Self {
         let tracked = device.clone().autodiff();
         let linear = |(weight, bias): &(Tensor<2>, Tensor<1>)| Linear {
@@ -85,12 +85,12 @@ impl Trainable {
 pub fn train(
     start: &Mlp,
     task: &dyn FeatureTask,
-    training: &Training,
+    training: &NetworkTraining,
     rng: &mut ChaCha8Rng,
     device: &Device,
     watch: &mut dyn FnMut(usize, Option<f64>),
 ) -> Result<Mlp, Error> {
-    let mut network = Trainable::new(start, device);
+    let mut network = TrainableMlp::new(start, device);
     let config = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(training.weight_decay as f32);
     let mut optimizer = config.init();
     let cross_entropy = CrossEntropyLossConfig::new().init(device);

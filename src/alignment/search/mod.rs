@@ -2,8 +2,8 @@
 
 mod batches;
 mod config;
-mod progress;
 mod schedule;
+mod step_sums;
 mod stopping;
 mod trainer;
 
@@ -13,7 +13,7 @@ pub use schedule::Rates;
 pub use stopping::SearchResult;
 pub use trainer::{Stepped, Trainer};
 
-use self::progress::Progress;
+use self::step_sums::StepSums;
 use self::stopping::Stopping;
 use super::evaluate::Evaluation;
 use super::loss::taken;
@@ -48,15 +48,15 @@ pub fn search_together<I: Intervention>(
     let mut diverged: Vec<Option<Error>> = starts.iter().map(|_| None).collect();
     let mut stopping: Vec<Stopping<I>> = starts.iter().map(|_| Stopping::default()).collect();
     let mut trainer = Trainer::new(starts, config.clone());
-    let mut progress = Progress::default();
+    let mut sums = StepSums::default();
     for step in 1..=config.steps {
-        progress.add(&trainer.step(problem)?);
+        sums.add(&trainer.step(problem)?);
         let last = step == config.steps;
         let validates = problem.held_out(Split::Validation).is_some() && (last || config.evaluates_after(step));
         if !(last || validates || step.is_multiple_of(config.log_every)) {
             continue;
         }
-        let report = std::mem::take(&mut progress).report();
+        let report = std::mem::take(&mut sums).report();
         let mut means = Vec::new();
         for (number, mean) in trainer.numbers().into_iter().zip(report.means) {
             if mean.loss.is_finite() {

@@ -34,13 +34,13 @@ pub struct Stepped {
     /// The mean loss of each candidate's pairs, penalties included, off the tape, `[candidates]`.
     pub losses: Tensor<1>,
     /// One for each of the step's batches.
-    answers: Vec<Answers>,
+    answers: Vec<AnswerLogits>,
     /// The rotations' learning rate.
     pub learning_rate: f64,
 }
 
 /// The logits at the answers, and the labels.
-struct Answers {
+struct AnswerLogits {
     /// Off the tape, `[candidates × pairs, answers, classes]`.
     logits: Tensor<3>,
     labels: Tensor<2, Int>,
@@ -97,7 +97,7 @@ impl<I: Intervention> Trainer<I> {
                 own.accumulate(interventions, GradientsParams::from_module(&mut all, interventions));
             }
             losses.push(forward.losses.unsqueeze::<2>());
-            answers.push(Answers {
+            answers.push(AnswerLogits {
                 logits: forward.logits.detach().inner(),
                 labels: batch.labels,
                 weights: batch.weights,

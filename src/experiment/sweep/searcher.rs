@@ -7,7 +7,9 @@ use super::cells::{Axes, Cell, Group};
 use super::table::{Finished, Judged, Point};
 use crate::alignment::evaluate::{Edit, Evaluation};
 use crate::alignment::search::{Logged, search_together, unchanged};
-use crate::alignment::{Batches, Cache, Candidate, LanguageProblem, Location, Place, Problem, SearchResult, States};
+use crate::alignment::{
+    Batches, Cache, Candidate, LanguageProblem, LocatedPairs, Location, Problem, SearchResult, States,
+};
 use crate::alignment::{Score, Storage};
 use crate::data::{Pair, Position};
 use crate::device;
@@ -84,7 +86,7 @@ impl<'a> Searcher<'a> {
     ) -> Result<Self, Error> {
         let mut fill = |what: &str, split: fn(&PositionPairs) -> &Rc<[Pair]>| {
             let place = |location: &Location| {
-                vec![Place { location: location.clone(), pairs: split(pairs.at(location)).clone() }]
+                vec![LocatedPairs { location: location.clone(), pairs: split(pairs.at(location)).clone() }]
             };
             let places: Vec<_> = pairs.locations.iter().map(place).collect();
             network.states(what, &places, storage, session.observer)
@@ -98,7 +100,7 @@ impl<'a> Searcher<'a> {
     fn problem(&self, location: &Location, recipes: &[Recipe]) -> Result<LanguageProblem<'a>, Error> {
         let pairs = self.pairs.at(location);
         let cache = |states: &States<'a>, pairs: &Rc<[Pair]>| -> Result<Cache<'a>, Error> {
-            let place = Place { location: location.clone(), pairs: pairs.clone() };
+            let place = LocatedPairs { location: location.clone(), pairs: pairs.clone() };
             self.network.among_choices(states.cache(&[place]))
         };
         let order = |recipe: &Recipe| {

@@ -10,14 +10,14 @@ use crate::models::LanguageModel;
 
 /// A location, and pairs with the positions that are intervened on there.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct LocatedPairs {
     /// The site and its heads.
     pub location: Location,
     /// The pairs. All places of one search hold the same pairs in the same order; only the positions may differ.
     pub pairs: Rc<[Pair]>,
 }
 
-impl Place {
+impl LocatedPairs {
     /// A place with pairs of its own.
     #[must_use]
     pub fn new(location: Location, pairs: &[Pair]) -> Self {
@@ -26,17 +26,17 @@ impl Place {
 }
 
 /// The layer that a search's suffix begins with: the lowest of its places'.
-pub(super) fn entry(places: &[Place]) -> usize {
+pub(super) fn entry(places: &[LocatedPairs]) -> usize {
     places.iter().map(|place| first_layer(place.location.site)).min().unwrap_or(0)
 }
 
 /// The position that a pair's tail begins with: the first that any of a search's places names.
-pub(super) fn first(places: &[Place], pair: usize) -> usize {
+pub(super) fn first(places: &[LocatedPairs], pair: usize) -> usize {
     places.iter().flat_map(|place| place.pairs[pair].base.positions.iter().copied()).min().unwrap_or(0)
 }
 
 /// Checks the pairs of all searches before anything runs.
-pub(super) fn check(model: &dyn LanguageModel, cells: &[Vec<Place>]) -> Result<(), Error> {
+pub(super) fn check(model: &dyn LanguageModel, cells: &[Vec<LocatedPairs>]) -> Result<(), Error> {
     let Some(known) = cells.first().and_then(|cell| cell.first()).map(|place| &place.pairs) else {
         return Err(Error::Invalid("there is no place to intervene on".to_owned()));
     };

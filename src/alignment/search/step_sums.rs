@@ -23,7 +23,7 @@ pub(super) struct Mean {
 }
 
 /// The steps since the last report.
-pub(super) struct Progress {
+pub(super) struct StepSums {
     started: Instant,
     /// `[candidates]` for each step.
     losses: Vec<Tensor<1>>,
@@ -33,13 +33,13 @@ pub(super) struct Progress {
     learning_rate: f64,
 }
 
-impl Default for Progress {
+impl Default for StepSums {
     fn default() -> Self {
         Self { started: Instant::now(), losses: Vec::new(), hits: Vec::new(), pairs: 0, learning_rate: 0.0 }
     }
 }
 
-impl Progress {
+impl StepSums {
     pub fn add(&mut self, stepped: &Stepped) {
         let (hits, pairs) = stepped.hits();
         self.losses.push(stepped.losses.clone());
