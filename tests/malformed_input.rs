@@ -156,7 +156,7 @@ fn malformed_run_folders() {
     with(&cut("intervention.safetensors"), &["intervention.safetensors: not a whole safetensors file"]);
     with(&replace("config.json", "\"rank\": 8", "\"rank\": 7"), &["the rotation is [8, 8], config.json says [8, 7]"]);
     with(&replace("config.json", "\"width\": 8", "\"width\": 9"), &["config.json", "width 9", "width 8"]);
-    with(&replace("config.json", "\"layer\": 0", "\"layer\": 9"), &["layer 9"]);
+    with(&replace("config.json", "\"layer\": 0", "\"layer\": 9"), &["9.block_output"]);
     with(&replace("config.json", "\"layer\": 0", "\"layer\": 1"), &["1.block_output", "0.block_output"]);
     with(&replace("config.json", "rotated_space", "rotated"), &["unknown intervention `rotated`"]);
     with(&replace("recipe.toml", "steps", "stepz"), &["recipe.toml", "did you mean `steps`?"]);
