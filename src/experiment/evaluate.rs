@@ -10,7 +10,7 @@ use crate::alignment::evaluate::Evaluation;
 use crate::alignment::search::orthogonality_error;
 use crate::alignment::{Candidate, Scores};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind};
+use crate::interventions::AnyIntervention;
 use crate::recipe::{Override, Recipe};
 use crate::report::{Observer, table};
 use crate::saved::{Measured, Metrics, ModelIdentity, RunConfig};
@@ -58,7 +58,10 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
             (own_recipe(&folder, options.device.as_deref().unwrap_or(&metrics.device))?, Some(metrics))
         }
     };
-    let device = device::find(options.device.as_deref().unwrap_or(&recipe.device))?;
+    let device = match &options.device {
+        Some(name) => device::find(name)?,
+        None => device::find_name(recipe.device)?,
+    };
     let configs = RunConfig::read_all(&folder)?;
     if recipe.model.source.is_some() {
         let source = options.model.clone().or_else(|| configs[0].1.model.on_the_hub());
@@ -133,7 +136,7 @@ fn one(
         check(part, config, network, &identity, at)?;
         interventions.push(config.intervention(part, session.device)?);
     }
-    let problem = network.test_problem(&session.storage()?, session.observer)?;
+    let problem = network.test_problem(&session.storage(), session.observer)?;
     let candidate = Candidate { interventions, partition: hypothesis.partition.clone() };
     let test = Evaluation::new(problem.as_ref(), Split::Test).expect("a recipe's problem has test pairs");
     Ok(Evaluated::new(&test.iia(&candidate)?, &candidate.interventions, recorded_iia))
@@ -160,7 +163,7 @@ fn check(
         return Err(Error::content(&place, problem));
     }
     match config.rank.filter(|own| *own != rank) {
-        Some(own) if !config.kind.parse::<Kind>().is_ok_and(|kind| kind.info().learns_rank()) => {
+        Some(own) if !config.kind.info().learns_rank() => {
             let problem = format!("the intervention has rank {own}, the recipe names rank {rank}");
             Err(Error::content(&place, problem))
         }

@@ -20,14 +20,15 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     let recipe = Recipe::parse(&text, &recipe_path, &[])?;
     let table = crate::places::parse(&text, &recipe_path)?;
     let (best, _) = chapter::read(&folder.join("best"))?;
-    let variables = chapter::variables(&recipe, &RunConfig::read(&folder.join("best"))?);
+    let config = RunConfig::read(&folder.join("best"))?;
+    let variables = chapter::variables(&recipe, &config);
     let name = folder_name(folder);
     let lengths = swept.axes.lengths();
     let judged = || swept.finished.iter().filter_map(|cell| Some(cell.judged.as_ref()?.iia));
     let high = judged().filter(|iia| *iia >= 0.9).count();
     let chapter = Chapter {
         name: recipe.name.clone(),
-        question: words::where_is(chapter::asked(&recipe)?.as_deref(), &variables, &lengths),
+        question: words::where_is(chapter::asked(&recipe, &config)?.as_deref(), &variables, &lengths),
         answer: format!(
             "Best at {}: {} of {} cells reach 0.9 on the validation pairs. Trained again in full there: {}",
             swept.best.cell.title(),

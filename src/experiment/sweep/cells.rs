@@ -6,7 +6,6 @@ use crate::data::Position;
 use crate::error::Error;
 use crate::models::{FrozenModel, Pretrained};
 use crate::recipe::Recipe;
-use crate::tap::Component;
 
 /// What is varied, each with its values; what is not has one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +53,7 @@ impl Axes {
     pub fn new(recipe: &Recipe, model: &Pretrained) -> Result<Self, Error> {
         let asked = recipe.sweep.clone().unwrap_or_default();
         let single = &recipe.intervention;
-        let shape = model.site_shape(single.component.parse::<Component>()?.site());
+        let shape = model.site_shape(single.component.site());
         let heads = shape.and_then(|shape| shape.heads).unwrap_or(0);
         Ok(Self {
             layers: asked.layers.map_or_else(|| vec![single.layer], |axis| axis.values(model.n_layers())),

@@ -57,7 +57,7 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let Some(source) = &recipe.model.source else {
         return wrong("a sweep searches a language model: set model.source");
     };
-    let device = device::find(&recipe.device)?;
+    let device = device::find_name(recipe.device)?;
     let folder = Folder::find(recipe, out)?;
     let whole = folder.path.join("sweep.json");
     if whole.is_file() {
@@ -74,7 +74,7 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let axes = Axes::new(recipe, &network.model)?;
     let pairs = CellPairs::new(recipe, &axes, &network)?;
     folder.make(recipe)?;
-    let searcher = Searcher::new(&mut session, &network, &pairs, &recipe.cache.storage(&folder.path)?)?;
+    let searcher = Searcher::new(&mut session, &network, &pairs, &recipe.cache.storage(&folder.path))?;
     let groups = axes.groups();
     let mut finished = FinishedCells::new(&folder.path, &groups)?;
     search(&mut session, &folder, &searcher, &groups, &mut finished)?;
