@@ -27,7 +27,7 @@ pub use intervention::{Also, Intervention};
 pub use load::Override;
 pub use model::{Model, ModelTraining};
 pub use shipped::{Shipped, open, shipped};
-pub use sweep::{Axis, Sweep};
+pub use sweep::{AxisValues, Sweep};
 pub use training::Training;
 
 use std::collections::BTreeMap;

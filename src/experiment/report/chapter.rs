@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use super::{folder_name, logged, words};
+use super::{logged, words};
 use crate::alignment::Location;
 use crate::error::Error;
 use crate::experiment::examples;
@@ -54,6 +54,12 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
         recipe: text,
     };
     Ok((chapter, table))
+}
+
+/// The last part of a folder's path, links resolved.
+pub fn folder_name(folder: &Path) -> String {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    real.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The run's examples; a network that reads no text has none.

@@ -2,6 +2,7 @@
 
 use crate::alignment::Location;
 use crate::data::Position;
+use crate::experiment::sweep::Axis;
 use crate::interventions::{Kind, Needs};
 use crate::recipe::Recipe;
 use crate::report::page::Figure;
@@ -73,10 +74,8 @@ pub fn question(recipe: &Recipe, asked: Option<&str>, variables: &[String], targ
 }
 
 /// "Where does the model keep `gender`: in which layer, at which position?", after what the task asks.
-pub fn where_is(told: Option<&str>, variables: &[String], lengths: &[usize; 5]) -> String {
-    let asking = ["in which layer", "at which position", "in which head", "in how many directions", "from which start"];
-    let asked: Vec<String> =
-        asking.iter().zip(lengths).filter(|(_, length)| **length > 1).map(|(asked, _)| (*asked).to_owned()).collect();
+pub fn where_is(told: Option<&str>, variables: &[String], varied: &[Axis]) -> String {
+    let asked: Vec<&str> = varied.iter().map(|axis| axis.question()).collect();
     let asked = if asked.is_empty() { "there".to_owned() } else { asked.join(", ") };
     let what = if variables.is_empty() { "what decides the label".to_owned() } else { list(variables) };
     let question = format!("Where does the model keep {what}: {asked}?");
@@ -224,7 +223,7 @@ mod tests {
         let expected = "Which pronoun? Does the model keep gender in the output of block 15, at the prompt’s name, \
                         along one direction?";
         assert_eq!(question, expected);
-        let sweep = where_is(Some("Which pronoun?"), &["gender".to_owned()], &[30, 8, 1, 1, 1]);
+        let sweep = where_is(Some("Which pronoun?"), &["gender".to_owned()], &[Axis::Layer, Axis::Position]);
         assert_eq!(sweep, "Which pronoun? Where does the model keep gender: in which layer, at which position?");
         assert_eq!(list(&["a", "b", "c"].map(str::to_owned)), "a, b and c");
     }

@@ -5,6 +5,7 @@
 //! a killed process loses the place that it was at. The last step, heatmaps and the best cell's run, is taken in the same
 //! way, so one process does it and the others wait for it.
 
+mod axis;
 mod cells;
 mod claim;
 mod devices;
@@ -21,14 +22,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::axis::{Axes, Axis, Cell};
 use self::cells::Group;
-pub use self::cells::{AXES, Axes, Cell};
 use self::claim::Taken;
 use self::folder::Folder;
 pub use self::maps::{Map, maps};
 use self::searcher::{CellPairs, Searcher};
 use self::table::FinishedCells;
-pub use self::table::{COLUMNS, Finished};
+pub use self::table::{Finished, columns};
 use super::language::LanguageNetwork;
 use super::{Session, train};
 use crate::error::Error;
@@ -71,7 +72,7 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let mut session =
         Session { recipe, device: &device, observer, log: None, folder: folder.path.clone(), trained: None };
     let network = LanguageNetwork::open(&mut session, source)?;
-    let axes = Axes::new(recipe, &network.model)?;
+    let axes = Axes::new(recipe, &network.model);
     let pairs = CellPairs::new(recipe, &axes, &network)?;
     folder.make(recipe)?;
     let searcher = Searcher::new(&mut session, &network, &pairs, &recipe.cache.storage(&folder.path))?;
