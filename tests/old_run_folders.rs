@@ -121,8 +121,8 @@ fn a_wrong_name_in_any_typed_key_is_refused_with_its_line_or_override() {
     }
     let path = fixture("language/recipe.toml");
     for set in ["intervention.component=block_ouput", "model.dtype=f8", "cache.level=disc", "device=gpu"] {
-        let name = set.split('=').nth(1).unwrap();
-        let problem = format!("`{name}`");
-        refused(&["check", path.to_str().unwrap(), "--set", set], &[&format!("--set {set}: unknown "), &problem]);
+        let (key, name) = set.split_once('=').unwrap();
+        let problem = [format!("--set {key}=\"{name}\": unknown "), format!("`{name}`")];
+        refused(&["check", path.to_str().unwrap(), "--set", set], &problem.each_ref().map(String::as_str));
     }
 }

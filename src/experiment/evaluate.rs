@@ -135,6 +135,7 @@ fn one(
     for (at, (part, config)) in configs.iter().enumerate() {
         check(part, config, network, &identity, at)?;
         interventions.push(config.intervention(part, session.device)?);
+        check_rank(part, config, hypothesis.sizes[at][1])?;
     }
     let problem = network.test_problem(&session.storage(), session.observer)?;
     let candidate = Candidate { interventions, partition: hypothesis.partition.clone() };
@@ -152,7 +153,7 @@ fn check(
 ) -> Result<(), Error> {
     let place: PathBuf = folder.join("config.json");
     let hypothesis = network.hypothesis();
-    let (location, [width, rank]) = (&hypothesis.locations[at], hypothesis.sizes[at]);
+    let (location, [width, _]) = (&hypothesis.locations[at], hypothesis.sizes[at]);
     config.check_model(&place, identity, width)?;
     let saved = config.location()?;
     if !saved.is_at(location) || config.width != width {
@@ -162,10 +163,15 @@ fn check(
         );
         return Err(Error::content(&place, problem));
     }
+    Ok(())
+}
+
+/// Checks that an intervention has the recipe's rank, unless it learned its own.
+fn check_rank(folder: &Path, config: &RunConfig, rank: usize) -> Result<(), Error> {
     match config.rank.filter(|own| *own != rank) {
         Some(own) if !config.kind.info().learns_rank() => {
             let problem = format!("the intervention has rank {own}, the recipe names rank {rank}");
-            Err(Error::content(&place, problem))
+            Err(Error::content(&folder.join("config.json"), problem))
         }
         _ => Ok(()),
     }
