@@ -16,7 +16,7 @@
 //! | [`data`] | tokenizers, pairs, files of inputs, positions as people write them |
 //! | [`intervenable`] | many interventions in one run |
 //! | [`alignment`] | the cache, the search and its evaluation |
-//! | [`recipe`], [`recipes`] | what a run does, as TOML; the recipes that ship |
+//! | [`recipe`] | what a run does, as TOML; the recipes that ship |
 //! | [`report`] | logs, curves, heatmaps, tables |
 //! | [`experiment`], [`saved`] | a recipe from beginning to end, and the folder that it leaves |
 //! | [`tools`] | the commands for a language model: patching, tracing, collecting, generating |
@@ -58,12 +58,12 @@ pub mod orthogonal;
 pub mod places;
 pub mod pyvene;
 pub mod recipe;
-pub mod recipes;
 pub mod report;
 pub mod saved;
 pub mod tap;
 pub mod tasks;
 pub mod tensors;
+mod text;
 pub mod tools;
 
 pub use error::Error;

@@ -7,10 +7,10 @@ use clap::{Parser, Subcommand};
 use intervene::bench::{Method, RotationWorkload, Workload};
 use intervene::cli::Console;
 use intervene::experiment::{self, EvaluateOptions};
-use intervene::recipe::{Override, Recipe};
+use intervene::recipe::{self, Override, Recipe};
 use intervene::report::Observer;
 use intervene::tap::Component;
-use intervene::{Error, bench, recipes, tools};
+use intervene::{Error, bench, tools};
 
 /// A training step asks for fresh memory some hundred times; the system's allocator gives it back and faults it in anew.
 #[global_allocator]
@@ -148,7 +148,7 @@ impl Run {
         let mut set = self.set.clone();
         set.extend(self.device.clone().map(|device| Override::new("device", device)));
         set.extend(self.seed.map(|seed| Override::new("seed", seed)));
-        recipes::open(&self.recipe, &set)
+        recipe::open(&self.recipe, &set)
     }
 
     fn observer(&self) -> Box<dyn Observer> {
@@ -253,7 +253,7 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Evaluate { dir, recipe, model, device, json } => {
             let set = model.as_ref().map(|model| Override::new("model.source", model.clone()));
             let set: Vec<Override> = set.into_iter().collect();
-            let recipe = recipe.map(|recipe| recipes::open(&recipe, &set)).transpose()?;
+            let recipe = recipe.map(|recipe| recipe::open(&recipe, &set)).transpose()?;
             let options = EvaluateOptions { recipe, model, device };
             let evaluated = experiment::evaluate(&dir, &options, &mut ())?;
             println!("{}", if json { evaluated.json() } else { evaluated.table() });
@@ -277,7 +277,7 @@ fn carry_out(command: Command) -> Result<(), Error> {
             println!("{}", if json { bench::DeviceReport::json(&examined) } else { text() });
         }
         Command::Recipes => {
-            for recipe in recipes::shipped() {
+            for recipe in recipe::shipped() {
                 println!("{}\n    {}", recipe.name, recipe.summary);
             }
         }
@@ -292,7 +292,7 @@ fn carry_out(command: Command) -> Result<(), Error> {
         Command::Collect(options) => println!("{}", tools::collect(&options)?),
         Command::Generate(options) => tools::generate(&options, &mut std::io::stdout())?,
         Command::Check { recipe, set } => {
-            let recipe = recipes::open(&recipe, &set)?;
+            let recipe = recipe::open(&recipe, &set)?;
             println!("{}: nothing wrong", recipe.name);
         }
     }

@@ -39,6 +39,7 @@ mod layer_ranges;
 mod loreft;
 mod malformed_input;
 mod models;
+mod old_run_folders;
 mod orthogonal;
 mod pyvene_files;
 mod pyvene_parity;

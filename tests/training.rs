@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::{Device, Tensor};
+use intervene::models::{Context, Dtype, LanguageModel, Pretrained};
 use serde_json::{Value, json};
 
 use crate::common::{program, pyvene_environment, tiny};
@@ -174,4 +176,30 @@ fn pairs_that_must_not_change_are_weighted_and_scored_separately() {
     let changing: Vec<&str> = changing.lines().enumerate().filter(|(at, _)| at % 3 > 0).map(|(_, line)| line).collect();
     fs::write(&train, changing.join("\n")).unwrap();
     work.refused(&["training.isolation=1.0"], &["training.isolation", "base_answer"]);
+}
+
+#[test]
+fn an_untrained_language_model_is_a_control() {
+    let work = Work::new();
+    let run = work.trained("control", &["evaluation.untrained_model=true"]);
+    let (with, without) = (metrics(&run), metrics(&work.trained("plain", &[])));
+    let control = with["controls"]["untrained_model"].as_f64().unwrap();
+    let interval: [f64; 2] = serde_json::from_value(with["controls_interval"]["untrained_model"].clone())
+        .unwrap_or_else(|_| panic!("{with}"));
+    assert!(interval[0] <= control && control <= interval[1] && interval[0] < interval[1], "{with}");
+    assert!(without["controls"].get("untrained_model").is_none(), "{without}");
+    // The control changes nothing else.
+    assert_eq!((&with["iia"], &with["controls"]["full_swap"]), (&without["iia"], &without["controls"]["full_swap"]));
+
+    // The model of the control has other weights.
+    let device = Device::flex();
+    let trained = Pretrained::load(work.0.path(), Dtype::F32, &device).unwrap();
+    let untrained = Pretrained::untrained(work.0.path(), 0, Dtype::F32, &device).unwrap();
+    let [trained, untrained] = [trained, untrained].map(|model| {
+        let tokens = Tensor::from_data([[5, 9, 2, 7]], &device);
+        let embedded = model.embed(tokens, &Context::full(1, 4));
+        embedded.into_data().iter::<f32>().collect::<Vec<f32>>()
+    });
+    let difference = trained.iter().zip(&untrained).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(difference > 1e-3, "the embeddings differ by {difference}");
 }

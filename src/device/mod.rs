@@ -42,7 +42,11 @@ static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
 
 /// Returns the device with this name, ready to use; `auto` selects the best device that works.
 pub fn find(name: &str) -> Result<Device, Error> {
-    let name: Name = name.parse()?;
+    find_name(name.parse()?)
+}
+
+/// Like [`find`], for a name that was parsed.
+pub fn find_name(name: Name) -> Result<Device, Error> {
     if name != Name::Auto {
         return Ok(open(name)?.device);
     }

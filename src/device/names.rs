@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, nearest};
+use crate::text::serde_as_text;
 
 /// A device's name: `auto`, `cpu`, `wgpu[:n]`, `wgpu:cpu`, `cuda[:n]`, `rocm[:n]`.
 ///
@@ -15,9 +16,10 @@ use crate::error::{Error, nearest};
 /// assert_eq!("gpu".parse::<Name>().unwrap_err().to_string(), "unknown device `gpu`; did you mean `cpu`?");
 /// # Ok::<(), intervene::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Name {
     /// The best device that works.
+    #[default]
     Auto,
     /// The processor.
     Cpu,
@@ -111,6 +113,8 @@ impl FromStr for Name {
         }
     }
 }
+
+serde_as_text!(Name);
 
 #[cfg(test)]
 mod tests {

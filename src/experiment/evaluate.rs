@@ -11,7 +11,7 @@ use crate::alignment::evaluate::Evaluation;
 use crate::alignment::search::orthogonality_error;
 use crate::alignment::{Candidate, Scores};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, Kind};
+use crate::interventions::AnyIntervention;
 use crate::recipe::{Override, Recipe};
 use crate::report::{Observer, table};
 use crate::saved::{Measured, Metrics, ModelIdentity, RunConfig};
@@ -59,7 +59,10 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
             (own_recipe(&folder, options.device.as_deref().unwrap_or(&metrics.device))?, Some(metrics))
         }
     };
-    let device = device::find(options.device.as_deref().unwrap_or(&recipe.device))?;
+    let device = match &options.device {
+        Some(name) => device::find(name)?,
+        None => device::find_name(recipe.device)?,
+    };
     let configs = RunConfig::read_all(&folder)?;
     if recipe.model.source.is_some() {
         let source = options.model.clone().or_else(|| configs[0].1.model.on_the_hub());
@@ -131,10 +134,11 @@ fn one(
     }
     let mut interventions = Vec::new();
     for (at, (part, config)) in configs.iter().enumerate() {
-        interventions.push(config.intervention(part, session.device)?);
         check(part, config, network, &identity, at)?;
+        interventions.push(config.intervention(part, session.device)?);
+        check_rank(part, config, hypothesis.sizes[at][1])?;
     }
-    let problem = network.test_problem(&session.storage()?, session.observer)?;
+    let problem = network.test_problem(&session.storage(), session.observer)?;
     let candidate = Candidate { interventions, partition: hypothesis.partition.clone() };
     let test = Evaluation::new(problem.as_ref(), Split::Test).expect("a recipe's problem has test pairs");
     Ok(Evaluated::new(&test.iia(&candidate)?, &candidate.interventions, recorded_iia))
@@ -150,7 +154,7 @@ fn check(
 ) -> Result<(), Error> {
     let place: PathBuf = folder.join("config.json");
     let hypothesis = network.hypothesis();
-    let (location, [width, rank]) = (&hypothesis.locations[at], hypothesis.sizes[at]);
+    let (location, [width, _]) = (&hypothesis.locations[at], hypothesis.sizes[at]);
     config.check_model(&place, identity, width)?;
     let saved = config.location()?;
     if !saved.is_at(location) || config.width != width {
@@ -160,10 +164,15 @@ fn check(
         );
         return Err(Error::content(&place, problem));
     }
+    Ok(())
+}
+
+/// Checks that an intervention has the recipe's rank, unless it learned its own.
+fn check_rank(folder: &Path, config: &RunConfig, rank: usize) -> Result<(), Error> {
     match config.rank.filter(|own| *own != rank) {
-        Some(own) if !config.kind.parse::<Kind>().is_ok_and(|kind| kind.info().learns_rank()) => {
+        Some(own) if !config.kind.info().learns_rank() => {
             let problem = format!("the intervention has rank {own}, the recipe names rank {rank}");
-            Err(Error::content(&place, problem))
+            Err(Error::content(&folder.join("config.json"), problem))
         }
         _ => Ok(()),
     }

@@ -9,7 +9,6 @@ use crate::interventions::{AnyIntervention, BuiltIn, Kind, Temperature};
 use crate::models::FrozenModel;
 use crate::orthogonal::Map;
 use crate::recipe::{Intervention, Recipe};
-use crate::tap::Component;
 
 /// The kind of intervention, the locations that it acts at, and the columns that are to carry each variable.
 #[derive(Clone)]
@@ -37,7 +36,7 @@ impl Hypothesis {
             locations.push(location);
             sizes.push(size);
         }
-        let (parts, kind) = (&recipe.intervention.partition, recipe.intervention.kind.parse::<Kind>()?);
+        let (parts, kind) = (&recipe.intervention.partition, recipe.intervention.kind);
         let names: Vec<&str> = variables.iter().map(String::as_str).collect();
         // Columns are numbered alike at every location, so a partition has those that all of them have.
         let least = sizes.iter().map(|[_, rank]| *rank).min().unwrap_or(0);
@@ -46,7 +45,7 @@ impl Hypothesis {
             let problem = format!("intervention.partition: a {kind} has no columns to share: name one variable");
             return Err(Error::Invalid(problem));
         }
-        let (map, temperature) = (recipe.orthogonal()?, recipe.training.temperature);
+        let (map, temperature) = (recipe.intervention.orthogonal.map(), recipe.training.temperature);
         Ok(Self { kind, locations, sizes, partition, map, temperature })
     }
 
@@ -90,7 +89,7 @@ impl Hypothesis {
 fn locate(recipe: &Recipe, place: &Intervention, model: &dyn FrozenModel) -> Result<(Location, [usize; 2]), Error> {
     // Only a language model reads tokens.
     let position = recipe.model.source.as_ref().map(|_| place.position.clone());
-    let site = place.component.parse::<Component>()?.at(place.layer);
+    let site = place.component.at(place.layer);
     let location = Location { site, heads: place.heads.clone(), position };
     location.check(model)?;
     let width = location.width(model);

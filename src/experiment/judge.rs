@@ -73,7 +73,7 @@ pub fn judge(
 /// The control of the untrained model: the same search on the same architecture with weights that are drawn anew.
 pub fn untrained_control(session: &mut Session<'_>, network: &dyn Network) -> Result<Score, Error> {
     let untrained = network.untrained()?;
-    let mut problem = untrained.problem(&session.storage()?, session.observer)?;
+    let mut problem = untrained.problem(&session.storage(), session.observer)?;
     let start = session.start(network.hypothesis())?;
     let config = session.recipe.search();
     session.observer.begin(&network.phase("searching an untrained model"), config.steps);

@@ -18,7 +18,7 @@ use crate::data::{EncodedRow, Encoder, Pair, Position, Tokenizer};
 use crate::error::Error;
 use crate::hub;
 use crate::interventions::Needs;
-use crate::models::{Dtype, Pretrained};
+use crate::models::Pretrained;
 use crate::recipe::{Answers, Recipe};
 use crate::report::Observer;
 use crate::saved::ModelIdentity;
@@ -53,7 +53,7 @@ impl LanguageNetwork {
             let problem = "training.isolation: no pair of data.train has a base_answer that its label keeps";
             return Err(Error::Invalid(problem.to_owned()));
         }
-        let model = Pretrained::load(&folder, recipe.model.dtype.parse::<Dtype>()?, device)?;
+        let model = Pretrained::load(&folder, recipe.model.dtype, device)?;
         let hypothesis = Hypothesis::new(recipe, &model, &variables)?;
         let pairs = pairs.map(|(pairs, rows)| {
             hypothesis.partition.check(&pairs)?;
@@ -180,11 +180,10 @@ impl Network for LanguageNetwork {
     }
 
     fn untrained(&self) -> Result<Box<dyn Network + '_>, Error> {
-        let dtype = self.recipe.model.dtype.parse::<Dtype>()?;
         Ok(Box::new(Self {
             recipe: self.recipe.clone(),
             folder: self.folder.clone(),
-            model: Pretrained::untrained(&self.folder, self.recipe.seed, dtype, &self.device)?,
+            model: Pretrained::untrained(&self.folder, self.recipe.seed, self.recipe.model.dtype, &self.device)?,
             pairs: self.pairs.clone(),
             variables: self.variables.clone(),
             hypothesis: self.hypothesis.clone(),

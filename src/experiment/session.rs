@@ -30,7 +30,7 @@ pub struct Session<'a> {
 
 impl Session<'_> {
     /// Where results of the frozen model are stored.
-    pub fn storage(&self) -> Result<Storage, Error> {
+    pub fn storage(&self) -> Storage {
         self.recipe.cache.storage(&self.folder)
     }
 

@@ -22,16 +22,16 @@ use crate::{device, files, measure};
 /// `metrics.json` is written last: a folder with it holds a complete run.
 ///
 /// ```no_run
-/// use intervene::{experiment, recipes};
+/// use intervene::{experiment, recipe};
 ///
-/// let recipe = recipes::open("hierarchical_equality_das_mlp", &["training.steps=200".parse()?])?;
+/// let recipe = recipe::open("hierarchical_equality_das_mlp", &["training.steps=200".parse()?])?;
 /// let folder = experiment::train(&recipe, None, &mut ())?;
 /// println!("IIA {:.3}", experiment::evaluate(&folder, &Default::default(), &mut ())?.iia);
 /// println!("{}", experiment::report(&[folder], None)?.display());
 /// # Ok::<(), intervene::Error>(())
 /// ```
 pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -> Result<PathBuf, Error> {
-    let device = device::find(&recipe.device)?;
+    let device = device::find_name(recipe.device)?;
     let folder = out.map_or_else(|| folder::default(&recipe.name), Path::to_owned);
     files::create_new_dir(&folder)?;
     folder::write_recipe(recipe, &folder)?;
@@ -94,7 +94,7 @@ impl Trained {
 fn run(session: &mut Session<'_>, opened: Opened<'_>) -> Result<Trained, Error> {
     let Opened { network, folder, started } = opened;
     let task_accuracy = network.task_accuracy()?;
-    let mut problem = network.problem(&session.storage()?, session.observer)?;
+    let mut problem = network.problem(&session.storage(), session.observer)?;
     let prepare = started.elapsed().as_secs_f64();
 
     let started = Instant::now();

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::Kind;
 use crate::error::{Error, nearest};
+use crate::text::serde_as_text;
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,3 +25,5 @@ impl FromStr for Kind {
         })
     }
 }
+
+serde_as_text!(Kind);

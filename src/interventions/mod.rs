@@ -31,7 +31,6 @@ pub(crate) use tensors::{Reader, Writer};
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::orthogonal::Rotation;

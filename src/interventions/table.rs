@@ -18,8 +18,7 @@ macro_rules! interventions {
         $(pub use $module::$Type;)*
 
         /// The kinds of interventions.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Kind {
             $(
                 #[doc = concat!("[`", stringify!($Type), "`]")]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, nearest};
+use crate::text::serde_as_text;
 
 /// The floating-point type of a model's weights and activations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,3 +44,5 @@ impl FromStr for Dtype {
         })
     }
 }
+
+serde_as_text!(Dtype);

@@ -8,7 +8,6 @@ use crate::alignment::loss::{Objective, Penalty};
 use crate::alignment::search::Search;
 use crate::alignment::{Partition, Rates};
 use crate::error::{Error, nearest};
-use crate::orthogonal::Map;
 use crate::tasks::{FeatureTask, hierarchical_equality::hierarchical_equality};
 
 /// The tasks for an MLP.
@@ -51,21 +50,13 @@ impl Recipe {
         let first = &self.intervention;
         let also = self.also.iter().map(|also| Intervention {
             layer: also.layer,
-            component: also.component.clone().unwrap_or_else(|| first.component.clone()),
+            component: also.component.unwrap_or(first.component),
             heads: also.heads.clone().unwrap_or_else(|| first.heads.clone()),
             position: also.position.clone().unwrap_or_else(|| first.position.clone()),
             rank: also.rank.or(first.rank),
             ..first.clone()
         });
         std::iter::once(first.clone()).chain(also).collect()
-    }
-
-    /// The map under which the rotation is trained; none on the manifold.
-    pub fn orthogonal(&self) -> Result<Option<Map>, Error> {
-        match self.intervention.orthogonal.as_str() {
-            "manifold" => Ok(None),
-            name => name.parse().map(Some),
-        }
     }
 
     /// The seed of the search alone.

@@ -16,19 +16,19 @@ use crate::error::Error;
 pub struct Sweep {
     /// `[0, 5]`, `"0..30"`, `"0..30:3"` or `"all"`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub layers: Option<Axis>,
+    pub layers: Option<AxisValues>,
     /// Positions, as `intervention.position` has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub positions: Option<Vec<Position>>,
     /// Heads of a `head_` component, one in each cell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub heads: Option<Axis>,
+    pub heads: Option<AxisValues>,
     /// Ranks of the rotation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ranks: Option<Axis>,
+    pub ranks: Option<AxisValues>,
     /// Seeds of the search: its first rotation, and the order of the pairs. The pairs are the same in every cell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub seeds: Option<Axis>,
+    pub seeds: Option<AxisValues>,
     /// Steps of a cell's search; `training.steps` by default. The best cell is trained again in full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
@@ -38,7 +38,7 @@ pub struct Sweep {
 
 /// Whole numbers: a list, a range, or as many as there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Axis {
+pub enum AxisValues {
     /// `"all"`
     All,
     /// `"0..30"` or `"0..30:3"`: from the first up to the second, without it.
@@ -54,7 +54,7 @@ pub enum Axis {
     List(Vec<usize>),
 }
 
-impl Axis {
+impl AxisValues {
     /// The numbers, where there are `all` in all.
     #[must_use]
     pub fn values(&self, all: usize) -> Vec<usize> {
@@ -76,9 +76,9 @@ impl Sweep {
         for (name, axis) in axes {
             match axis {
                 None => {}
-                Some(Axis::All) if ["layers", "heads"].contains(&name) => {}
-                Some(Axis::All) => return Err((name, format!("there is no end of {name}: name some"))),
-                Some(Axis::Range { from, to, step }) if to.saturating_sub(*from) / step > MOST => {
+                Some(AxisValues::All) if ["layers", "heads"].contains(&name) => {}
+                Some(AxisValues::All) => return Err((name, format!("there is no end of {name}: name some"))),
+                Some(AxisValues::Range { from, to, step }) if to.saturating_sub(*from) / step > MOST => {
                     let length = to.saturating_sub(*from).div_ceil(*step);
                     return Err((name, format!("{length} of them; an axis has at most {MOST}")));
                 }
@@ -101,7 +101,7 @@ fn distinct<T: Eq + std::hash::Hash + fmt::Display>(values: &[T]) -> Result<(), 
     }
 }
 
-impl FromStr for Axis {
+impl FromStr for AxisValues {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -121,7 +121,7 @@ impl FromStr for Axis {
     }
 }
 
-impl fmt::Display for Axis {
+impl fmt::Display for AxisValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
@@ -132,7 +132,7 @@ impl fmt::Display for Axis {
     }
 }
 
-impl Serialize for Axis {
+impl Serialize for AxisValues {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::List(list) => list.serialize(serializer),
@@ -141,7 +141,7 @@ impl Serialize for Axis {
     }
 }
 
-impl<'de> Deserialize<'de> for Axis {
+impl<'de> Deserialize<'de> for AxisValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ListOrRange)
     }
@@ -150,22 +150,22 @@ impl<'de> Deserialize<'de> for Axis {
 struct ListOrRange;
 
 impl<'de> Visitor<'de> for ListOrRange {
-    type Value = Axis;
+    type Value = AxisValues;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list such as [0, 5], a range such as \"0..30\" or \"0..30:3\", or \"all\"")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Axis, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<AxisValues, E> {
         text.parse().map_err(E::custom)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Axis, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AxisValues, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = list.next_element()? {
             values.push(value);
         }
-        Ok(Axis::List(values))
+        Ok(AxisValues::List(values))
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     fn values(text: &str) -> Vec<usize> {
-        text.parse::<Axis>().unwrap().values(4)
+        text.parse::<AxisValues>().unwrap().values(4)
     }
 
     #[test]
@@ -183,13 +183,13 @@ mod tests {
         assert_eq!(values("2..9:3"), [2, 5, 8]);
         assert_eq!(values("2..8:3"), [2, 5]);
         assert_eq!(values("all"), [0, 1, 2, 3]);
-        assert_eq!(Axis::List(vec![7, 5]).values(4), [7, 5]);
+        assert_eq!(AxisValues::List(vec![7, 5]).values(4), [7, 5]);
     }
 
     #[test]
     fn what_is_no_axis_is_refused() {
         for text in ["", "3", "0..", "..3", "0..3:0", "0..3:x", "-1..3", "0-3", "every"] {
-            let error = text.parse::<Axis>().unwrap_err().to_string();
+            let error = text.parse::<AxisValues>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}` is no axis")) && error.contains("\"0..30:3\""), "{error}");
         }
         let refused = |text: &str| toml::from_str::<Sweep>(text).unwrap().check().unwrap_err();

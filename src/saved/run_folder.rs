@@ -13,7 +13,7 @@ use crate::files;
 use crate::hub::{self, Origin};
 use crate::interventions::{AnyIntervention, Kind};
 use crate::models::{LanguageModel, Pretrained};
-use crate::orthogonal::Map;
+use crate::orthogonal::Parametrisation;
 use crate::tap::Component;
 use crate::tensors::Tensors;
 
@@ -39,7 +39,7 @@ pub struct RunConfig {
     /// The network.
     pub model: ModelIdentity,
     /// The site's component.
-    pub component: String,
+    pub component: Component,
     /// The site's layer.
     pub layer: usize,
     /// The heads of a `head_` component.
@@ -49,7 +49,7 @@ pub struct RunConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<String>,
     /// The intervention's kind.
-    pub kind: String,
+    pub kind: Kind,
     /// The width of the rows.
     pub width: usize,
     /// The number of R's columns, where there is an R.
@@ -58,7 +58,7 @@ pub struct RunConfig {
     /// The columns `[from, to)` of each variable.
     pub partition: BTreeMap<String, [usize; 2]>,
     /// `manifold`, or PyTorch's map under which R was trained.
-    pub orthogonal: String,
+    pub orthogonal: Parametrisation,
     /// How R is meant.
     pub convention: String,
 }
@@ -134,15 +134,15 @@ impl RunConfig {
         Self {
             library: format!("intervene {}", env!("CARGO_PKG_VERSION")),
             model,
-            component: location.site.component.to_string(),
+            component: location.site.component,
             layer: location.site.layer,
             heads: location.heads.clone(),
             position: location.position.as_ref().map(ToString::to_string),
-            kind: found.kind().to_string(),
+            kind: found.kind(),
             width,
             rank: rotation.map(|rotation| rotation.dims()[1]),
             partition: partition.parts().iter().map(|(name, c)| (name.clone(), [c.start, c.end])).collect(),
-            orthogonal: rotation.and_then(|r| r.map_kind()).map_or_else(|| "manifold".to_owned(), |m| m.to_string()),
+            orthogonal: rotation.and_then(|rotation| rotation.map_kind()).into(),
             convention: CONVENTION.to_owned(),
         }
     }
@@ -155,7 +155,7 @@ impl RunConfig {
     /// Where the intervention acts.
     pub fn location(&self) -> Result<Location, Error> {
         Ok(Location {
-            site: self.component.parse::<Component>()?.at(self.layer),
+            site: self.component.at(self.layer),
             heads: self.heads.clone(),
             position: self.position.as_deref().map(str::parse).transpose()?,
         })
@@ -219,15 +219,9 @@ impl RunConfig {
 
     /// Reads the intervention of a run folder, and refuses one that is not what the config says.
     pub fn intervention(&self, folder: &Path, device: &Device) -> Result<AnyIntervention, Error> {
-        let config = folder.join("config.json");
-        let kind: Kind = self.kind.parse().map_err(|e: Error| Error::content(&config, e.to_string()))?;
-        let map = match self.orthogonal.as_str() {
-            "manifold" => None,
-            name => Some(name.parse::<Map>().map_err(|e| Error::content(&config, e.to_string()))?),
-        };
         let path = folder.join(TENSORS);
         let tensors = Tensors::read(&path)?.into();
-        let found = AnyIntervention::from_tensors(kind, &tensors, map, device);
+        let found = AnyIntervention::from_tensors(self.kind, &tensors, self.orthogonal.map(), device);
         let found = found.map_err(|error| Error::content(&path, error.to_string()))?;
         self.check_tensors(&path, &found)?;
         let error = orthogonality_error(std::slice::from_ref(&found));

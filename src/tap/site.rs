@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, nearest};
+use crate::text::serde_as_text;
 
 /// A component of a layer, under pyvene's name.
 ///
@@ -184,6 +185,8 @@ impl FromStr for Component {
         })
     }
 }
+
+serde_as_text!(Component);
 
 /// A component of one layer; written `15.block_output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

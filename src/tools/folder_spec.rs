@@ -7,7 +7,7 @@ use super::spec::Spec;
 use crate::data::Position;
 use crate::error::Error;
 use crate::hub;
-use crate::interventions::{Kind, Needs};
+use crate::interventions::Needs;
 use crate::saved::RunConfig;
 use crate::tap::Site;
 use crate::tensors::Tensors;
@@ -85,7 +85,7 @@ fn specification(config: &RunConfig, weights: &str) -> String {
     let RunConfig { component, layer, heads, position, kind, partition, .. } = config;
     let mut text =
         format!("[[interventions]]\nsite = \"{layer}.{component}\"\nkind = \"{kind}\"\nweights = \"{weights}\"\n");
-    if kind.parse::<Kind>().is_ok_and(|kind| kind.needs() == Needs::Source) {
+    if kind.needs() == Needs::Source {
         text += "source = 0\n";
     }
     // Writing to a string cannot fail, here and below.

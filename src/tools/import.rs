@@ -10,6 +10,7 @@ use super::{ModelChoice, Opened, make_folder};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, InterchangeDim};
 use crate::models::{Dtype, SiteShape};
+use crate::orthogonal::Parametrisation;
 use crate::pyvene::{self, SavedIntervention};
 use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
 use crate::tensors::Tensors;
@@ -115,15 +116,15 @@ impl<'a> ImportedPart<'a> {
         let config = RunConfig {
             library: format!("intervene {}, from pyvene's folder", env!("CARGO_PKG_VERSION")),
             model: ModelIdentity::new(&opened.model),
-            component: site.component.to_string(),
+            component: site.component,
             layer: site.layer,
             heads: Vec::new(),
             position: None,
-            kind: self.made.kind().to_string(),
+            kind: self.made.kind(),
             width,
             rank: self.made.rotation().map(|rotation| rotation.dims()[1]),
             partition: std::collections::BTreeMap::new(),
-            orthogonal: "manifold".to_owned(),
+            orthogonal: Parametrisation::Manifold,
             convention: CONVENTION.to_owned(),
         };
         files::write_json(&folder.join("config.json"), &config)

@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use crate::device;
 use crate::error::{Error, nearest};
 use crate::measure::{free_disk_bytes, free_memory_bytes};
+use crate::text::serde_as_text;
 
 /// Where what the frozen model computes is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ impl FromStr for Level {
         })
     }
 }
+
+serde_as_text!(Level);
 
 /// How the level is chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! A run as a model card.
 
 use crate::hub::{Id, data_repository, is_data};
-use crate::interventions::Kind;
 use crate::recipe::Recipe;
 use crate::report::{Card, Metric};
 use crate::saved::RunConfig;
@@ -18,13 +17,12 @@ pub(super) fn card(
 ) -> Card {
     let config = &configs[0];
     let measured = &metrics.measured;
-    let language = recipe.is_language();
     let base = base_model.map(|name| name.split('@').next().unwrap_or(name).to_owned());
-    let kind = config.kind.replace('_', "-");
+    let kind = config.kind.name().replace('_', "-");
     let task = recipe.task.as_ref().map_or_else(|| recipe.name.clone(), |task| task.name.clone());
     let mut metrics_of = shares("", "", measured);
     if let Some(contrast) = &metrics.contrast {
-        metrics_of.extend(shares("contrast_", "contrast network: ", contrast));
+        metrics_of.extend(shares("contrast_", "contrast model: ", contrast));
     }
     let datasets = datasets(recipe);
     let dataset = match datasets.first() {
@@ -41,7 +39,7 @@ pub(super) fn card(
         id: id.name.clone(),
         model: base_model.map_or_else(|| "MODEL".to_owned(), str::to_owned),
         base_model: base,
-        language,
+        language: config.position.is_some(),
         tags: vec![kind, config.model.kind.clone()],
         datasets,
         summary: summary(configs, measured, &task, base_model),
@@ -83,7 +81,7 @@ fn shares(prefix: &str, words: &str, measured: &Measured) -> Vec<Metric> {
         ("no_intervention", "control: no intervention", Some(controls.no_intervention)),
         ("full_swap", "control: full swap", Some(controls.full_swap)),
         ("random_rotation", "control: random rotation", Some(controls.random_rotation)),
-        ("untrained_model", "control: untrained network", controls.untrained_model),
+        ("untrained_model", "control: untrained model", controls.untrained_model),
     ];
     for (key, name, value) in known {
         if let Some(value) = value {
@@ -91,7 +89,7 @@ fn shares(prefix: &str, words: &str, measured: &Measured) -> Vec<Metric> {
         }
     }
     if let Some(accuracy) = measured.task_accuracy {
-        add("task_accuracy", "the network's accuracy in the task", accuracy, None);
+        add("task_accuracy", "the model's accuracy in the task", accuracy, None);
     }
     all
 }
@@ -168,8 +166,7 @@ fn places(configs: &[RunConfig], base_model: Option<&str>) -> Vec<(String, Strin
 }
 
 fn method(recipe: &Recipe, metrics: &Metrics) -> String {
-    let kind = &recipe.intervention.kind;
-    let what = kind.parse::<Kind>().map_or_else(|_| kind.clone(), |kind| kind.info().method());
+    let what = recipe.intervention.kind.info().method();
     let training = &recipe.training;
     let measured = &metrics.measured;
     format!(

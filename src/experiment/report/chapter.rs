@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use super::{folder_name, logged, words};
+use super::{logged, words};
 use crate::alignment::Location;
 use crate::error::Error;
 use crate::experiment::examples;
@@ -32,13 +32,13 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     let config = &configs[0].1;
     let target = config.location()?;
     let examples = examples(folder)?;
-    let task = task(&recipe)?;
+    let task = task(&recipe, config)?;
     let variables = variables(&recipe, config);
     let asked = task.as_ref().map(|(question, _)| question.as_str());
     let chapter = Chapter {
         name: recipe.name.clone(),
         question: words::question(&recipe, asked, &variables, &target),
-        answer: words::answer(&metrics, recipe.is_language()),
+        answer: words::answer(&metrics),
         picture: match task {
             Some((_, graph)) => Picture::Causal(nodes(graph, &variables)),
             None => pair(&examples, &target),
@@ -56,16 +56,22 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     Ok((chapter, table))
 }
 
+/// The last part of a folder's path, links resolved.
+pub fn folder_name(folder: &Path) -> String {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    real.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
 /// The run's examples; a network that reads no text has none.
 fn examples(folder: &Path) -> Result<Vec<Example>, Error> {
     let path = folder.join(examples::FILE);
     if path.is_file() { files::read_json(&path) } else { Ok(Vec::new()) }
 }
 
-/// What the recipe's task asks, and its causal model.
-fn task(recipe: &Recipe) -> Result<Option<(String, Vec<GraphNode>)>, Error> {
+/// What the recipe's task asks, and its causal model. A model that reads tokens has a task with prompts.
+fn task(recipe: &Recipe, config: &RunConfig) -> Result<Option<(String, Vec<GraphNode>)>, Error> {
     let Some(task) = &recipe.task else { return Ok(None) };
-    if recipe.is_language() {
+    if config.position.is_some() {
         let task = prompt_task(&task.name, recipe.seed)?;
         return Ok(Some((task.question().to_owned(), task.graph())));
     }
@@ -74,8 +80,8 @@ fn task(recipe: &Recipe) -> Result<Option<(String, Vec<GraphNode>)>, Error> {
 }
 
 /// What the recipe's task asks; data alone asks nothing in words.
-pub fn asked(recipe: &Recipe) -> Result<Option<String>, Error> {
-    Ok(task(recipe)?.map(|(question, _)| question))
+pub fn asked(recipe: &Recipe, config: &RunConfig) -> Result<Option<String>, Error> {
+    Ok(task(recipe, config)?.map(|(question, _)| question))
 }
 
 /// The variables that were looked for; none have a name where the data is all there is.
@@ -129,7 +135,7 @@ fn facts(recipe: &Recipe, configs: &[(PathBuf, RunConfig)], metrics: &Metrics) -
         facts.push(("Heads", config.heads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
     }
     facts.extend(config.position.clone().map(|position| ("Tokens", position)));
-    facts.push(("Method", words::method(&config.kind, config.partition.len() > 1)));
+    facts.push(("Method", words::method(config.kind, config.partition.len() > 1)));
     if let Some(rank) = config.rank {
         facts.push(("Rank", format!("{rank} of {}", config.width)));
     }

@@ -46,15 +46,9 @@ fn tell_apart(chapters: &mut [Chapter], folders: &[PathBuf]) {
     let names: Vec<String> = chapters.iter().map(|chapter| chapter.name.clone()).collect();
     for (at, folder) in folders.iter().enumerate() {
         if names.iter().filter(|name| **name == names[at]).count() > 1 {
-            chapters[at].name = folder_name(folder);
+            chapters[at].name = chapter::folder_name(folder);
         }
     }
-}
-
-/// A folder's last name, whatever way led to it.
-fn folder_name(folder: &Path) -> String {
-    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    real.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The dotted keys at which the recipes are not all the same, with what stands there in each; a dash where nothing does.

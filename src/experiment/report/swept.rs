@@ -4,9 +4,9 @@ use std::path::Path;
 
 use toml::Table;
 
-use super::{chapter, folder_name, words};
+use super::{chapter, words};
 use crate::error::Error;
-use crate::experiment::sweep::{self, COLUMNS, Finished, Map, Swept, maps};
+use crate::experiment::sweep::{self, Axis, Finished, Map, Swept, columns, maps};
 use crate::files;
 use crate::recipe::Recipe;
 use crate::report::page::{Chapter, Curve, Figure, Sweep, SweepCell};
@@ -20,14 +20,15 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     let recipe = Recipe::parse(&text, &recipe_path, &[])?;
     let table = crate::places::parse(&text, &recipe_path)?;
     let (best, _) = chapter::read(&folder.join("best"))?;
-    let variables = chapter::variables(&recipe, &RunConfig::read(&folder.join("best"))?);
-    let name = folder_name(folder);
-    let lengths = swept.axes.lengths();
+    let config = RunConfig::read(&folder.join("best"))?;
+    let variables = chapter::variables(&recipe, &config);
+    let name = chapter::folder_name(folder);
+    let varied = swept.axes.varied();
     let judged = || swept.finished.iter().filter_map(|cell| Some(cell.judged.as_ref()?.iia));
     let high = judged().filter(|iia| *iia >= 0.9).count();
     let chapter = Chapter {
         name: recipe.name.clone(),
-        question: words::where_is(chapter::asked(&recipe)?.as_deref(), &variables, &lengths),
+        question: words::where_is(chapter::asked(&recipe, &config)?.as_deref(), &variables, &varied),
         answer: format!(
             "Best at {}: {} of {} cells reach 0.9 on the validation pairs. Trained again in full there: {}",
             swept.best.cell.title(),
@@ -35,8 +36,8 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
             swept.finished.len(),
             best.answer
         ),
-        facts: facts(&swept, &lengths, best.facts),
-        figures: [figure(&swept, &lengths)].into_iter().chain(best.figures).collect(),
+        facts: facts(&swept, &varied, best.facts),
+        figures: [figure(&swept, &varied)].into_iter().chain(best.figures).collect(),
         sweep: Some(grid(&recipe, &swept)),
         commands: vec![
             format!("intervene sweep {name}/recipe.toml --out again   # the same sweep once more"),
@@ -48,20 +49,19 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     Ok((chapter, table))
 }
 
-fn figure(swept: &Swept, lengths: &[usize]) -> Figure {
-    let long: Vec<String> = lengths.iter().filter(|length| **length > 1).map(ToString::to_string).collect();
-    Figure { name: "Cells searched".to_owned(), value: swept.finished.len().to_string(), note: long.join(" × ") }
+fn figure(swept: &Swept, varied: &[Axis]) -> Figure {
+    let lengths: Vec<String> = varied.iter().map(|axis| axis.length(&swept.axes).to_string()).collect();
+    Figure { name: "Cells searched".to_owned(), value: swept.finished.len().to_string(), note: lengths.join(" × ") }
 }
 
 /// The sweep's, then the best cell's.
-fn facts(swept: &Swept, lengths: &[usize], best: Vec<(String, String)>) -> Vec<(String, String)> {
-    let varied = (0..lengths.len()).filter(|axis| lengths[*axis] > 1);
-    let varied = varied.map(|axis| format!("{} {}s", lengths[axis], sweep::AXES[axis]));
-    let varied: Vec<String> = varied.collect();
+fn facts(swept: &Swept, varied: &[Axis], best: Vec<(String, String)>) -> Vec<(String, String)> {
+    let counts = varied.iter().map(|axis| format!("{} {}s", axis.length(&swept.axes), axis.name()));
+    let counts: Vec<String> = counts.collect();
     let seconds: f64 = swept.finished.iter().map(|cell| cell.seconds).sum();
     let diverged = swept.finished.iter().filter(|cell| cell.judged.is_none()).count();
     let mut facts = vec![
-        ("Cells".to_owned(), if varied.is_empty() { "one".to_owned() } else { varied.join(" × ") }),
+        ("Cells".to_owned(), if counts.is_empty() { "one".to_owned() } else { counts.join(" × ") }),
         ("Searches".to_owned(), format!("{seconds:.0} s together")),
     ];
     if diverged > 0 {
@@ -78,8 +78,8 @@ fn grid(recipe: &Recipe, swept: &Swept) -> Sweep {
     Sweep {
         cells: maps.iter().map(of_map).collect(),
         maps: maps.into_iter().map(|map| map.heatmap).collect(),
-        columns: COLUMNS.map(str::to_owned).to_vec(),
-        rows: swept.finished.iter().map(|finished| finished.fields().map(short).to_vec()).collect(),
+        columns: columns().map(str::to_owned).collect(),
+        rows: swept.finished.iter().map(|finished| finished.fields().map(short).collect()).collect(),
     }
 }
 

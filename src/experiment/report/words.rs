@@ -2,6 +2,7 @@
 
 use crate::alignment::Location;
 use crate::data::Position;
+use crate::experiment::sweep::Axis;
 use crate::interventions::{Kind, Needs};
 use crate::recipe::Recipe;
 use crate::report::page::Figure;
@@ -34,15 +35,14 @@ pub fn place(target: &Location) -> String {
 }
 
 /// The method's name in the literature.
-pub fn method(kind: &str, several: bool) -> String {
-    let Ok(known) = kind.parse::<Kind>() else { return kind.to_owned() };
-    let shared = known.info().trained.and_then(|trained| trained.shared).filter(|_| several);
-    shared.unwrap_or(known.info().label).to_owned()
+pub fn method(kind: Kind, several: bool) -> String {
+    let shared = kind.info().trained.and_then(|trained| trained.shared).filter(|_| several);
+    shared.unwrap_or(kind.info().label).to_owned()
 }
 
 /// In which part of the site the variable is looked for.
 fn part(recipe: &Recipe) -> String {
-    let trained = recipe.intervention.kind.parse::<Kind>().ok().and_then(|kind| kind.info().trained);
+    let trained = recipe.intervention.kind.info().trained;
     match (trained.and_then(|trained| trained.part), recipe.intervention.rank) {
         (Some(part), _) => part.to_owned(),
         (_, Some(1)) => ", along one direction".to_owned(),
@@ -54,11 +54,8 @@ fn part(recipe: &Recipe) -> String {
 
 /// "Does the model keep `gender` in the output of block 15, at `name`, along one direction?", after what the task asks.
 pub fn question(recipe: &Recipe, asked: Option<&str>, variables: &[String], target: &Location) -> String {
-    let tokens = match recipe.is_language() {
-        true => format!(", at {}", tokens(&recipe.intervention.position.to_string())),
-        false => String::new(),
-    };
-    if recipe.intervention.kind.parse::<Kind>().is_ok_and(|kind| kind.needs() == Needs::Nothing) {
+    let tokens = target.position.as_ref().map_or_else(String::new, |position| format!(", at {}", tokens(position)));
+    if recipe.intervention.kind.needs() == Needs::Nothing {
         return format!(
             "Can the model be taught its completions by editing {}{tokens}{}?",
             place(target),
@@ -69,8 +66,7 @@ pub fn question(recipe: &Recipe, asked: Option<&str>, variables: &[String], targ
         [] => "what decides the label".to_owned(),
         names => list(names),
     };
-    let who = if recipe.is_language() { "the model" } else { "the network" };
-    let question = format!("Does {who} keep {what} in {}{tokens}{}?", place(target), part(recipe));
+    let question = format!("Does the model keep {what} in {}{tokens}{}?", place(target), part(recipe));
     match asked {
         Some(asked) => format!("{asked} {question}"),
         None => question,
@@ -78,10 +74,8 @@ pub fn question(recipe: &Recipe, asked: Option<&str>, variables: &[String], targ
 }
 
 /// "Where does the model keep `gender`: in which layer, at which position?", after what the task asks.
-pub fn where_is(told: Option<&str>, variables: &[String], lengths: &[usize; 5]) -> String {
-    let asking = ["in which layer", "at which position", "in which head", "in how many directions", "from which start"];
-    let asked: Vec<String> =
-        asking.iter().zip(lengths).filter(|(_, length)| **length > 1).map(|(asked, _)| (*asked).to_owned()).collect();
+pub fn where_is(told: Option<&str>, variables: &[String], varied: &[Axis]) -> String {
+    let asked: Vec<&str> = varied.iter().map(|axis| axis.question()).collect();
     let asked = if asked.is_empty() { "there".to_owned() } else { asked.join(", ") };
     let what = if variables.is_empty() { "what decides the label".to_owned() } else { list(variables) };
     let question = format!("Where does the model keep {what}: {asked}?");
@@ -92,22 +86,25 @@ pub fn where_is(told: Option<&str>, variables: &[String], lengths: &[usize; 5]) 
 }
 
 /// A position as one would say it.
-fn tokens(position: &str) -> String {
-    if let Ok(Position::Ends { first, last }) = position.parse() {
-        let ends = [("first", first), ("last", last)].into_iter().filter(|(_, count)| *count > 0);
-        let told: Vec<String> = ends.map(|(which, count)| format!("the {which} {count}")).collect();
-        return format!("{} tokens of the prompt", told.join(" and "));
-    }
+fn tokens(position: &Position) -> String {
     match position {
-        "span" => "the part of the prompt that the data names".to_owned(),
-        "last" | "-1" => "the last token".to_owned(),
-        number if number.parse::<i64>().is_ok() => format!("token {number}"),
-        slot => format!("the prompt’s {slot}"),
+        Position::Ends { first, last } => {
+            let ends = [("first", first), ("last", last)].into_iter().filter(|(_, count)| **count > 0);
+            let ends: Vec<String> = ends.map(|(which, count)| format!("the {which} {count}")).collect();
+            format!("{} tokens of the prompt", ends.join(" and "))
+        }
+        Position::Index(-1) => "the last token".to_owned(),
+        Position::Index(index) => format!("token {index}"),
+        Position::Slot(..) => match position.to_string().as_str() {
+            "span" => "the part of the prompt that the data names".to_owned(),
+            "last" => "the last token".to_owned(),
+            slot => format!("the prompt’s {slot}"),
+        },
     }
 }
 
 /// What came of it: the IIA beside its controls.
-pub fn answer(metrics: &Metrics, language: bool) -> String {
+pub fn answer(metrics: &Metrics) -> String {
     let Measured { iia, iia_interval: [low, high], controls, .. } = &metrics.measured;
     if let Some(completions) = &metrics.measured.completions {
         return format!(
@@ -121,14 +118,13 @@ pub fn answer(metrics: &Metrics, language: bool) -> String {
             completions.loss
         );
     }
-    let who = if language { "model" } else { "network" };
     let verdict = match (*low > nearest(&metrics.measured), *iia > 0.9) {
         (true, true) => "Yes, as far as these pairs can tell.",
         (true, false) => "In part.",
         (false, _) => "No more than a control does.",
     };
     let mut text = format!(
-        "{verdict} After the interchange the {who} says what the causal model says in {} of the held-out pairs \
+        "{verdict} After the interchange the model says what the causal model says in {} of the held-out pairs \
          (95% interval {} to {}); with a random rotation in {}, with the whole site exchanged in {}, and without an \
          intervention in {}.",
         percent(*iia),
@@ -139,13 +135,13 @@ pub fn answer(metrics: &Metrics, language: bool) -> String {
         percent(controls.no_intervention),
     );
     if let Some(untrained) = controls.untrained_model {
-        text += &format!(" The same search in a network that nobody has trained ends at {}.", percent(untrained));
+        text += &format!(" The same search in an untrained model ends at {}.", percent(untrained));
     }
     if let (Some(rank), Some(hard)) = (metrics.measured.hard_rank, metrics.measured.iia_hard) {
         text += &format!(" With a hard mask over {rank} directions it is {}.", percent(hard));
     }
     if let Some(contrast) = &metrics.contrast {
-        text += &format!(" In the contrast network it is {}.", percent(contrast.iia));
+        text += &format!(" In the contrast model it is {}.", percent(contrast.iia));
     }
     text
 }
@@ -221,12 +217,13 @@ mod tests {
     #[test]
     fn a_run_is_told_in_sentences() {
         let recipe = Recipe::load("recipes/gender_agreement_das_smollm2.toml".as_ref(), &[]).unwrap();
-        let target = Location::from(Component::BlockOutput.at(15));
+        let position = Some(recipe.intervention.position.clone());
+        let target = Location { position, ..Location::from(Component::BlockOutput.at(15)) };
         let question = question(&recipe, Some("Which pronoun?"), &["gender".to_owned()], &target);
         let expected = "Which pronoun? Does the model keep gender in the output of block 15, at the prompt’s name, \
                         along one direction?";
         assert_eq!(question, expected);
-        let sweep = where_is(Some("Which pronoun?"), &["gender".to_owned()], &[30, 8, 1, 1, 1]);
+        let sweep = where_is(Some("Which pronoun?"), &["gender".to_owned()], &[Axis::Layer, Axis::Position]);
         assert_eq!(sweep, "Which pronoun? Where does the model keep gender: in which layer, at which position?");
         assert_eq!(list(&["a", "b", "c"].map(str::to_owned)), "a, b and c");
     }
@@ -237,14 +234,12 @@ mod tests {
         metrics.measured.iia = 0.97;
         metrics.measured.iia_interval = [0.95, 0.99];
         metrics.measured.controls.random_rotation = 0.6;
-        assert!(
-            answer(&metrics, true).starts_with("Yes, as far as these pairs can tell. After the interchange the model")
-        );
+        assert!(answer(&metrics).starts_with("Yes, as far as these pairs can tell. After the interchange the model"));
         metrics.measured.iia = 0.7;
         metrics.measured.iia_interval = [0.65, 0.75];
-        assert!(answer(&metrics, false).starts_with("In part."));
+        assert!(answer(&metrics).starts_with("In part."));
         metrics.measured.controls.random_rotation = 0.68;
         metrics.measured.controls_interval.insert("random_rotation".to_owned(), [0.66, 0.7]);
-        assert!(answer(&metrics, false).starts_with("No more than a control does."));
+        assert!(answer(&metrics).starts_with("No more than a control does."));
     }
 }

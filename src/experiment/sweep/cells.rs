@@ -1,44 +1,10 @@
 //! Which searches a sweep consists of, and in which order.
 
-use serde::{Deserialize, Serialize};
-
-use crate::data::Position;
-use crate::error::Error;
-use crate::models::{FrozenModel, Pretrained};
+use super::axis::{Axes, Axis, Cell, Index};
 use crate::recipe::Recipe;
-use crate::tap::Component;
-
-/// What is varied, each with its values; what is not has one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Axes {
-    pub layers: Vec<usize>,
-    pub positions: Vec<Position>,
-    /// The heads of each cell; none where the component is not made of heads.
-    pub heads: Vec<Vec<usize>>,
-    /// The rank, where the recipe gives one; else the site's width.
-    pub ranks: Vec<Option<usize>>,
-    pub seeds: Vec<u64>,
-}
 
 /// Cells that are searched in one pass; the more there are, the more memory a step takes.
 const TOGETHER: usize = 16;
-
-/// The names of the axes, in their order.
-pub const AXES: [&str; 5] = ["layer", "position", "head", "rank", "seed"];
-
-/// A value of each axis, by its number.
-pub type Index = [usize; 5];
-
-/// One search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
-    pub layer: usize,
-    pub position: Position,
-    pub heads: Vec<usize>,
-    pub rank: Option<usize>,
-    pub seed: u64,
-}
 
 /// Cells of one layer, position and head. They share what the frozen model makes of the pairs, so they are searched
 /// together, and one process takes them all.
@@ -50,35 +16,9 @@ pub struct Group {
 }
 
 impl Axes {
-    /// What the recipe's `[sweep]` asks for, of this model.
-    pub fn new(recipe: &Recipe, model: &Pretrained) -> Result<Self, Error> {
-        let asked = recipe.sweep.clone().unwrap_or_default();
-        let single = &recipe.intervention;
-        let shape = model.site_shape(single.component.parse::<Component>()?.site());
-        let heads = shape.and_then(|shape| shape.heads).unwrap_or(0);
-        Ok(Self {
-            layers: asked.layers.map_or_else(|| vec![single.layer], |axis| axis.values(model.n_layers())),
-            positions: asked.positions.unwrap_or_else(|| vec![single.position.clone()]),
-            heads: asked.heads.map_or_else(
-                || vec![single.heads.clone()],
-                |axis| axis.values(heads).into_iter().map(|head| vec![head]).collect(),
-            ),
-            ranks: asked.ranks.map_or_else(|| vec![single.rank], |axis| axis.values(0).into_iter().map(Some).collect()),
-            seeds: asked.seeds.map_or_else(
-                || vec![recipe.search_seed()],
-                |axis| axis.values(0).into_iter().map(|seed| seed as u64).collect(),
-            ),
-        })
-    }
-
-    /// How many values each axis has.
-    pub fn lengths(&self) -> Index {
-        [self.layers.len(), self.positions.len(), self.heads.len(), self.ranks.len(), self.seeds.len()]
-    }
-
     /// Every cell's numbers, in order: layer by layer, the seed first to change.
     pub fn indices(&self) -> Vec<Index> {
-        let mut all = vec![[0; 5]];
+        let mut all = vec![Index::default()];
         for (axis, length) in self.lengths().into_iter().enumerate() {
             let with = |index: Index| {
                 (0..length).map(move |at| {
@@ -92,32 +32,10 @@ impl Axes {
         all
     }
 
-    /// The cell of these numbers.
-    pub fn cell(&self, [layer, position, head, rank, seed]: Index) -> Cell {
-        Cell {
-            layer: self.layers[layer],
-            position: self.positions[position].clone(),
-            heads: self.heads[head].clone(),
-            rank: self.ranks[rank],
-            seed: self.seeds[seed],
-        }
-    }
-
-    /// What a value of an axis is called.
-    pub fn label(&self, axis: usize, at: usize) -> String {
-        match axis {
-            0 => self.layers[at].to_string(),
-            1 => self.positions[at].to_string(),
-            2 => heads(&self.heads[at]),
-            3 => self.ranks[at].map_or_else(|| "full".to_owned(), |rank| rank.to_string()),
-            _ => self.seeds[at].to_string(),
-        }
-    }
-
     /// The groups of cells, layer by layer.
     pub fn groups(&self) -> Vec<Group> {
         let indices = self.indices();
-        let alike = indices.chunk_by(|a, b| a[..3] == b[..3]);
+        let alike = indices.chunk_by(|a, b| a[..Axis::PLACE] == b[..Axis::PLACE]);
         let groups = alike.flat_map(|alike| alike.chunks(TOGETHER)).enumerate();
         let group = |(number, cells): (usize, &[Index])| Group {
             name: format!("{number:04}"),
@@ -127,21 +45,14 @@ impl Axes {
     }
 }
 
-/// Heads as one word: `3`, or `0+3` for two that are taken together.
-pub fn heads(heads: &[usize]) -> String {
-    heads.iter().map(usize::to_string).collect::<Vec<_>>().join("+")
-}
-
 impl Cell {
     /// The recipe of this cell alone.
     pub fn recipe(&self, sweep: &Recipe) -> Recipe {
         let mut recipe = sweep.clone();
         recipe.sweep = None;
-        recipe.intervention.layer = self.layer;
-        recipe.intervention.position = self.position.clone();
-        recipe.intervention.heads.clone_from(&self.heads);
-        recipe.intervention.rank = self.rank;
-        recipe.training.seed = (self.seed != recipe.seed).then_some(self.seed);
+        for axis in Axis::ALL {
+            axis.apply(self, &mut recipe);
+        }
         recipe
     }
 
@@ -155,20 +66,15 @@ impl Cell {
 
     /// `layer 3, position last, head 1, rank 2, seed 0`
     pub fn title(&self) -> String {
-        let mut title = format!("layer {}, position {}", self.layer, self.position);
-        if !self.heads.is_empty() {
-            title += &format!(", head {}", heads(&self.heads));
-        }
-        if let Some(rank) = self.rank {
-            title += &format!(", rank {rank}");
-        }
-        title + &format!(", seed {}", self.seed)
+        let part = |axis: Axis| Some(format!("{} {}", axis.name(), axis.text(self)?));
+        Axis::ALL.into_iter().filter_map(part).collect::<Vec<_>>().join(", ")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Position;
 
     fn axes() -> Axes {
         Axes {

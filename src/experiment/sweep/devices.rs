@@ -26,19 +26,23 @@ pub fn sweep_on(
     let Some((first, others)) = devices.split_first() else {
         return sweep(recipe, out, observer);
     };
-    devices.iter().try_for_each(|name| device::check(name))?;
+    let device = |name: &String| {
+        let device: device::Name = name.parse()?;
+        device.check()?;
+        Ok(Recipe { device, ..recipe.clone() })
+    };
+    let recipes_on = devices.iter().map(device).collect::<Result<Vec<Recipe>, Error>>()?;
     let out = out.map_or_else(|| folder::default(&recipe.name), Path::to_owned);
     let recipes = std::env::temp_dir();
     let recipes = tempfile::tempdir_in(&recipes).map_err(Error::file(&recipes, "cannot write the recipe in"))?;
-    let on = |name: &String| Recipe { device: name.clone(), ..recipe.clone() };
     let mut running = Running(Vec::new());
-    for (number, name) in others.iter().enumerate() {
+    for (number, (name, recipe)) in others.iter().zip(&recipes_on[1..]).enumerate() {
         let folder = recipes.path().join(number.to_string());
         files::create_new_dir(&folder)?;
-        write_recipe(&on(name), &folder)?;
+        write_recipe(recipe, &folder)?;
         running.0.push((name.clone(), start(&folder.join("recipe.toml"), &out)?));
     }
-    let here = sweep(&on(first), Some(&out), observer);
+    let here = sweep(&recipes_on[0], Some(&out), observer);
     let failed = running.wait()?;
     match (here, failed.is_empty()) {
         (Err(error), _) if !out.join("sweep.json").is_file() => Err(error),

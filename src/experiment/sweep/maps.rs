@@ -1,6 +1,6 @@
 //! The heatmaps of a sweep: two axes each, one map for every value of the others.
 
-use super::cells::{AXES, Axes, Index};
+use super::axis::{Axes, Axis, Index};
 use super::table::Finished;
 use crate::report::Heatmap;
 
@@ -14,47 +14,48 @@ pub struct Map {
 
 /// IIA over the first two axes that have several values, layers by positions where there are fewer.
 pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<Map> {
-    let lengths = axes.lengths();
-    let [row, column] = shown(lengths);
+    let [row, column] = shown(axes.lengths());
+    let width = column.length(axes);
     let mut maps: Vec<(Vec<usize>, Map)> = Vec::new();
     for index in axes.indices() {
-        let others: Vec<usize> = (0..AXES.len()).filter(|axis| ![row, column].contains(axis)).collect();
-        let key: Vec<usize> = others.iter().map(|axis| index[*axis]).collect();
+        let value = |axis: Axis| index[axis as usize];
+        let others: Vec<Axis> = Axis::ALL.into_iter().filter(|axis| ![row, column].contains(axis)).collect();
+        let key: Vec<usize> = others.iter().map(|axis| value(*axis)).collect();
         let at = maps.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
             let (mut name, mut of) = ("heatmap".to_owned(), Vec::new());
-            for axis in others.iter().filter(|axis| lengths[**axis] > 1) {
-                let label = axes.label(*axis, index[*axis]);
-                name += &format!("-{}{label}", AXES[*axis]);
-                of.push(format!("{} {label}", AXES[*axis]));
+            for axis in others.iter().filter(|axis| axis.length(axes) > 1) {
+                let label = axes.label(*axis, value(*axis));
+                name += &format!("-{}{label}", axis.name());
+                of.push(format!("{} {label}", axis.name()));
             }
             let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
-            let labels = |axis: usize| (0..lengths[axis]).map(|at| axes.label(axis, at)).collect();
+            let labels = |axis: Axis| (0..axis.length(axes)).map(|at| axes.label(axis, at)).collect();
             let heatmap = Heatmap {
-                title: format!("{title}: IIA by {} and {}{of}", AXES[row], AXES[column]),
-                row_axis: AXES[row].to_owned(),
-                column_axis: AXES[column].to_owned(),
+                title: format!("{title}: IIA by {} and {}{of}", row.name(), column.name()),
+                row_axis: row.name().to_owned(),
+                column_axis: column.name().to_owned(),
                 rows: labels(row),
                 columns: labels(column),
-                values: vec![vec![None; lengths[column]]; lengths[row]],
+                values: vec![vec![None; width]; row.length(axes)],
                 range: (0.0, 1.0),
             };
-            let cells = vec![[0; AXES.len()]; lengths[row] * lengths[column]];
+            let cells = vec![Index::default(); row.length(axes) * width];
             maps.push((key, Map { name, heatmap, cells }));
             maps.len() - 1
         });
-        maps[at].1.cells[index[row] * lengths[column] + index[column]] = index;
+        maps[at].1.cells[value(row) * width + value(column)] = index;
         let cell = axes.cell(index);
         let found = rows.iter().find(|finished| finished.cell == cell);
-        maps[at].1.heatmap.values[index[row]][index[column]] =
+        maps[at].1.heatmap.values[value(row)][value(column)] =
             found.and_then(|finished| Some(finished.judged.as_ref()?.iia));
     }
     maps.into_iter().map(|(_, map)| map).collect()
 }
 
 /// The axes of rows and columns.
-fn shown(lengths: [usize; 5]) -> [usize; 2] {
-    let (long, short): (Vec<usize>, Vec<usize>) = (0..AXES.len()).partition(|axis| lengths[*axis] > 1);
-    let mut two: Vec<usize> = long.into_iter().chain(short).take(2).collect();
+fn shown(lengths: Index) -> [Axis; 2] {
+    let (long, short): (Vec<Axis>, Vec<Axis>) = Axis::ALL.into_iter().partition(|axis| lengths[*axis as usize] > 1);
+    let mut two: Vec<Axis> = long.into_iter().chain(short).take(2).collect();
     two.sort_unstable();
     [two[0], two[1]]
 }
@@ -67,12 +68,12 @@ mod tests {
 
     #[test]
     fn the_first_two_long_axes_are_shown() {
-        assert_eq!(shown([30, 8, 1, 1, 1]), [0, 1]);
-        assert_eq!(shown([1, 1, 1, 1, 1]), [0, 1]);
-        assert_eq!(shown([1, 8, 1, 1, 1]), [0, 1]);
-        assert_eq!(shown([5, 1, 9, 1, 1]), [0, 2]);
-        assert_eq!(shown([1, 1, 9, 4, 2]), [2, 3]);
-        assert_eq!(shown([1, 1, 1, 1, 3]), [0, 4]);
+        assert_eq!(shown([30, 8, 1, 1, 1]), [Axis::Layer, Axis::Position]);
+        assert_eq!(shown([1, 1, 1, 1, 1]), [Axis::Layer, Axis::Position]);
+        assert_eq!(shown([1, 8, 1, 1, 1]), [Axis::Layer, Axis::Position]);
+        assert_eq!(shown([5, 1, 9, 1, 1]), [Axis::Layer, Axis::Head]);
+        assert_eq!(shown([1, 1, 9, 4, 2]), [Axis::Head, Axis::Rank]);
+        assert_eq!(shown([1, 1, 1, 1, 3]), [Axis::Layer, Axis::Seed]);
     }
 
     #[test]
@@ -84,7 +85,7 @@ mod tests {
             ranks: vec![Some(1), Some(4)],
             seeds: vec![5, 6, 7],
         };
-        let finished = |(at, index): (usize, [usize; 5])| Finished {
+        let finished = |(at, index): (usize, Index)| Finished {
             cell: axes.cell(index),
             judged: Some(Judged {
                 iia: at as f64 / 100.0,

@@ -5,6 +5,7 @@
 //! a killed process loses the place that it was at. The last step, heatmaps and the best cell's run, is taken in the same
 //! way, so one process does it and the others wait for it.
 
+mod axis;
 mod cells;
 mod claim;
 mod devices;
@@ -21,14 +22,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::axis::{Axes, Axis, Cell};
 use self::cells::Group;
-pub use self::cells::{AXES, Axes, Cell};
 use self::claim::Taken;
 use self::folder::Folder;
 pub use self::maps::{Map, maps};
 use self::searcher::{CellPairs, Searcher};
 use self::table::FinishedCells;
-pub use self::table::{COLUMNS, Finished};
+pub use self::table::{Finished, columns};
 use super::language::LanguageNetwork;
 use super::session::Session;
 use super::train;
@@ -58,7 +59,7 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let Some(source) = &recipe.model.source else {
         return wrong("a sweep searches a language model: set model.source");
     };
-    let device = device::find(&recipe.device)?;
+    let device = device::find_name(recipe.device)?;
     let folder = Folder::find(recipe, out)?;
     let whole = folder.path.join("sweep.json");
     if whole.is_file() {
@@ -72,10 +73,10 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let mut session =
         Session { recipe, device: &device, observer, log: None, folder: folder.path.clone(), trained: None };
     let network = LanguageNetwork::open(&mut session, source)?;
-    let axes = Axes::new(recipe, &network.model)?;
+    let axes = Axes::new(recipe, &network.model);
     let pairs = CellPairs::new(recipe, &axes, &network)?;
     folder.make(recipe)?;
-    let searcher = Searcher::new(&mut session, &network, &pairs, &recipe.cache.storage(&folder.path)?)?;
+    let searcher = Searcher::new(&mut session, &network, &pairs, &recipe.cache.storage(&folder.path))?;
     let groups = axes.groups();
     let mut finished = FinishedCells::new(&folder.path, &groups)?;
     search(&mut session, &folder, &searcher, &groups, &mut finished)?;

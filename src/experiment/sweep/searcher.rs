@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::cells::{Axes, Cell, Group};
+use super::axis::{Axes, Cell};
+use super::cells::Group;
 use super::table::{Finished, Judged, Point};
 use crate::alignment::evaluate::{Edit, Evaluation};
 use crate::alignment::search::{Logged, search_together, unchanged};

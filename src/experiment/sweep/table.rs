@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Cell, Group, heads};
+use super::axis::{Axis, Cell};
+use super::cells::Group;
 use crate::error::Error;
 use crate::files;
 use crate::report::quoted;
@@ -63,21 +64,13 @@ pub struct FinishedCells<'a> {
     found: BTreeMap<String, Vec<Finished>>,
 }
 
+/// The columns of `sweep.csv` behind the axes.
+const MEASURES: [&str; 7] = ["iia", "iia_low", "iia_high", "loss", "hard_rank", "random_rotation", "steps"];
+
 /// The columns of `sweep.csv`.
-pub const COLUMNS: [&str; 12] = [
-    "layer",
-    "position",
-    "head",
-    "rank",
-    "seed",
-    "iia",
-    "iia_low",
-    "iia_high",
-    "loss",
-    "hard_rank",
-    "random_rotation",
-    "steps",
-];
+pub fn columns() -> impl Iterator<Item = &'static str> {
+    Axis::ALL.into_iter().map(Axis::name).chain(MEASURES)
+}
 
 impl<'a> FinishedCells<'a> {
     /// What is there already.
@@ -149,10 +142,10 @@ impl<'a> FinishedCells<'a> {
     /// One line for each cell; of one whose search diverged, its place alone. It holds no times: a sweep writes the same
     /// bytes however often it was killed, and however many processes shared it.
     fn csv(&self) -> String {
-        let mut text = COLUMNS.join(",") + "\n";
+        let mut text = columns().collect::<Vec<_>>().join(",") + "\n";
         for finished in self.rows() {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}", finished.fields().map(|field| quoted(&field)).join(","));
+            let _ = writeln!(text, "{}", finished.fields().map(|field| quoted(&field)).collect::<Vec<_>>().join(","));
         }
         text
     }
@@ -168,19 +161,13 @@ impl<'a> FinishedCells<'a> {
 }
 
 impl Finished {
-    /// What the table says of it, in [`COLUMNS`]' order.
-    pub fn fields(&self) -> [String; COLUMNS.len()] {
-        let cell = &self.cell;
+    /// The fields of its line of the table, in the order of [`columns`]; empty where there is no value.
+    pub fn fields(&self) -> impl Iterator<Item = String> + '_ {
         let whole = |value: Option<usize>| value.map(|value| value.to_string()).unwrap_or_default();
         let of = |value: fn(&Judged) -> Option<f64>| {
             self.judged.as_ref().and_then(value).map(|value| value.to_string()).unwrap_or_default()
         };
-        [
-            cell.layer.to_string(),
-            cell.position.to_string(),
-            heads(&cell.heads),
-            whole(cell.rank),
-            cell.seed.to_string(),
+        let measures: [String; MEASURES.len()] = [
             of(|judged| Some(judged.iia)),
             of(|judged| Some(judged.iia_interval[0])),
             of(|judged| Some(judged.iia_interval[1])),
@@ -188,6 +175,7 @@ impl Finished {
             whole(self.judged.as_ref().and_then(|judged| judged.hard_rank)),
             of(|judged| judged.random_rotation),
             whole(self.judged.as_ref().map(|judged| judged.steps)),
-        ]
+        ];
+        Axis::ALL.into_iter().map(|axis| axis.text(&self.cell).unwrap_or_default()).chain(measures)
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
+use super::{Override, Recipe};
 use crate::error::{Error, nearest};
-use crate::recipe::{Override, Recipe};
 
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
 
