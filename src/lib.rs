@@ -54,6 +54,7 @@ pub mod intervenable;
 pub mod interventions;
 pub mod measure;
 pub mod models;
+pub mod monitor;
 pub mod orthogonal;
 pub mod places;
 pub mod pyvene;

@@ -58,7 +58,7 @@ fn failed(name: Name, problem: String) -> DeviceReport {
 }
 
 fn examine(name: Name) -> DeviceReport {
-    let opened = match device::find(&name.to_string()).and_then(|device| device::opened(&device)) {
+    let opened = match device::find(&name.to_string(), &mut ()).and_then(|device| device::opened(&device)) {
         Ok(opened) => opened,
         Err(error) => return failed(name, error.reason()),
     };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Positions, Tokenised, Tokenizer};
 use crate::error::Error;
-use crate::{hub, places};
+use crate::places;
 
 /// A prompt in a file of inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -59,9 +59,8 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Opens a file; `hub:ORG/NAME[@REVISION]/PATH` is a file on the Hub.
+    /// Opens a file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let path = &hub::data_file(path)?;
         let file = File::open(path).map_err(Error::file(path, "cannot read"))?;
         Ok(Self { path: path.to_owned(), file: BufReader::new(file), line: 0 })
     }

@@ -31,12 +31,9 @@ pub use tokenizer::Tokenizer;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::hub;
 
-/// Reads the rows of a `.jsonl` or `.parquet` file; `hub:ORG/NAME[@REVISION]/PATH` is a file on the Hub. Another
-/// extension and a file without rows are errors.
+/// Reads the rows of a `.jsonl` or `.parquet` file. Another extension and a file without rows are errors.
 pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
-    let path = &hub::data_file(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => jsonl::read(path),
         Some("parquet") => parquet::read(path),

@@ -50,7 +50,7 @@ pub struct EvaluateOptions {
 /// Reads a run folder, or one of the Hub by its name, and evaluates its interventions on the run's test pairs, on the run's
 /// device. A model of the Hub is taken at the commit of the run.
 pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Observer) -> Result<Evaluated, Error> {
-    let folder = hub::folder(folder)?;
+    let folder = hub::folder(folder, observer)?;
     let (mut recipe, recorded) = match &options.recipe {
         Some(recipe) => (recipe.clone(), None),
         None => {
@@ -58,7 +58,7 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
             (own_recipe(&folder, options.device.as_deref().unwrap_or(&metrics.device))?, Some(metrics))
         }
     };
-    let device = device::find(options.device.as_deref().unwrap_or(&recipe.device))?;
+    let device = device::find(options.device.as_deref().unwrap_or(&recipe.device), observer)?;
     let configs = RunConfig::read_all(&folder)?;
     if recipe.model.source.is_some() {
         let source = options.model.clone().or_else(|| configs[0].1.model.on_the_hub());

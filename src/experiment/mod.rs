@@ -16,11 +16,12 @@ mod sweep;
 mod train;
 
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
+pub use folder::{default_folder, write_recipe};
 use hypothesis::Hypothesis;
 pub use publish::{PushOptions, pull, push};
 pub use report::report;
 use session::Session;
-pub use sweep::{sweep, sweep_on};
+pub use sweep::sweep;
 pub use train::train;
 
 use rand::SeedableRng;

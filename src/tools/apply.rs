@@ -1,7 +1,7 @@
 //! `intervene apply`: runs a specification over a file of inputs.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Tensor, activation};
 
@@ -10,38 +10,30 @@ use super::spec::Spec;
 use super::{ModelChoice, Opened, label};
 use crate::data::{Inputs, Positions, Tokenised};
 use crate::error::Error;
+use crate::hub;
 use crate::intervenable::{Input, Intervenable, RunOutput};
 use crate::models::LanguageModel;
-use crate::report::Progress;
+use crate::report::Observer;
 use crate::tap::Rows;
 use crate::tensors::{Growing, Numbers};
 
 /// The options of [`apply`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct ApplyOptions {
     /// A specification (TOML with `[[interventions]]` tables), or an intervention's folder, or its repository on the Hub.
     pub spec: PathBuf,
-    #[command(flatten)]
-    #[allow(missing_docs)]
+    /// The model, its device and its dtype.
     pub model: ModelChoice,
     /// JSON lines: {"base": TEXT or token ids, "sources": [TEXT or token ids, …], "positions": …}; a file, or hub:ORG/NAME/PATH
-    #[arg(long, value_name = "FILE")]
     pub inputs: PathBuf,
     /// The safetensors file to write.
-    #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// The tokens of the base whose logits are saved: all, last, a number, text:PART; separate several with commas.
-    #[arg(long, default_value = "last", allow_hyphen_values = true)]
     pub logits: Positions,
     /// The number of examples in the summary.
-    #[arg(long, default_value_t = 10)]
     pub show: usize,
     /// The number of inputs in a batch.
-    #[arg(long, default_value_t = 8)]
     pub batch: usize,
-    /// Show no progress.
-    #[arg(long)]
-    pub quiet: bool,
 }
 
 /// An example that is ready to run.
@@ -64,15 +56,16 @@ const INDEX: [&str; 2] = ["example", "position"];
 /// `logits.position` (i64) identify the rows. Each collecting intervention has a tensor `collected.NUMBER.SITE`,
 /// `[rows, width]`, with `.example` and `.position`. The file is read twice, the first time to check it and to count the
 /// rows. At most one batch is in memory.
-pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
+pub fn apply(options: &ApplyOptions, observer: &mut dyn Observer) -> Result<String, Error> {
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
     }
-    let spec = Spec::open(&options.spec)?;
-    let opened = Opened::open(&options.model)?;
+    let spec = Spec::open(&options.spec, observer)?;
+    let opened = Opened::open(&options.model, observer)?;
     let prepared = Prepared::new(spec, &opened)?;
+    let file_of_inputs = hub::data_file(&options.inputs, observer)?;
     let collected = prepared.collected();
-    let (examples, rows) = count(&opened, &prepared, &collected, options)?;
+    let (examples, rows) = count(&opened, &prepared, &collected, &file_of_inputs, options)?;
 
     let mut tensors = group("logits", rows[0], opened.model.vocab_size());
     for (site, rows) in collected.iter().zip(&rows[1..]) {
@@ -84,10 +77,10 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
         ("specification", options.spec.display().to_string()),
     ];
     let mut file = Growing::create(&options.out, &tensors, &metadata)?;
-    let mut progress = Progress::new("apply", examples, options.quiet);
+    observer.begin("apply", examples);
     let intervenable = prepared.intervenable(&opened)?;
     let mut summary = String::new();
-    let mut inputs = Inputs::open(&options.inputs)?;
+    let mut inputs = Inputs::open(&file_of_inputs)?;
     let mut ahead = None;
     let mut done = 0;
     loop {
@@ -125,10 +118,10 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
             }
         }
         done += batch.len();
-        progress.advance(done);
+        observer.advance(done);
     }
     file.finish()?;
-    progress.finish();
+    observer.end();
     let _ = write!(summary, "{}: {examples} inputs, {} rows of logits", options.out.display(), rows[0]);
     for (site, rows) in collected.iter().zip(&rows[1..]) {
         let _ = write!(summary, ", {rows} rows of {}", site.site);
@@ -146,9 +139,10 @@ fn count(
     opened: &Opened,
     prepared: &Prepared,
     collected: &[Collected],
+    file_of_inputs: &Path,
     options: &ApplyOptions,
 ) -> Result<(usize, Vec<usize>), Error> {
-    let mut inputs = Inputs::open(&options.inputs)?;
+    let mut inputs = Inputs::open(file_of_inputs)?;
     let (mut examples, mut rows) = (0, vec![0; 1 + collected.len()]);
     while let Some(example) = next(opened, prepared, &mut inputs, options)? {
         examples += 1;
@@ -158,7 +152,7 @@ fn count(
         }
     }
     if examples == 0 {
-        return Err(Error::content(&options.inputs, "has no inputs: one line of JSON for each is needed"));
+        return Err(Error::content(file_of_inputs, "has no inputs: one line of JSON for each is needed"));
     }
     Ok((examples, rows))
 }

@@ -8,7 +8,8 @@ use super::Opened;
 use super::collect_options::{CollectOptions, Direction};
 use super::rows::{ChosenSite, ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
-use crate::report::Progress;
+use crate::hub;
+use crate::report::Observer;
 use crate::tensors::Tensors;
 
 /// The directions of one site.
@@ -23,19 +24,25 @@ struct SiteDirections {
 ///
 /// The tensor with a site's name, `[width]`, f32, is its direction or its first component. Further components are `SITE.1`,
 /// `SITE.2` and so on, and `SITE.shares`, `[K]`, has the components' shares of the variance.
-pub(super) fn write(direction: Direction, options: &CollectOptions, opened: &Opened) -> Result<String, Error> {
+pub(super) fn write(
+    direction: Direction,
+    options: &CollectOptions,
+    opened: &Opened,
+    observer: &mut dyn Observer,
+) -> Result<String, Error> {
     let sites = chosen_sites(opened, &options.sites)?;
     if let Some(head) = sites.iter().find(|chosen| chosen.site.component.is_head()) {
         let whole = head.site.component.site();
         return Err(Error::Invalid(format!("{}: a direction needs whole rows: use {whole}", head.site)));
     }
-    let read = |inputs: &Path, what: &str| {
+    let mut read = |inputs: &Path, what: &str| {
+        let inputs = &hub::data_file(inputs, observer)?;
         let reader = RowReader { opened, inputs, positions: &options.positions, batch: options.batch };
         let (examples, _) = reader.count()?;
         let mut rows = SiteRows(sites.iter().map(|chosen| (chosen.shape.width, Vec::new())).collect());
-        let mut progress = Progress::new(what, examples, options.quiet);
-        reader.run(&sites, &mut rows, &mut progress)?;
-        progress.finish();
+        observer.begin(what, examples);
+        reader.run(&sites, &mut rows, observer)?;
+        observer.end();
         Ok::<_, Error>(rows)
     };
     let positive = options.positive.as_deref().or(options.inputs.as_deref());

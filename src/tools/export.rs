@@ -15,16 +15,17 @@ use crate::intervenable::{Layout, Order};
 use crate::interventions::{AnyIntervention, InterchangeDim, Needs, SubspacePartition};
 use crate::models::Dtype;
 use crate::pyvene::{self, Folder, SavedIntervention};
+use crate::report::Observer;
 use crate::tap::{Component, Site};
 use crate::tensors::Tensors;
 
 /// Writes interventions into a folder that pyvene's `IntervenableModel.load` reads, or as a submission to MIB. Returns a
 /// text that shows how to run them: positions, heads and subspaces are arguments of a run in pyvene, not part of the folder.
-pub fn export(options: &ExportOptions) -> Result<String, Error> {
-    let spec = Spec::open(&options.from)?;
+pub fn export(options: &ExportOptions, observer: &mut dyn Observer) -> Result<String, Error> {
+    let spec = Spec::open(&options.from, observer)?;
     let opened = options.model.as_ref().map(|model| {
         let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        Opened::open(&choice)
+        Opened::open(&choice, observer)
     });
     let opened = opened.transpose()?;
     if options.format == Format::Mib {

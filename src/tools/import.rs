@@ -11,20 +11,19 @@ use crate::error::Error;
 use crate::interventions::{AnyIntervention, InterchangeDim};
 use crate::models::{Dtype, SiteShape};
 use crate::pyvene::{self, SavedIntervention};
+use crate::report::Observer;
 use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
 use crate::tensors::Tensors;
 use crate::{files, hub};
 
 /// The options of [`import`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct ImportOptions {
     /// A folder that pyvene's IntervenableModel.save wrote, or `ORG/NAME[@REVISION]` on the Hub.
     pub from: PathBuf,
     /// The folder to create.
-    #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// The model of the interventions: checks that they fit, and stores its identity, so that other models are rejected.
-    #[arg(long)]
     pub model: Option<String>,
 }
 
@@ -33,12 +32,12 @@ pub struct ImportOptions {
 /// `interventions.toml` is the specification; `0/intervention.safetensors` and so on have the tensors. With a model,
 /// `0/config.json` describes model and site, and `evaluate --recipe` accepts `0` as an intervention. Pickles are never
 /// executed; a pickle with code, and a class that is not pyvene's, are errors.
-pub fn import(options: &ImportOptions) -> Result<String, Error> {
-    let from = hub::folder(&options.from)?;
+pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<String, Error> {
+    let from = hub::folder(&options.from, observer)?;
     let folder = pyvene::read(&from)?;
     let opened = options.model.as_ref().map(|model| {
         let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        Opened::open(&choice)
+        Opened::open(&choice, observer)
     });
     let opened = opened.transpose()?;
     let mut parts = Vec::new();

@@ -9,7 +9,7 @@ use super::Opened;
 use crate::data::{Input, Inputs, Positions};
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel, SiteShape};
-use crate::report::Progress;
+use crate::report::Observer;
 use crate::tap::{Component, Rows, Site};
 
 /// A site, such as `3.block_output`, or a component in all layers, such as `all.block_output`.
@@ -90,7 +90,7 @@ impl RowReader<'_> {
     }
 
     /// Runs all inputs in batches and passes each site's rows to `sink`.
-    pub fn run(&self, sites: &[ChosenSite], sink: &mut dyn RowSink, progress: &mut Progress) -> Result<(), Error> {
+    pub fn run(&self, sites: &[ChosenSite], sink: &mut dyn RowSink, observer: &mut dyn Observer) -> Result<(), Error> {
         let mut inputs = Inputs::open(self.inputs)?;
         let mut done = 0;
         loop {
@@ -106,7 +106,7 @@ impl RowReader<'_> {
             sink.begin(done, &batch)?;
             self.run_batch(sites, &batch, sink)?;
             done += batch.len();
-            progress.advance(done);
+            observer.advance(done);
         }
     }
 

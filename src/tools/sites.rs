@@ -5,19 +5,20 @@ use std::fmt::Write;
 use super::{ModelChoice, Opened};
 use crate::error::Error;
 use crate::models::{Dtype, FrozenModel};
+use crate::report::Observer;
 use crate::tap::Component;
 
 /// The options of [`sites`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct SitesOptions {
     /// A checkpoint folder: config.json, and model.safetensors or its shards.
     pub model: String,
 }
 
 /// The table of a model's components: name, width of a row, number of heads in a row.
-pub fn sites(options: &SitesOptions) -> Result<String, Error> {
+pub fn sites(options: &SitesOptions, observer: &mut dyn Observer) -> Result<String, Error> {
     let choice = ModelChoice { model: options.model.clone(), device: "cpu".to_owned(), dtype: Dtype::Keep };
-    let model = Opened::open(&choice)?.model;
+    let model = Opened::open(&choice, observer)?.model;
     let layers = model.n_layers();
     let mut text = format!(
         "{}, {layers} layers: a site is LAYER.COMPONENT, 0.block_input to {}.block_output\n\n",

@@ -5,30 +5,30 @@ mod private;
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
+
 use self::card::card;
 use self::private::{PrivatePaths, published_files};
 use crate::error::Error;
 use crate::hub::{self, Content, Id, Upload};
 use crate::recipe::Recipe;
+use crate::report::Observer;
 use crate::saved::Metrics;
 use crate::saved::RunConfig;
-use crate::{device, files, places};
+use crate::{files, places};
 
 /// The options of [`push`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct PushOptions {
     /// A run folder.
     pub dir: PathBuf,
     /// The repository, ORG/NAME; it is created if it does not exist.
     pub id: String,
     /// A new repository is private.
-    #[arg(long)]
     pub private: bool,
     /// Prints the card and the list of files without sending anything.
-    #[arg(long)]
     pub dry_run: bool,
     /// The model's name on the Hub, if the run used a checkpoint folder.
-    #[arg(long, value_name = "ORG/NAME")]
     pub base_model: Option<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct PushOptions {
 /// Paths of this machine, such as a checkpoint folder's, are replaced in the files: by the model's name on the Hub if it
 /// is known, otherwise by the last part of the path. Returns an error for a folder without a complete run, for broken
 /// tensors, and for a file with such a path where it cannot be replaced.
-pub fn push(options: &PushOptions) -> Result<String, Error> {
+pub fn push(options: &PushOptions, observer: &mut dyn Observer) -> Result<String, Error> {
     let folder = &options.dir;
     let id: Id = options.id.parse()?;
     if !folder.join("metrics.json").is_file() {
@@ -48,7 +48,7 @@ pub fn push(options: &PushOptions) -> Result<String, Error> {
     let configs = RunConfig::read_all(folder)?;
     // A run whose tensors cannot be loaded is not published.
     for (part, config) in &configs {
-        config.intervention(part, &device::find("cpu")?)?;
+        config.intervention(part, &Device::flex())?;
     }
     let configs: Vec<RunConfig> = configs.into_iter().map(|(_, config)| config).collect();
     let path = folder.join("recipe.toml");
@@ -71,7 +71,7 @@ pub fn push(options: &PushOptions) -> Result<String, Error> {
         return Ok(dry_run_text(&id, &text, &uploads, &private));
     }
     let message = format!("{}: IIA {:.3} (intervene {})", recipe.name, metrics.measured.iia, env!("CARGO_PKG_VERSION"));
-    let pushed = hub::push(&id, &uploads, options.private, &message)?;
+    let pushed = hub::push(&id, &uploads, options.private, &message, observer)?;
     let commit = pushed.commit.map_or_else(String::new, |commit| format!(" at {commit}"));
     Ok(format!("{}: {} files{commit}", pushed.page, uploads.len()))
 }
@@ -94,10 +94,10 @@ fn dry_run_text(id: &Id, card: &str, uploads: &[Upload], private: &PrivatePaths)
 }
 
 /// Downloads an intervention from the Hub into a folder, `NAME` by default, and returns the folder.
-pub fn pull(id: &str, dir: Option<&Path>) -> Result<PathBuf, Error> {
+pub fn pull(id: &str, dir: Option<&Path>, observer: &mut dyn Observer) -> Result<PathBuf, Error> {
     let id: Id = id.parse()?;
     let name = id.name.rsplit('/').next().unwrap_or(&id.name);
     let to = dir.map_or_else(|| PathBuf::from(name), Path::to_owned);
-    hub::pull(&id, &to)?;
+    hub::pull(&id, &to, observer)?;
     Ok(to)
 }
