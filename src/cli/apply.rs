@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Console, ModelArgs};
+use super::console::Console;
+use super::model_args::ModelArgs;
 use crate::data::Positions;
 use crate::error::Error;
 use crate::tools::{self, ApplyOptions};

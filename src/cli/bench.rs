@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::Console;
+use super::console::Console;
 use crate::bench::{self, Method, RotationWorkload, Workload};
 use crate::device;
 use crate::error::Error;

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::ink;
+use super::ink::ink;
 use super::meter::Meter;
 use super::transfers::Transfers;
 use crate::monitor::Monitor;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::Console;
+use super::console::Console;
 use crate::error::Error;
 use crate::tools::{self, ExportOptions, Format};
 

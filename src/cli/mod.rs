@@ -29,10 +29,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::console::Console;
-use self::ink::ink;
-use self::model_args::ModelArgs;
-use self::run_args::RunArgs;
 use crate::device;
 use crate::error::Error;
 

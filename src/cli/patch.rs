@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Console, ModelArgs, ink};
+use super::console::Console;
+use super::ink::ink;
+use super::model_args::ModelArgs;
 use crate::error::Error;
 use crate::tap::Component;
 use crate::tools::{self, PatchOptions, Patched};

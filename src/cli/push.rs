@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Console;
+use super::console::Console;
 use crate::error::Error;
 use crate::experiment::{self, PushOptions};
 

@@ -1,6 +1,6 @@
 //! `sites`: the sites of a model.
 
-use super::Console;
+use super::console::Console;
 use crate::error::Error;
 use crate::tools::{self, SitesOptions};
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::{Console, ModelArgs, ink};
+use super::console::Console;
+use super::ink::ink;
+use super::model_args::ModelArgs;
 use crate::error::Error;
 use crate::tools::{self, TraceKind, TraceOptions, Traced};
 

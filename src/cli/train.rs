@@ -1,6 +1,6 @@
 //! `train`: runs a recipe.
 
-use super::RunArgs;
+use super::run_args::RunArgs;
 use crate::error::Error;
 use crate::experiment;
 

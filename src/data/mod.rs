@@ -7,6 +7,7 @@ mod encoder;
 mod inputs;
 pub mod jsonl;
 mod pair;
+#[cfg(feature = "parquet")]
 pub mod parquet;
 mod position;
 mod positions;
@@ -36,7 +37,10 @@ use crate::error::Error;
 pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => jsonl::read(path),
+        #[cfg(feature = "parquet")]
         Some("parquet") => parquet::read(path),
+        #[cfg(not(feature = "parquet"))]
+        Some("parquet") => Err(Error::content(path, "Parquet files need a build with the feature `parquet`")),
         _ => Err(Error::content(path, "the name of a file of pairs must end in .jsonl or .parquet")),
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::{DType, Tensor, activation};
 
 use super::prepared::{Collected, LocatedUnits, Prepared};
 use super::spec::Spec;
-use super::{ModelChoice, Opened, label};
+use super::{ModelChoice, OpenedModel, label};
 use crate::data::{Inputs, Positions, Tokenised};
 use crate::error::Error;
 use crate::hub;
@@ -61,7 +61,7 @@ pub fn apply(options: &ApplyOptions, observer: &mut dyn Observer) -> Result<Stri
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
     }
     let spec = Spec::open(&options.spec, observer)?;
-    let opened = Opened::open(&options.model, observer)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     let prepared = Prepared::new(spec, &opened)?;
     let file_of_inputs = hub::data_file(&options.inputs, observer)?;
     let collected = prepared.collected();
@@ -136,7 +136,7 @@ fn group(name: &str, rows: usize, width: usize) -> Vec<(String, Numbers, Vec<usi
 
 /// Checks all inputs, and returns their number and the numbers of rows: of the logits, then of each collected site.
 fn count(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
     collected: &[Collected],
     file_of_inputs: &Path,
@@ -158,7 +158,7 @@ fn count(
 }
 
 fn next(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
     inputs: &mut Inputs,
     options: &ApplyOptions,
@@ -179,7 +179,7 @@ fn tokens<'a>(prompts: impl Iterator<Item = &'a Tokenised>) -> Vec<Vec<u32>> {
 }
 
 fn run(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
     intervenable: &Intervenable<'_>,
     batch: &[ReadyExample],
@@ -228,7 +228,7 @@ fn values(tensor: Tensor<3>) -> Vec<f32> {
 }
 
 /// The three most probable next tokens after a position, with their probabilities.
-fn likeliest(opened: &Opened, logits: &Tensor<3>, example: usize, position: usize) -> String {
+fn likeliest(opened: &OpenedModel, logits: &Tensor<3>, example: usize, position: usize) -> String {
     let row = logits.clone().narrow(0, example, 1).narrow(1, position, 1).cast(DType::F32);
     let probabilities = values(activation::softmax(row, 2));
     let mut order: Vec<usize> = (0..probabilities.len()).collect();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Opened;
+use super::OpenedModel;
 use super::collect_options::CollectOptions;
 use super::direction;
 use super::rows::{ReadyInput, RowReader, RowSink, chosen_sites};
@@ -25,7 +25,7 @@ pub fn collect(options: &CollectOptions, observer: &mut dyn Observer) -> Result<
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
     }
-    let opened = Opened::open(&options.model, observer)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     match (options.direction, &options.inputs) {
         (Some(direction), _) => direction::write(direction, options, &opened, observer),
         (None, Some(inputs)) => write(&hub::data_file(inputs, observer)?, options, &opened, observer),
@@ -36,7 +36,7 @@ pub fn collect(options: &CollectOptions, observer: &mut dyn Observer) -> Result<
 fn write(
     inputs: &Path,
     options: &CollectOptions,
-    opened: &Opened,
+    opened: &OpenedModel,
     observer: &mut dyn Observer,
 ) -> Result<String, Error> {
     let sites = chosen_sites(opened, &options.sites)?;

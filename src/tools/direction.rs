@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor, TensorData, linalg};
 
-use super::Opened;
+use super::OpenedModel;
 use super::collect_options::{CollectOptions, Direction};
 use super::rows::{ChosenSite, ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
@@ -27,7 +27,7 @@ struct SiteDirections {
 pub(super) fn write(
     direction: Direction,
     options: &CollectOptions,
-    opened: &Opened,
+    opened: &OpenedModel,
     observer: &mut dyn Observer,
 ) -> Result<String, Error> {
     let sites = chosen_sites(opened, &options.sites)?;

@@ -8,7 +8,7 @@ use super::export_options::{ExportOptions, Format};
 use super::prepared::read_tensors;
 use super::spec::{Constant, InterventionSpec, Spec};
 use super::submission::submission;
-use super::{ModelChoice, Opened};
+use super::{ModelChoice, OpenedModel};
 use crate::error::Error;
 use crate::files;
 use crate::intervenable::{Layout, Order};
@@ -25,7 +25,7 @@ pub fn export(options: &ExportOptions, observer: &mut dyn Observer) -> Result<St
     let spec = Spec::open(&options.from, observer)?;
     let opened = options.model.as_ref().map(|model| {
         let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        Opened::open(&choice, observer)
+        OpenedModel::open(&choice, observer)
     });
     let opened = opened.transpose()?;
     if options.format == Format::Mib {
@@ -45,7 +45,7 @@ fn saved(
     spec: &Spec,
     number: usize,
     one: &InterventionSpec,
-    opened: Option<&Opened>,
+    opened: Option<&OpenedModel>,
 ) -> Result<SavedIntervention, Error> {
     let at = |key: &'static str| move |error: Error| spec.error_at(number, key, &error);
     let site: Site = one.site.parse().map_err(at("site"))?;

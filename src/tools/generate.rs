@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::prepared::Prepared;
 use super::spec::Spec;
-use super::{ModelChoice, Opened};
+use super::{ModelChoice, OpenedModel};
 use crate::data::{self, InputPrompt, TokenStream, Tokenised};
 use crate::error::Error;
 use crate::models::{GenerateOptions, Generation, Sampling};
@@ -52,7 +52,7 @@ pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write, observer: &m
     if let (Some(spec), Some(coefficient)) = (&mut spec, arguments.coefficient) {
         spec.scale(coefficient)?;
     }
-    let opened = Opened::open(&arguments.model, observer)?;
+    let opened = OpenedModel::open(&arguments.model, observer)?;
     let prepared = spec.map(|spec| Prepared::new(spec, &opened)).transpose()?;
     let prompt = opened.text(&arguments.prompt)?;
     let stop = end_tokens(&opened.folder)?;
@@ -83,7 +83,7 @@ pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write, observer: &m
 }
 
 fn intervened(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
     arguments: &GenerateArguments,
     prompt: &Tokenised,

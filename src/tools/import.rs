@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::folder_spec::{SEVERAL, TENSORS};
-use super::{ModelChoice, Opened, make_folder};
+use super::{ModelChoice, OpenedModel, make_folder};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, InterchangeDim};
 use crate::models::{Dtype, SiteShape};
@@ -37,7 +37,7 @@ pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<St
     let folder = pyvene::read(&from)?;
     let opened = options.model.as_ref().map(|model| {
         let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        Opened::open(&choice, observer)
+        OpenedModel::open(&choice, observer)
     });
     let opened = opened.transpose()?;
     let mut parts = Vec::new();
@@ -73,7 +73,7 @@ enum Exchanged {
 }
 
 impl<'a> ImportedPart<'a> {
-    fn new(saved: &'a SavedIntervention, opened: Option<&Opened>) -> Result<Self, Error> {
+    fn new(saved: &'a SavedIntervention, opened: Option<&OpenedModel>) -> Result<Self, Error> {
         let made = AnyIntervention::from_tensors(saved.kind, &saved.tensors, None, &Device::flex())?;
         let own = made.width().or(saved.constant.as_ref().map(Vec::len));
         let shape = opened.map(|opened| opened.check_site(saved.site)).transpose()?;
@@ -103,7 +103,7 @@ impl<'a> ImportedPart<'a> {
         self.saved.constant.is_some() || !self.made.to_tensors().is_empty()
     }
 
-    fn write(&self, folder: &Path, opened: Option<&Opened>) -> Result<(), Error> {
+    fn write(&self, folder: &Path, opened: Option<&OpenedModel>) -> Result<(), Error> {
         if !self.has_tensors() {
             return Ok(());
         }

@@ -1,7 +1,7 @@
-//! The commands that use a language model without a recipe, one file per command.
+//! Work with a language model without a recipe: patching, tracing, running a specification of interventions, collecting
+//! activations, generating, and converting to and from the files of other libraries.
 //!
-//! Each command is a function of its options and returns the text to print. The options are clap's arguments, so their
-//! documentation is the help of the command line.
+//! Each function takes its options as a plain struct and an [`Observer`](crate::report::Observer), and returns its result.
 
 mod apply;
 mod collect;
@@ -29,7 +29,7 @@ pub use export::export;
 pub use export_options::{ExportOptions, Format};
 pub use generate::{GenerateArguments, generate};
 pub use import::{ImportOptions, import};
-pub use opened::{ModelChoice, Opened};
+pub use opened::{ModelChoice, OpenedModel};
 pub use patch::{PatchOptions, Patched, patch};
 pub use rows::SiteChoice;
 pub use sites::{SitesOptions, sites};

@@ -23,7 +23,7 @@ pub struct ModelChoice {
 }
 
 /// A model with its device, folder and tokenizer.
-pub struct Opened {
+pub struct OpenedModel {
     /// The model.
     pub model: Pretrained,
     /// The model's device.
@@ -33,7 +33,7 @@ pub struct Opened {
     tokenizer: Option<Tokenizer>,
 }
 
-impl Opened {
+impl OpenedModel {
     /// Loads the model, and its tokenizer if the folder has one.
     pub fn open(choice: &ModelChoice, observer: &mut dyn Observer) -> Result<Self, Error> {
         let device = device::find(&choice.device, observer)?;

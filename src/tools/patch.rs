@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::{DType, Tensor};
 
 use super::tails;
-use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
 use crate::alignment::{RecordedRun, Start};
 use crate::data::Tokenised;
 use crate::error::Error;
@@ -57,7 +57,7 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
             component.site()
         )));
     }
-    let opened = Opened::open(&options.model, observer)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     opened.shape(component)?;
     let (base, source) = (opened.text(&options.base)?, opened.text(&options.source)?);
     same_length(&opened, &base, &source)?;
@@ -128,7 +128,7 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
     Ok(Patched { heatmap, answers, differences: (d_source, d_base) })
 }
 
-fn same_length(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Result<(), Error> {
+fn same_length(opened: &OpenedModel, base: &Tokenised, source: &Tokenised) -> Result<(), Error> {
     if base.len() == source.len() {
         return Ok(());
     }
@@ -161,7 +161,7 @@ fn check_answers(answers: &(String, String), same: bool, span: f64) -> Result<()
 }
 
 /// The base's tokens with their positions, followed by the source's token if it differs.
-fn columns(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Vec<String> {
+fn columns(opened: &OpenedModel, base: &Tokenised, source: &Tokenised) -> Vec<String> {
     let name = |(at, (base, source)): (usize, (&u32, &u32))| {
         let base_label = label(&opened.token(*base));
         if base == source {

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
 
-use super::Opened;
+use super::OpenedModel;
 use super::spec::{Constant, InterventionSpec, Spec};
 use crate::data::{Input, Positions, Tokenised};
 use crate::error::Error;
@@ -57,7 +57,7 @@ pub(super) struct Collected {
 
 impl Prepared {
     /// Loads the operations and checks all that does not depend on inputs.
-    pub fn new(spec: Spec, opened: &Opened) -> Result<Self, Error> {
+    pub fn new(spec: Spec, opened: &OpenedModel) -> Result<Self, Error> {
         let mut this = Self { spec, representations: vec![], operations: vec![], shapes: vec![], heads: vec![] };
         let mut links: BTreeMap<String, usize> = BTreeMap::new();
         let mut random = ChaCha8Rng::seed_from_u64(this.spec.seed);
@@ -122,7 +122,7 @@ impl Prepared {
     }
 
     /// The model with the specification's interventions.
-    pub fn intervenable<'a>(&'a self, opened: &'a Opened) -> Result<Intervenable<'a>, Error> {
+    pub fn intervenable<'a>(&'a self, opened: &'a OpenedModel) -> Result<Intervenable<'a>, Error> {
         let operations = self.operations.iter().map(|operation| operation as _).collect();
         Intervenable::new(&opened.model, self.representations.clone(), operations, self.spec.order)
     }

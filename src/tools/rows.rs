@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Tensor};
 
-use super::Opened;
+use super::OpenedModel;
 use crate::data::{Input, Inputs, Positions};
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel, SiteShape};
@@ -38,7 +38,7 @@ pub(super) struct ChosenSite {
 }
 
 /// The chosen sites. Returns an error for a site that the model does not have, or that is chosen twice.
-pub(super) fn chosen_sites(opened: &Opened, sites: &[SiteChoice]) -> Result<Vec<ChosenSite>, Error> {
+pub(super) fn chosen_sites(opened: &OpenedModel, sites: &[SiteChoice]) -> Result<Vec<ChosenSite>, Error> {
     let mut chosen: Vec<ChosenSite> = Vec::new();
     for choice in sites {
         let layers = choice.layer.map_or(0..opened.model.n_layers(), |layer| layer..layer + 1);
@@ -56,7 +56,7 @@ pub(super) fn chosen_sites(opened: &Opened, sites: &[SiteChoice]) -> Result<Vec<
 
 /// Reads the rows of a file of inputs, at the given positions, in batches.
 pub(super) struct RowReader<'a> {
-    pub opened: &'a Opened,
+    pub opened: &'a OpenedModel,
     pub inputs: &'a Path,
     /// The positions of lines that name none.
     pub positions: &'a Positions,

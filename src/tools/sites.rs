@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{ModelChoice, Opened};
+use super::{ModelChoice, OpenedModel};
 use crate::error::Error;
 use crate::models::{Dtype, FrozenModel};
 use crate::report::Observer;
@@ -18,7 +18,7 @@ pub struct SitesOptions {
 /// The table of a model's components: name, width of a row, number of heads in a row.
 pub fn sites(options: &SitesOptions, observer: &mut dyn Observer) -> Result<String, Error> {
     let choice = ModelChoice { model: options.model.clone(), device: "cpu".to_owned(), dtype: Dtype::Keep };
-    let model = Opened::open(&choice, observer)?.model;
+    let model = OpenedModel::open(&choice, observer)?.model;
     let layers = model.n_layers();
     let mut text = format!(
         "{}, {layers} layers: a site is LAYER.COMPONENT, 0.block_input to {}.block_output\n\n",

@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::tails;
-use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
 use crate::alignment::{RecordedRun, Start};
 use crate::data::Tokenised;
 use crate::error::Error;
@@ -114,7 +114,7 @@ pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Trac
     if options.samples == 0 || options.window == 0 || !(options.noise > 0.0 && options.noise.is_finite()) {
         return Err(Error::Invalid("--samples and --window must be at least 1, --noise a number above 0".to_owned()));
     }
-    let opened = Opened::open(&options.model, observer)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     let prompt = opened.text(&options.prompt)?;
     let subject = prompt.positions(&options.subject, 0)?;
     let named_answer = options.answer.as_ref().map(|text| opened.tokenizer()?.single(text)).transpose()?;
@@ -177,7 +177,7 @@ pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Trac
 
 /// The corrupted runs, one for each noise sample.
 struct Corrupted<'a> {
-    opened: &'a Opened,
+    opened: &'a OpenedModel,
     kept: RecordedRun,
     subject: Range<usize>,
     answer: u32,
@@ -256,7 +256,7 @@ fn corrupt(
 
 /// The root mean square of the standard deviations of the columns of the vocabulary's embeddings. Learned position
 /// embeddings are the same for all tokens, so they do not contribute.
-fn deviation(opened: &Opened) -> f64 {
+fn deviation(opened: &OpenedModel) -> f64 {
     const CHUNK: u32 = 4096;
     let model = &opened.model;
     let vocabulary = model.vocab_size() as u32;
@@ -293,7 +293,7 @@ fn probabilities(logits: Tensor<2>) -> Vec<f32> {
     activation::softmax(logits.cast(DType::F32), 1).into_data().iter::<f32>().collect()
 }
 
-fn columns(opened: &Opened, prompt: &Tokenised, subject: &Range<usize>) -> Vec<String> {
+fn columns(opened: &OpenedModel, prompt: &Tokenised, subject: &Range<usize>) -> Vec<String> {
     let name = |(at, token): (usize, &u32)| {
         let mark = if subject.contains(&at) { "*" } else { "" };
         format!("{at} {}{mark}", label(&opened.token(*token)))
