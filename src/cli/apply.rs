@@ -1,12 +1,13 @@
 //! `apply`: runs a specification of interventions over a file of inputs.
 
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use super::model_args::ModelArgs;
 use crate::data::Positions;
 use crate::error::Error;
-use crate::tools::{self, ApplyOptions};
+use crate::tools::{self, Applied, ApplyOptions};
 
 #[derive(clap::Args)]
 pub struct ApplyArgs {
@@ -38,7 +39,25 @@ impl ApplyArgs {
     pub fn run(self) -> Result<(), Error> {
         let Self { spec, model, inputs, out, logits, show, batch, quiet } = self;
         let options = ApplyOptions { spec, model: model.into(), inputs, out, logits, show, batch };
-        println!("{}", tools::apply(&options, Console::observer(quiet).as_mut())?);
+        let applied = tools::apply(&options, Console::observer(quiet).as_mut())?;
+        println!("{}", text(&applied, &options.out));
         Ok(())
     }
+}
+
+fn text(applied: &Applied, out: &Path) -> String {
+    let mut text = String::new();
+    let tokens = |tokens: &[(String, f32)]| {
+        tokens.iter().map(|(token, p)| format!("`{token}` {p:.3}")).collect::<Vec<_>>().join("   ")
+    };
+    for (number, example) in applied.shown.iter().enumerate() {
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(text, "{number} {}", example.name);
+        let _ = writeln!(text, "    before  {}\n    after   {}", tokens(&example.before), tokens(&example.after));
+    }
+    let _ = write!(text, "{}: {} inputs, {} rows of logits", out.display(), applied.inputs, applied.logit_rows);
+    for (site, rows) in &applied.collected {
+        let _ = write!(text, ", {rows} rows of {site}");
+    }
+    text
 }

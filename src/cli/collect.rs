@@ -1,12 +1,12 @@
 //! `collect`: writes the activations of a file of inputs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use super::model_args::ModelArgs;
 use crate::data::Positions;
 use crate::error::Error;
-use crate::tools::{self, CollectOptions, Direction, SiteChoice};
+use crate::tools::{self, CollectOptions, Collection, Direction, DirectionSize, SiteChoice};
 
 #[derive(clap::Args)]
 pub struct CollectArgs {
@@ -46,7 +46,31 @@ impl CollectArgs {
         let Self { model, inputs, sites, out, positions, direction, positive, negative, batch, quiet } = self;
         let options =
             CollectOptions { model: model.into(), inputs, sites, out, positions, direction, positive, negative, batch };
-        println!("{}", tools::collect(&options, Console::observer(quiet).as_mut())?);
+        let collection = tools::collect(&options, Console::observer(quiet).as_mut())?;
+        println!("{}", text(&collection, &options.out));
         Ok(())
     }
+}
+
+fn text(collection: &Collection, out: &Path) -> String {
+    let out = out.display();
+    let (sites, positive, negative) = match collection {
+        Collection::Rows { rows, inputs, sites } => {
+            return format!("{out}: {rows} rows of {inputs} inputs at {sites} sites");
+        }
+        Collection::Directions { sites, positive, negative } => (sites, positive, negative),
+    };
+    let line = |(site, size): &(_, DirectionSize)| match size {
+        DirectionSize::Length(length) => format!("{site}: length {length:.3}"),
+        DirectionSize::Shares(shares) => {
+            let shares: Vec<String> = shares.iter().map(|share| format!("{:.1}%", 100.0 * share)).collect();
+            format!("{site}: {} of the variance", shares.join(", "))
+        }
+    };
+    let mut lines: Vec<String> = sites.iter().map(line).collect();
+    lines.push(match negative {
+        Some(negative) => format!("{out}: {positive} positive rows, {negative} negative rows"),
+        None => format!("{out}: {positive} rows"),
+    });
+    lines.join("\n")
 }

@@ -1,12 +1,13 @@
 //! `export`: writes interventions into the files of another library.
 
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::console::Console;
 use crate::error::Error;
-use crate::tools::{self, ExportOptions, Format};
+use crate::tools::{self, ExportOptions, Exported, Format};
 
 #[derive(clap::Args)]
 pub struct ExportArgs {
@@ -36,7 +37,8 @@ impl ExportArgs {
     pub fn run(self) -> Result<(), Error> {
         let Self { from, format, out, model, task, variable, token } = self;
         let options = ExportOptions { from, format, out, model, task, variable, token };
-        println!("{}", tools::export(&options, &mut Console::default())?);
+        let exported = tools::export(&options, &mut Console::default())?;
+        println!("{}", text(&exported, &options.out));
         Ok(())
     }
 }
@@ -48,4 +50,37 @@ fn formats() -> impl TypedValueParser<Value = Format> {
         PossibleValue::new("mib").help("A submission to the causal variable track of MIB"),
     ];
     PossibleValuesParser::new(names).try_map(|name| name.parse())
+}
+
+/// A text that shows how to use what was written.
+fn text(exported: &Exported, out: &Path) -> String {
+    let (interventions, run_arguments) = match exported {
+        Exported::Mib { folder, subspaces } => {
+            return format!("{}: {subspaces} subspaces. Check it with MIB's verify_submission.py", folder.display());
+        }
+        Exported::Pyvene { interventions, run_arguments } => (interventions, *run_arguments),
+    };
+    let mut text = String::new();
+    let mut sources: Vec<String> = Vec::new();
+    for (number, (site, kind, source)) in interventions.iter().enumerate() {
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(text, "{number}  {site}  {kind}");
+        let name = source.map_or_else(|| "None".to_owned(), |source| format!("source_{source}"));
+        // Interventions of one source follow each other, and the source is written once.
+        if source.is_none() || sources.last() != Some(&name) {
+            sources.push(name);
+        }
+    }
+    let _ = write!(
+        text,
+        "intervenable = pyvene.IntervenableModel.load({:?}, model)\n\
+         intervenable(base, [{}], unit_locations={{..}})",
+        out.display().to_string(),
+        sources.join(", ")
+    );
+    if run_arguments {
+        text +=
+            "\nThe folder has no positions, heads and subspaces: pass them to pyvene as unit_locations and subspaces.";
+    }
+    text
 }

@@ -1,10 +1,11 @@
 //! `import`: reads a folder of pyvene.
 
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use crate::error::Error;
-use crate::tools::{self, ImportOptions};
+use crate::tools::{self, ImportOptions, Imported};
 
 #[derive(clap::Args)]
 pub struct ImportArgs {
@@ -21,7 +22,30 @@ pub struct ImportArgs {
 impl ImportArgs {
     pub fn run(self) -> Result<(), Error> {
         let Self { from, out, model } = self;
-        println!("{}", tools::import(&ImportOptions { from, out, model }, &mut Console::default())?);
+        let options = ImportOptions { from, out, model };
+        let imported = tools::import(&options, &mut Console::default())?;
+        println!("{}", text(&imported, &options.out));
         Ok(())
     }
+}
+
+fn text(imported: &[Imported], out: &Path) -> String {
+    let mut text = String::new();
+    for (number, Imported { site, kind, rotation, constant, source, .. }) in imported.iter().enumerate() {
+        let reads = match source {
+            _ if *constant => ", a constant source".to_owned(),
+            Some(source) => format!(", source {source}"),
+            None => String::new(),
+        };
+        let shape = rotation.map_or(String::new(), |[width, rank]| format!(", rank {rank} of {width}"));
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(text, "{number}  {site}  {kind}{shape}{reads}");
+    }
+    if imported.iter().any(|intervention| intervention.linked) {
+        text += "Linked interventions share only their weights. In pyvene each of them also acts on the output of the one \
+                 before it.\n";
+    }
+    let out = out.display();
+    let _ = write!(text, "{out}: intervene apply {out} --model M --inputs FILE.jsonl --out FILE.safetensors");
+    text
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::console::Console;
 use crate::error::Error;
-use crate::experiment::{self, PushOptions};
+use crate::experiment::{self, PushOptions, PushResult, UnsentFile};
 
 #[derive(clap::Args)]
 pub struct PushArgs {
@@ -26,10 +26,26 @@ pub struct PushArgs {
 impl PushArgs {
     pub fn run(self) -> Result<(), Error> {
         let Self { dir, id, private, dry_run, base_model } = self;
-        println!(
-            "{}",
-            experiment::push(&PushOptions { dir, id, private, dry_run, base_model }, &mut Console::default())?
-        );
+        let options = PushOptions { dir, id, private, dry_run, base_model };
+        println!("{}", text(&experiment::push(&options, &mut Console::default())?, &options.id));
         Ok(())
     }
+}
+
+fn text(result: &PushResult, id: &str) -> String {
+    let (card, files, replaced) = match result {
+        PushResult::Published { page, commit, files } => {
+            let commit = commit.as_ref().map_or_else(String::new, |commit| format!(" at {commit}"));
+            return format!("{page}: {files} files{commit}");
+        }
+        PushResult::DryRun { card, files, replaced } => (card, files, replaced),
+    };
+    let mut lines = vec![card.trim_end().to_owned(), String::new(), format!("Would be sent to {id}, as one commit:")];
+    for UnsentFile { path, bytes, redacted } in files {
+        let redacted = if *redacted { "  (with this machine's paths replaced)" } else { "" };
+        lines.push(format!("  {bytes:>10} bytes  {path}{redacted}"));
+    }
+    lines.extend(replaced.iter().map(|(path, public)| format!("  {path} is published as {public}")));
+    lines.push("Nothing was sent (--dry-run).".to_owned());
+    lines.join("\n")
 }

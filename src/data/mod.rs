@@ -19,7 +19,7 @@ mod tokenizer;
 
 pub use encoded_row::EncodedRow;
 pub use encoder::{DrawnRows, Encoder};
-pub use inputs::{Input, InputPrompt, Inputs};
+pub use inputs::{InputLine, InputPrompt, InputReader};
 pub use pair::{Pair, Prompt};
 pub use position::{Position, Take};
 pub use positions::Positions;

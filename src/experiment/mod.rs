@@ -18,7 +18,7 @@ mod train;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use folder::{default_folder, write_recipe};
 use hypothesis::Hypothesis;
-pub use publish::{PushOptions, pull, push};
+pub use publish::{PushOptions, PushResult, UnsentFile, pull, push};
 pub use report::report;
 use session::Session;
 pub use sweep::sweep;

@@ -12,7 +12,7 @@ use super::cache::{self, RepositoryType};
 use super::client::{Client, offline};
 use super::explain::Request;
 use super::fetch::{Fetched, fetch};
-use super::id::{self, Id, Origin};
+use super::id::{self, CachedCommit, Id};
 use crate::error::Error;
 use crate::files;
 use crate::monitor::Monitor;
@@ -102,7 +102,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Returns the repository and commit of a checkpoint folder in the Hub's cache; `None` for any other folder.
 #[must_use]
-pub fn origin(folder: &Path) -> Option<Origin> {
+pub fn origin(folder: &Path) -> Option<CachedCommit> {
     cache::origin(folder)
 }
 
@@ -223,12 +223,12 @@ impl Commit<'_> {
 }
 
 #[derive(Deserialize)]
-struct Index {
+struct WeightIndex {
     weight_map: HashMap<String, String>,
 }
 
 /// Returns the files that an index lists.
 fn shards(index: &Path) -> Result<BTreeSet<String>, Error> {
-    let Index { weight_map } = files::read_json(index)?;
+    let WeightIndex { weight_map } = files::read_json(index)?;
     Ok(weight_map.into_values().collect())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::OpenedModel;
-use super::collect_options::CollectOptions;
+use super::collect_options::{CollectOptions, Collection};
 use super::direction;
 use super::rows::{ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
@@ -15,13 +15,13 @@ use crate::tensors::{Growing, Numbers};
 const INDEX: [&str; 3] = ["example", "position", "token"];
 
 /// Runs a model over a file of inputs and writes the activations of some sites, or a [`Direction`](super::Direction) of them, into one
-/// safetensors file. Returns a summary.
+/// safetensors file.
 ///
 /// Each site is a tensor with the site's name, f32, with one row per position, input after input: `[rows, width]`, or
 /// `[rows, heads, head_dim]` for a `head_` name. `example`, `position` and `token` (i64, `[rows]`) identify the rows. The
 /// file is read twice, the first time to count the rows. At most one batch, and one site's activations of it, are in
 /// memory.
-pub fn collect(options: &CollectOptions, observer: &mut dyn Observer) -> Result<String, Error> {
+pub fn collect(options: &CollectOptions, observer: &mut dyn Observer) -> Result<Collection, Error> {
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
     }
@@ -38,7 +38,7 @@ fn write(
     options: &CollectOptions,
     opened: &OpenedModel,
     observer: &mut dyn Observer,
-) -> Result<String, Error> {
+) -> Result<Collection, Error> {
     let sites = chosen_sites(opened, &options.sites)?;
     let reader = RowReader { opened, inputs, positions: &options.positions, batch: options.batch };
     let (examples, rows) = reader.count()?;
@@ -58,7 +58,7 @@ fn write(
     reader.run(&sites, &mut file, observer)?;
     file.finish()?;
     observer.end();
-    Ok(format!("{}: {rows} rows of {examples} inputs at {} sites", options.out.display(), sites.len()))
+    Ok(Collection::Rows { rows, inputs: examples, sites: sites.len() })
 }
 
 impl RowSink for Growing {

@@ -1,4 +1,4 @@
-//! The options of `intervene collect`.
+//! The options and the result of `intervene collect`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,8 +7,9 @@ use super::ModelChoice;
 use super::rows::SiteChoice;
 use crate::data::Positions;
 use crate::error::Error;
+use crate::tap::Site;
 
-/// The options of [`collect`].
+/// The options of [`collect`](super::collect()).
 #[derive(Clone, Debug)]
 pub struct CollectOptions {
     /// The model, its device and its dtype.
@@ -62,4 +63,36 @@ impl FromStr for Direction {
             _ => Err(wrong()),
         }
     }
+}
+
+/// The result of [`collect`](super::collect()).
+#[derive(Clone, Debug)]
+pub enum Collection {
+    /// Rows were written.
+    Rows {
+        /// The number of rows of each site.
+        rows: usize,
+        /// The number of inputs.
+        inputs: usize,
+        /// The number of sites.
+        sites: usize,
+    },
+    /// Directions were written.
+    Directions {
+        /// Each site with the size of its directions.
+        sites: Vec<(Site, DirectionSize)>,
+        /// The number of rows of the positive inputs, or of the only ones.
+        positive: usize,
+        /// The number of rows of the negative inputs.
+        negative: Option<usize>,
+    },
+}
+
+/// The size of a site's directions.
+#[derive(Clone, Debug)]
+pub enum DirectionSize {
+    /// The length of a difference in means.
+    Length(f64),
+    /// The share of the rows' variance of each principal component.
+    Shares(Vec<f64>),
 }

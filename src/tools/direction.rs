@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::{DType, Device, Tensor, TensorData, linalg};
 
 use super::OpenedModel;
-use super::collect_options::{CollectOptions, Direction};
+use super::collect_options::{CollectOptions, Collection, Direction, DirectionSize};
 use super::rows::{ChosenSite, ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
 use crate::hub;
@@ -29,7 +29,7 @@ pub(super) fn write(
     options: &CollectOptions,
     opened: &OpenedModel,
     observer: &mut dyn Observer,
-) -> Result<String, Error> {
+) -> Result<Collection, Error> {
     let sites = chosen_sites(opened, &options.sites)?;
     if let Some(head) = sites.iter().find(|chosen| chosen.site.component.is_head()) {
         let whole = head.site.component.site();
@@ -50,7 +50,7 @@ pub(super) fn write(
     let negative = options.negative.as_deref().map(|inputs| read(inputs, "negative")).transpose()?;
     let positive = read(positive, "positive")?;
     let mut tensors = Tensors::default();
-    let mut lines = Vec::new();
+    let mut sizes = Vec::new();
     for (at, ChosenSite { site, .. }) in sites.iter().enumerate() {
         let negative = negative.as_ref().map(|rows| rows.rows(at));
         let found =
@@ -62,25 +62,18 @@ pub(super) fn write(
         if !found.shares.is_empty() {
             tensors.insert(format!("{site}.shares"), vector(&found.shares, &opened.device));
         }
-        lines.push(describe(&site.to_string(), &found));
+        sizes.push((*site, size(found)));
     }
     tensors.write(&options.out)?;
     let rows = |rows: &SiteRows| rows.rows(0).len();
-    let counts = match &negative {
-        Some(negative) => format!("{} positive rows, {} negative rows", rows(&positive), rows(negative)),
-        None => format!("{} rows", rows(&positive)),
-    };
-    lines.push(format!("{}: {counts}", options.out.display()));
-    Ok(lines.join("\n"))
+    let (positive, negative) = (rows(&positive), negative.as_ref().map(rows));
+    Ok(Collection::Directions { sites: sizes, positive, negative })
 }
 
-fn describe(site: &str, found: &SiteDirections) -> String {
-    match &found.shares[..] {
-        [] => format!("{site}: length {:.3}", dot(&found.directions[0], &found.directions[0]).sqrt()),
-        shares => {
-            let shares: Vec<String> = shares.iter().map(|share| format!("{:.1}%", 100.0 * share)).collect();
-            format!("{site}: {} of the variance", shares.join(", "))
-        }
+fn size(directions: SiteDirections) -> DirectionSize {
+    match directions.shares.is_empty() {
+        true => DirectionSize::Length(dot(&directions.directions[0], &directions.directions[0]).sqrt()),
+        false => DirectionSize::Shares(directions.shares),
     }
 }
 

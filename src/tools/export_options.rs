@@ -1,9 +1,10 @@
-//! The options of `intervene export`.
+//! The options and the result of `intervene export`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::Error;
+use crate::tap::Site;
 
 /// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl FromStr for Format {
     }
 }
 
-/// The options of [`export`].
+/// The options of [`export`](super::export()).
 #[derive(Clone, Debug)]
 pub struct ExportOptions {
     /// A run folder, an imported folder, a specification, or a repository on the Hub.
@@ -46,4 +47,23 @@ pub struct ExportOptions {
     pub variable: Option<String>,
     /// For MIB: the track's name of the token position, for example last_token.
     pub token: Option<String>,
+}
+
+/// The result of [`export`](super::export()).
+#[derive(Clone, Debug)]
+pub enum Exported {
+    /// A folder for pyvene.
+    Pyvene {
+        /// The site, pyvene's name of the kind, and the number of the source of each intervention.
+        interventions: Vec<(Site, &'static str, Option<usize>)>,
+        /// Whether there are positions, heads or subspaces, which are arguments of a run in pyvene and not in the folder.
+        run_arguments: bool,
+    },
+    /// A submission to MIB.
+    Mib {
+        /// Its folder.
+        folder: PathBuf,
+        /// The number of subspaces in it.
+        subspaces: usize,
+    },
 }

@@ -93,7 +93,7 @@ fn intervened(
     let sources = arguments.source.iter().map(|text| opened.text(text)).collect::<Result<Vec<_>, _>>()?;
     let base = InputPrompt::Text(arguments.prompt.clone());
     let (positions, source_positions) = (arguments.at.clone(), arguments.source_at.clone());
-    let line = data::Input { base, sources: vec![], positions, source_positions, subspaces: vec![] };
+    let line = data::InputLine { base, sources: vec![], positions, source_positions, subspaces: vec![] };
     let locations = prepared.locations(&line, prompt, &sources)?;
     let input = |source: &Tokenised| {
         intervenable::Input::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)

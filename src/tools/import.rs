@@ -8,11 +8,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::folder_spec::{SEVERAL, TENSORS};
 use super::{ModelChoice, OpenedModel, make_folder};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, InterchangeDim};
+use crate::interventions::{AnyIntervention, InterchangeDim, Kind};
 use crate::models::{Dtype, SiteShape};
 use crate::pyvene::{self, SavedIntervention};
 use crate::report::Observer;
 use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
+use crate::tap::Site;
 use crate::tensors::Tensors;
 use crate::{files, hub};
 
@@ -27,12 +28,12 @@ pub struct ImportOptions {
     pub model: Option<String>,
 }
 
-/// Reads a folder of pyvene and writes one for `apply`, `generate --with` and `export`. Returns a summary.
+/// Reads a folder of pyvene and writes one for `apply`, `generate --with` and `export`. Returns the interventions.
 ///
 /// `interventions.toml` is the specification; `0/intervention.safetensors` and so on have the tensors. With a model,
 /// `0/config.json` describes model and site, and `evaluate --recipe` accepts `0` as an intervention. Pickles are never
 /// executed; a pickle with code, and a class that is not pyvene's, are errors.
-pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<String, Error> {
+pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<Vec<Imported>, Error> {
     let from = hub::folder(&options.from, observer)?;
     let folder = pyvene::read(&from)?;
     let opened = options.model.as_ref().map(|model| {
@@ -51,7 +52,24 @@ pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<St
     }
     let text = specification(folder.serial, &parts, &options.from);
     files::write(&options.out.join(SEVERAL), text.as_bytes())?;
-    Ok(summary(&parts, &options.out))
+    Ok(parts.iter().map(ImportedPart::result).collect())
+}
+
+/// An imported intervention.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Its site.
+    pub site: Site,
+    /// Its kind.
+    pub kind: Kind,
+    /// The width and the rank of its rotation, if it has one.
+    pub rotation: Option<[usize; 2]>,
+    /// Whether its source is a constant.
+    pub constant: bool,
+    /// The number of the source that it reads.
+    pub source: Option<usize>,
+    /// Whether it shares its weights with others. In pyvene each of them also acts on the output of the one before it.
+    pub linked: bool,
 }
 
 /// An intervention that has been read and not yet written.
@@ -88,6 +106,17 @@ impl<'a> ImportedPart<'a> {
         }
         let exchanged = exchanged(saved, own.or(needed));
         Ok(Self { saved, made, concatenated, exchanged })
+    }
+
+    fn result(&self) -> Imported {
+        Imported {
+            site: self.saved.site,
+            kind: self.made.kind(),
+            rotation: self.made.rotation().map(|rotation| rotation.dims()),
+            constant: self.saved.constant.is_some(),
+            source: self.saved.source,
+            linked: self.saved.link.is_some(),
+        }
     }
 
     fn tensors(&self) -> Tensors {
@@ -196,28 +225,5 @@ fn specification(serial: bool, parts: &[ImportedPart<'_>], from: &Path) -> Strin
             let _ = writeln!(text, "partition = {partition:?}");
         }
     }
-    text
-}
-
-fn summary(parts: &[ImportedPart<'_>], out: &Path) -> String {
-    let mut text = String::new();
-    for (number, ImportedPart { saved, made, .. }) in parts.iter().enumerate() {
-        let reads = match (&saved.constant, saved.source) {
-            (Some(_), _) => ", a constant source".to_owned(),
-            (None, Some(source)) => format!(", source {source}"),
-            (None, None) => String::new(),
-        };
-        let shape = made.rotation().map_or(String::new(), |rotation| {
-            let [width, rank] = rotation.dims();
-            format!(", rank {rank} of {width}")
-        });
-        let _ = writeln!(text, "{number}  {}  {}{shape}{reads}", saved.site, made.kind());
-    }
-    if parts.iter().any(|part| part.saved.link.is_some()) {
-        text += "Linked interventions share only their weights. In pyvene each of them also acts on the output of the one \
-                 before it.\n";
-    }
-    let folder = out.display();
-    let _ = write!(text, "{folder}: intervene apply {folder} --model M --inputs FILE.jsonl --out FILE.safetensors");
     text
 }

@@ -1,15 +1,14 @@
 //! `intervene trace`: causal tracing.
 
 use std::ops::Range;
-use std::path::PathBuf;
-use std::str::FromStr;
 
 use burn::tensor::{DType, Tensor, TensorData, activation};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::tails;
-use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
+use super::trace_options::{TraceKind, TraceOptions, Traced};
+use super::{OpenedModel, label, likeliest, make_folder};
 use crate::alignment::{RecordedRun, Start};
 use crate::data::Tokenised;
 use crate::error::Error;
@@ -18,24 +17,11 @@ use crate::orthogonal::gaussian;
 use crate::report::{Heatmap, Observer};
 use crate::tap::{Component, Patch, Rows, Site, Tap};
 
-/// The activations that are restored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TraceKind {
-    /// The state after one layer.
-    States,
-    /// The outputs of a window of MLPs.
-    Mlp,
-    /// The outputs of a window of attentions.
-    Attention,
-    /// All three, one after the other.
-    All,
-}
-
 /// The part of the file's name, the component, and whether a window of layers is restored.
 type TracedModule = (&'static str, Component, bool);
 
 impl TraceKind {
-    fn parts(self) -> &'static [TracedModule] {
+    const fn parts(self) -> &'static [TracedModule] {
         const STATES: TracedModule = ("states", Component::BlockOutput, false);
         const MLP: TracedModule = ("mlp", Component::MlpOutput, true);
         const ATTENTION: TracedModule = ("attention", Component::AttentionOutput, true);
@@ -46,61 +32,6 @@ impl TraceKind {
             Self::All => &[STATES, MLP, ATTENTION],
         }
     }
-}
-
-impl FromStr for TraceKind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "states" => Ok(Self::States),
-            "mlp" => Ok(Self::Mlp),
-            "attention" => Ok(Self::Attention),
-            "all" => Ok(Self::All),
-            _ => {
-                let hint = "; there are: states, mlp, attention, all".to_owned();
-                Err(Error::Unknown { what: "kind of trace", name: text.to_owned(), hint })
-            }
-        }
-    }
-}
-
-/// The options of [`trace`].
-#[derive(Clone, Debug)]
-pub struct TraceOptions {
-    /// The model, its device and its dtype.
-    pub model: ModelChoice,
-    /// The prompt, without the answer.
-    pub prompt: String,
-    /// The part of the prompt whose embeddings are noised.
-    pub subject: String,
-    /// The correct answer, with its leading space; by default the model's most probable next token.
-    pub answer: Option<String>,
-    /// The number of noise samples.
-    pub samples: usize,
-    /// The standard deviation of the noise, as a multiple of the embeddings' standard deviation.
-    pub noise: f64,
-    /// The number of layers whose MLPs or attentions are restored together.
-    pub window: usize,
-    /// The activations that are restored.
-    pub kind: TraceKind,
-    /// The seed of the noise.
-    pub seed: u64,
-    /// The folder for trace_states, trace_mlp and trace_attention, each as .png and .csv; without it no files are written.
-    pub out: Option<PathBuf>,
-}
-
-/// The result of [`trace`].
-#[derive(Clone, Debug)]
-pub struct Traced {
-    /// The token whose probability is measured.
-    pub answer: String,
-    /// Its probability in the clean run, and its mean probability in the corrupted runs.
-    pub probabilities: (f64, f64),
-    /// The standard deviation of the noise.
-    pub noise: f64,
-    /// The mean probability for each restored layer (row) and position (column).
-    pub heatmaps: Vec<Heatmap>,
 }
 
 /// Causal tracing (Meng et al. 2022, arXiv 2202.05262): noise is added to the subject's embeddings, `e + ν`,
