@@ -87,23 +87,6 @@ pub fn rotation(work: &RotationWorkload, device: &Device) -> Result<TimedRotatio
     })
 }
 
-impl TimedRotation {
-    /// The result as JSON.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("numbers make JSON")
-    }
-
-    /// The result as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        format!(
-            "a step of {} × {}: {:.1} ms wall, {:.1} ms CPU\northogonality error: {:.1e}\npeak memory: {} MB",
-            self.width, self.rank, self.wall_ms, self.cpu_ms, self.orthogonality_error, self.peak_rss_mb
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::console::Console;
-use crate::bench::{self, Method, RotationWorkload, Workload};
+use super::json::to_json;
+use crate::bench::{self, Limit, Method, RotationWorkload, StepPart, TimedRotation, TimedStep, Workload};
 use crate::device;
 use crate::error::Error;
 use crate::tap::Component;
@@ -96,21 +98,52 @@ impl From<RotationArgs> for RotationWorkload {
 impl BenchCommand {
     pub fn run(self) -> Result<(), Error> {
         let find = |name: &str| device::find(name, &mut Console::default());
-        let text = match self {
+        match self {
             Self::Step(BenchArgs { work, device, json }) => {
-                let timed = bench::step(&work.into(), &find(&device)?)?;
-                if json { timed.json() } else { timed.text() }
+                print(&bench::step(&work.into(), &find(&device)?)?, json, step_text);
             }
             Self::Rotation(BenchArgs { work, device, json }) => {
-                let timed = bench::rotation(&work.into(), &find(&device)?)?;
-                if json { timed.json() } else { timed.text() }
+                print(&bench::rotation(&work.into(), &find(&device)?)?, json, rotation_text);
             }
             Self::Limit(BenchArgs { work, device, json }) => {
-                let limit = bench::limit(&work.into(), &find(&device)?)?;
-                if json { limit.json() } else { limit.text() }
+                print(&bench::limit(&work.into(), &find(&device)?)?, json, limit_text);
             }
-        };
-        println!("{text}");
+        }
         Ok(())
     }
+}
+
+fn print<T: Serialize>(result: &T, json: bool, text: fn(&T) -> String) {
+    println!("{}", if json { to_json(result) } else { text(result) });
+}
+
+fn step_text(timed: &TimedStep) -> String {
+    format!(
+        "a step: {:.1} ms wall, {:.1} ms CPU\nfilling the cache: {:.0} ms, {:.1} MB\npeak memory: {} MB",
+        timed.wall_ms,
+        timed.cpu_ms,
+        timed.fill_ms,
+        timed.cache_bytes as f64 / 1e6,
+        timed.peak_rss_mb
+    )
+}
+
+fn rotation_text(timed: &TimedRotation) -> String {
+    format!(
+        "a step of {} × {}: {:.1} ms wall, {:.1} ms CPU\northogonality error: {:.1e}\npeak memory: {} MB",
+        timed.width, timed.rank, timed.wall_ms, timed.cpu_ms, timed.orthogonality_error, timed.peak_rss_mb
+    )
+}
+
+/// A table of the parts, and the rates that it was computed from.
+fn limit_text(limit: &Limit) -> String {
+    let line = |name: &str, gflop: f64, mb: f64, ms: f64| format!("{name:<16} {gflop:>7.2} {mb:>7.0} {ms:>7.1}\n");
+    let sum = |value: fn(&StepPart) -> f64| limit.parts.iter().map(value).sum::<f64>();
+    let mut text = format!("{:<16} {:>7} {:>7} {:>7}\n", "", "GFLOP", "MB", "ms");
+    limit.parts.iter().for_each(|part| text += &line(part.name, part.gflop, part.mb, part.ms));
+    text += &line("total", sum(|part| part.gflop), sum(|part| part.mb), limit.ms);
+    text + &format!(
+        "at {:.0} GFLOP/s (a product of large square matrices) and {:.1} GB/s (the sum of a large tensor)",
+        limit.gflop_per_s, limit.gb_per_s
+    )
 }

@@ -10,6 +10,7 @@ mod export;
 mod generate;
 mod import;
 mod ink;
+mod json;
 mod meter;
 mod model_args;
 mod panics;
