@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::measure;
 
 /// Writes a file atomically: as `.NAME.partial-<pid>-<time>` beside its path, then renamed over an existing file. If
 /// processes of several machines write the same path at the same time, one of their files remains, complete.
@@ -21,7 +22,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut name = OsString::from(".");
     name.push(path.file_name().ok_or_else(|| Error::content(path, "this path does not end in a file name"))?);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    name.push(format!(".partial-{}-{now}", std::process::id()));
+    name.push(format!(".partial-{}-{now}", measure::process_id()));
     let partial = path.with_file_name(name);
     let written = File::create(&partial)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))

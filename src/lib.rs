@@ -18,15 +18,32 @@
 //! | [`alignment`] | the cache, the search and its evaluation |
 //! | [`recipe`] | what a run does, as TOML; the recipes that ship |
 //! | [`report`] | logs, curves, heatmaps, tables |
-//! | [`experiment`], [`saved`] | a recipe from beginning to end, and the folder that it leaves |
+//! | [`saved`] | the folder of a run |
+//! | [`experiment`] | a recipe from beginning to end |
 //! | [`tools`] | the commands for a language model: patching, tracing, collecting, generating |
 //! | [`pyvene`] | pyvene's folders, read and written |
 //! | [`hub`] | the Hugging Face Hub: repositories by their names, and publishing |
 //! | [`mod@bench`] | the time of a training step, and its limit |
-//! | [`files`], [`places`], [`tensors`], [`device`], [`measure`], [`error`] | the ground floor |
+//! | [`cli`] | the program: arguments, printing, progress bars, processes |
+//! | [`files`], [`places`], [`tensors`], [`device`], [`measure`], [`monitor`], [`error`] | the ground floor |
 //!
-//! Imports point downward only: `main → experiment → recipe, report → alignment → {models, interventions, data} → {tap,
+//! Imports point downward only: `cli → experiment → recipe, report → alignment → {models, interventions, data} → {tap,
 //! orthogonal, tasks}`. Models and interventions do not know of each other.
+//!
+//! # Features
+//! All but the GPUs' are on by default. Without any, the library has taps, models, interventions, orthogonal maps, tasks,
+//! data, alignment and [`intervenable`].
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `cli` | [`cli`] and the program; needs all of the following |
+//! | `experiment` | [`recipe`], [`recipes`], [`saved`], [`experiment`], [`tools`], [`mod@bench`]; needs `hub`, `pyvene`, `report` |
+//! | `hub` | [`hub`] |
+//! | `parquet` | Parquet files in [`data`] |
+//! | `pyvene` | [`pyvene`] |
+//! | `report` | [`report`] |
+//! | `autotune` | on a GPU, the fastest of several variants of each product |
+//! | `wgpu`, `vulkan`, `metal`, `cuda`, `rocm` | GPUs, see [`device`]; off by default |
 //!
 //! # One training step
 //! 1. A task draws (base, source) pairs; the label comes from the causal model's interchange.
@@ -42,28 +59,39 @@
 #![warn(missing_docs)]
 
 pub mod alignment;
+#[cfg(feature = "experiment")]
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
 pub mod device;
 pub mod error;
+#[cfg(feature = "experiment")]
 pub mod experiment;
 pub mod files;
+#[cfg(feature = "hub")]
 pub mod hub;
 pub mod intervenable;
 pub mod interventions;
 pub mod measure;
 pub mod models;
+pub mod monitor;
 pub mod orthogonal;
 pub mod places;
+#[cfg(feature = "pyvene")]
 pub mod pyvene;
+#[cfg(feature = "experiment")]
 pub mod recipe;
+#[cfg(feature = "report")]
 pub mod report;
+#[cfg(feature = "experiment")]
 pub mod saved;
 pub mod tap;
 pub mod tasks;
 pub mod tensors;
+#[cfg(feature = "experiment")]
 mod text;
+#[cfg(feature = "experiment")]
 pub mod tools;
 
 pub use error::Error;

@@ -42,6 +42,12 @@ pub fn host() -> String {
     }
 }
 
+/// Returns the id of this process; 0 if the system does not report it.
+#[must_use]
+pub fn process_id() -> u32 {
+    sysinfo::get_current_pid().map_or(0, Pid::as_u32)
+}
+
 /// Returns the start time of a process in seconds since 1970; `None` if it does not exist, or if it has ended and its
 /// parent has not yet collected its exit status.
 #[must_use]

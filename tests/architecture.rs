@@ -28,7 +28,6 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
         "experiment",
         &["recipe", "saved", "report", "alignment", "models", "interventions", "data", "tap", "orthogonal", "tasks"],
     ),
-    ("cli", &["report"]),
     (
         "tools",
         &[
@@ -44,18 +43,16 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "orthogonal",
         ],
     ),
+    ("cli", &["tools", "experiment", "bench", "recipes", "recipe", "report", "models", "data", "tap"]),
 ];
 
 /// The ground floor: every module may import these, and they import only each other.
-const GROUND: [&str; 7] = ["error", "files", "places", "tensors", "device", "measure", "hub"];
+const GROUND: [&str; 8] = ["error", "files", "places", "tensors", "device", "measure", "monitor", "hub"];
 
 /// Circles that are still there, as [`Graph::circles`] names them. One that is gone is to be removed from this list.
 const KNOWN_CIRCLES: [&str; 6] = [
-    "alignment: cache, states",
-    "alignment: search, since, trainer",
     "data: tokenised, tokenizer",
     "device: cards, failure, memory, mod, wgpu",
-    "models: context, memory",
     "report/page: diagram, grid, mod, plot",
 ];
 
@@ -143,7 +140,20 @@ fn tasks_never_touch_a_tensor() {
 }
 
 #[test]
+fn only_the_program_prints_parses_arguments_and_starts_processes() {
+    for path in sources(&src()) {
+        if path.starts_with(src().join("cli")) || path == src().join("main.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for word in ["println!", "eprintln!", "clap", "indicatif", "process::", "set_hook"] {
+            assert!(!text.contains(word), "{} mentions {word}, which belongs into src/cli", path.display());
+        }
+    }
+}
+
+#[test]
 fn main_holds_no_logic() {
     let text = fs::read_to_string(src().join("main.rs")).unwrap();
-    assert!(!text.contains("burn") && text.lines().count() < 300, "main.rs parses arguments and calls the library");
+    assert!(!text.contains("burn") && text.lines().count() < 30, "main.rs sets the allocator and calls cli::main");
 }

@@ -33,7 +33,7 @@ fn the_processor_is_always_there_and_works() {
 fn every_kind_of_device_is_listed_with_what_it_lacks() {
     let text = program::printed(&["devices"]);
     assert!(text.contains("cpu       works") && text.contains("GFLOP/s"), "{text}");
-    assert!(text.contains("limit 1e-3"), "the tolerance is shown: {text}");
+    assert!(text.contains("(limit 1e-3)"), "the tolerance is shown: {text}");
     for (feature, built) in
         [("cuda", cfg!(feature = "cuda")), ("rocm", cfg!(feature = "rocm")), ("wgpu", cfg!(feature = "wgpu"))]
     {

@@ -43,7 +43,8 @@ fn device_under_test() -> Option<(Device, String)> {
         needs::not_checked("a device in INTERVENE_TEST_DEVICE (`wgpu:cpu`, `cuda:0`)");
         return None;
     };
-    let device = device::find(&name).unwrap_or_else(|error| panic!("INTERVENE_TEST_DEVICE names {name}: {error}"));
+    let device =
+        device::find(&name, &mut ()).unwrap_or_else(|error| panic!("INTERVENE_TEST_DEVICE names {name}: {error}"));
     assert_eq!(device::name(&device), name, "INTERVENE_TEST_DEVICE names another device");
     assert!(!device::is_cpu(&device), "this is the processor itself");
     assert!(DEVICE.get_or_init(|| device.clone()) == &device, "all tests run on one device");

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device};
 use serde::Serialize;
 
 use super::limit::product_rate;
-use super::self_test::{SelfTest, TOLERANCE, self_test};
+use super::self_test::{SelfTest, self_test};
 use crate::device::{self, Name};
 use crate::error::Error;
 
@@ -58,7 +58,7 @@ fn failed(name: Name, problem: String) -> DeviceReport {
 }
 
 fn examine(name: Name) -> DeviceReport {
-    let opened = match device::find(&name.to_string()).and_then(|device| device::opened(&device)) {
+    let opened = match device::find(&name.to_string(), &mut ()).and_then(|device| device::opened(&device)) {
         Ok(opened) => opened,
         Err(error) => return failed(name, error.reason()),
     };
@@ -90,35 +90,4 @@ fn examine(name: Name) -> DeviceReport {
 fn dtypes(device: &Device) -> Vec<String> {
     let all = [DType::F32, DType::BF16, DType::F16].into_iter();
     all.filter(|dtype| device.supports_dtype(*dtype)).map(|dtype| dtype.name().to_owned()).collect()
-}
-
-impl DeviceReport {
-    /// All reports as JSON.
-    #[must_use]
-    pub fn json(all: &[Self]) -> String {
-        serde_json::to_string(all).expect("numbers and names make JSON")
-    }
-
-    /// The report as a paragraph of text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut lines = Vec::new();
-        let state = if self.works { "works" } else { "does not work" };
-        lines.push(format!("{:9} {state}", self.name));
-        lines.extend(self.hardware.clone());
-        if self.hardware.is_some() {
-            let memory = self.memory_bytes.map_or_else(|| "of unknown size".to_owned(), device::format_bytes);
-            lines.push(format!("memory {memory}; dtypes {}", self.dtypes.join(", ")));
-        }
-        if let Some(SelfTest { logits, gradient }) = self.self_test {
-            lines.push(format!(
-                "self-test: logits differ by {logits:.1e} and the gradient by {gradient:.1e} from the processor's (limit {TOLERANCE:.0e})"
-            ));
-        }
-        lines.extend(self.gflop_per_s.map(|rate| format!("{rate:.0} GFLOP/s in a product of square matrices, f32")));
-        if !self.works {
-            lines.push(self.problem.clone());
-        }
-        lines.join("\n          ")
-    }
 }

@@ -127,25 +127,3 @@ fn memory_rate(device: &Device) -> f64 {
     let x = Tensor::<1>::ones([n], device);
     n as f64 * F32 / shortest(|| x.clone().sum()) * 1e-9
 }
-
-impl Limit {
-    /// The result as JSON.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("numbers and names make JSON")
-    }
-
-    /// The result as a table.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let line = |name: &str, gflop: f64, mb: f64, ms: f64| format!("{name:<16} {gflop:>7.2} {mb:>7.0} {ms:>7.1}\n");
-        let sum = |value: fn(&StepPart) -> f64| self.parts.iter().map(value).sum::<f64>();
-        let mut text = format!("{:<16} {:>7} {:>7} {:>7}\n", "", "GFLOP", "MB", "ms");
-        self.parts.iter().for_each(|part| text += &line(part.name, part.gflop, part.mb, part.ms));
-        text += &line("total", sum(|part| part.gflop), sum(|part| part.mb), self.ms);
-        text + &format!(
-            "at {:.0} GFLOP/s (a product of large square matrices) and {:.1} GB/s (the sum of a large tensor)",
-            self.gflop_per_s, self.gb_per_s
-        )
-    }
-}

@@ -14,22 +14,17 @@ use crate::measure::{cpu_seconds, median, peak_rss_bytes};
 use crate::orthogonal::{self, Rotation, StiefelAdam};
 
 /// The sizes of the rotation and the numbers of steps: the flags of `benches/peer_rotation.py`.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug)]
 pub struct RotationWorkload {
     /// The width of the rows.
-    #[arg(long, default_value_t = 768)]
     pub width: usize,
     /// The number of the rotation's columns; the width by default.
-    #[arg(long)]
     pub rank: Option<usize>,
     /// The number of rows in a batch.
-    #[arg(long, default_value_t = 16)]
     pub rows: usize,
     /// The number of steps before the measured ones, in which the rotation leaves its starting point.
-    #[arg(long, default_value_t = 5)]
     pub warmup: usize,
     /// The number of measured steps.
-    #[arg(long, default_value_t = 15)]
     pub steps: usize,
 }
 
@@ -90,23 +85,6 @@ pub fn rotation(work: &RotationWorkload, device: &Device) -> Result<TimedRotatio
         orthogonality_error: orthogonal::error(&intervention.rotation.matrix()),
         peak_rss_mb: peak_rss_bytes() >> 20,
     })
-}
-
-impl TimedRotation {
-    /// The result as JSON.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("numbers make JSON")
-    }
-
-    /// The result as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        format!(
-            "a step of {} × {}: {:.1} ms wall, {:.1} ms CPU\northogonality error: {:.1e}\npeak memory: {} MB",
-            self.width, self.rank, self.wall_ms, self.cpu_ms, self.orthogonality_error, self.peak_rss_mb
-        )
-    }
 }
 
 #[cfg(test)]

@@ -111,24 +111,3 @@ pub fn step(work: &Workload, device: &Device) -> Result<TimedStep, Error> {
         load_ms,
     })
 }
-
-impl TimedStep {
-    /// The result as JSON.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("numbers and names make JSON")
-    }
-
-    /// The result as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        format!(
-            "a step: {:.1} ms wall, {:.1} ms CPU\nfilling the cache: {:.0} ms, {:.1} MB\npeak memory: {} MB",
-            self.wall_ms,
-            self.cpu_ms,
-            self.fill_ms,
-            self.cache_bytes as f64 / 1e6,
-            self.peak_rss_mb
-        )
-    }
-}

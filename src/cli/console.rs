@@ -2,12 +2,42 @@
 
 use std::io::IsTerminal;
 
-use crate::report::{Column, Heatmap, Ink, Observer, Progress, table};
+use super::ink::ink;
+use super::meter::Meter;
+use super::transfers::Transfers;
+use crate::monitor::Monitor;
+use crate::report::{Column, Heatmap, Observer, table};
 
 /// Shows progress and notes on standard error, and results on standard output.
 #[derive(Default)]
 pub struct Console {
-    progress: Option<Progress>,
+    meter: Option<Meter>,
+    transfers: Transfers,
+}
+
+impl Console {
+    /// A console, or nothing at all if the command is quiet.
+    pub fn observer(quiet: bool) -> Box<dyn Observer> {
+        if quiet { Box::new(()) } else { Box::new(Self::default()) }
+    }
+}
+
+impl Monitor for Console {
+    fn warn(&mut self, problem: &str) {
+        self.transfers.warn(problem);
+    }
+
+    fn begin_transfer(&mut self, name: &str, bytes: u64) {
+        self.transfers.begin_transfer(name, bytes);
+    }
+
+    fn transferred(&mut self, bytes: u64) {
+        self.transfers.transferred(bytes);
+    }
+
+    fn end_transfer(&mut self) {
+        self.transfers.end_transfer();
+    }
 }
 
 impl Observer for Console {
@@ -22,30 +52,30 @@ impl Observer for Console {
     }
 
     fn begin(&mut self, name: &str, total: usize) {
-        self.progress = Some(Progress::new(name, total, false));
+        self.meter = Some(Meter::new(name, total));
     }
 
     fn advance(&mut self, done: usize) {
-        if let Some(progress) = &mut self.progress {
-            progress.advance(done);
+        if let Some(meter) = &mut self.meter {
+            meter.advance(done);
         }
     }
 
     fn step(&mut self, done: usize, loss: f64, iia: Option<f64>) {
-        if let Some(progress) = &mut self.progress {
-            progress.update(done, loss, iia);
+        if let Some(meter) = &mut self.meter {
+            meter.update(done, loss, iia);
         }
     }
 
     fn validated(&mut self, iia: f64) {
-        if let Some(progress) = &mut self.progress {
-            progress.validated(iia);
+        if let Some(meter) = &mut self.meter {
+            meter.validated(iia);
         }
     }
 
     fn end(&mut self) {
-        if let Some(progress) = self.progress.take() {
-            progress.finish();
+        if let Some(meter) = self.meter.take() {
+            meter.finish();
         }
     }
 
@@ -55,7 +85,7 @@ impl Observer for Console {
 
     fn swept(&mut self, heatmaps: &[Heatmap]) {
         for heatmap in heatmaps {
-            println!("{}", heatmap.text(Ink::for_stdout()));
+            println!("{}", heatmap.text(ink()));
         }
     }
 }

@@ -1,5 +1,127 @@
-//! The command line.
+//! The program: arguments, printing, progress bars, processes, and exit codes. One file per command.
 
+mod apply;
+mod bench;
+mod collect;
 mod console;
+mod devices;
+mod evaluate;
+mod export;
+mod generate;
+mod import;
+mod ink;
+mod json;
+mod meter;
+mod model_args;
+mod panics;
+mod patch;
+mod pull;
+mod push;
+mod recipes;
+mod report;
+mod run_args;
+mod sites;
+mod sweep;
+mod trace;
+mod train;
+mod transfers;
 
-pub use console::Console;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::device;
+use crate::error::Error;
+
+/// Trains interventions on frozen neural networks.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: CliCommand,
+}
+
+#[derive(Subcommand)]
+enum CliCommand {
+    /// Runs a recipe and leaves a run folder.
+    Train(train::TrainArgs),
+    /// Searches every cell of a recipe's [sweep], or goes on where the folder's sweep stopped, alone or with others.
+    Sweep(sweep::SweepArgs),
+    /// Reads a run folder back and measures its IIA again.
+    Evaluate(evaluate::EvaluateArgs),
+    /// Writes a page about runs and sweeps, whole in one file.
+    Report(report::ReportArgs),
+    /// Publishes a run folder on the Hugging Face Hub, with a model card, as one commit.
+    Push(push::PushArgs),
+    /// Fetches an intervention of the Hub into a folder.
+    Pull(pull::PullArgs),
+    /// Reads a folder of pyvene's.
+    Import(import::ImportArgs),
+    /// Writes interventions into the files of another library.
+    Export(export::ExportArgs),
+    /// Times a training step on a language model, a rotation's alone, and what it could be.
+    Bench {
+        #[command(subcommand)]
+        what: bench::BenchCommand,
+    },
+    /// Lists the devices that there are, and tries each.
+    Devices(devices::DevicesArgs),
+    /// Lists the recipes that ship.
+    Recipes,
+    /// Prints the table of a model's sites.
+    Sites(sites::SitesArgs),
+    /// Activation patching over all layers and positions: a heatmap.
+    Patch(patch::PatchArgs),
+    /// Causal tracing with a noised subject: heatmaps.
+    Trace(trace::TraceArgs),
+    /// Runs a specification of interventions over a file of inputs.
+    Apply(apply::ApplyArgs),
+    /// Collects the activations of a file of inputs.
+    Collect(collect::CollectArgs),
+    /// Goes on with a prompt.
+    Generate(generate::GenerateArgs),
+    /// Validates a recipe without running it.
+    Check(recipes::CheckArgs),
+}
+
+/// Runs the program with the arguments of this process. The exit code is 0, or 2 after an error.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    panics::set_hook();
+    match device::guarded(|| command.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl CliCommand {
+    fn run(self) -> Result<(), Error> {
+        match self {
+            Self::Train(args) => args.run(),
+            Self::Sweep(args) => args.run(),
+            Self::Evaluate(args) => args.run(),
+            Self::Report(args) => args.run(),
+            Self::Push(args) => args.run(),
+            Self::Pull(args) => args.run(),
+            Self::Import(args) => args.run(),
+            Self::Export(args) => args.run(),
+            Self::Bench { what } => what.run(),
+            Self::Devices(args) => args.run(),
+            Self::Recipes => {
+                recipes::list();
+                Ok(())
+            }
+            Self::Sites(args) => args.run(),
+            Self::Patch(args) => args.run(),
+            Self::Trace(args) => args.run(),
+            Self::Apply(args) => args.run(),
+            Self::Collect(args) => args.run(),
+            Self::Generate(args) => args.run(),
+            Self::Check(args) => args.run(),
+        }
+    }
+}

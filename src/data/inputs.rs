@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Positions, Tokenised, Tokenizer};
 use crate::error::Error;
-use crate::{hub, places};
+use crate::places;
 
 /// A prompt in a file of inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,7 +36,7 @@ impl InputPrompt {
 /// One line of a file of inputs: `{"base": "…", "sources": ["…"], "positions": "last"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
+pub struct InputLine {
     /// The prompt that the model runs on.
     pub base: InputPrompt,
     /// The prompts whose activations are interchanged into the base.
@@ -52,16 +52,15 @@ pub struct Input {
 }
 
 /// A reader of JSON lines, one input each. It never holds the whole file in memory; empty lines are skipped.
-pub struct Inputs {
+pub struct InputReader {
     path: PathBuf,
     file: BufReader<File>,
     line: usize,
 }
 
-impl Inputs {
-    /// Opens a file; `hub:ORG/NAME[@REVISION]/PATH` is a file on the Hub.
+impl InputReader {
+    /// Opens a file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let path = &hub::data_file(path)?;
         let file = File::open(path).map_err(Error::file(path, "cannot read"))?;
         Ok(Self { path: path.to_owned(), file: BufReader::new(file), line: 0 })
     }
@@ -78,7 +77,7 @@ impl Inputs {
         Error::Data { place: self.place(), problem: error.to_string() }
     }
 
-    fn read(&mut self) -> Result<Option<Input>, Error> {
+    fn read(&mut self) -> Result<Option<InputLine>, Error> {
         loop {
             let mut bytes = Vec::new();
             self.line += 1;
@@ -100,8 +99,8 @@ impl Inputs {
     }
 }
 
-impl Iterator for Inputs {
-    type Item = Result<Input, Error>;
+impl Iterator for InputReader {
+    type Item = Result<InputLine, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
@@ -112,11 +111,11 @@ impl Iterator for Inputs {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Vec<Result<Input, String>> {
+    fn read(text: &str) -> Vec<Result<InputLine, String>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let name = file.path().display().to_string();
-        let inputs = Inputs::open(file.path()).unwrap();
+        let inputs = InputReader::open(file.path()).unwrap();
         inputs.map(|input| input.map_err(|error| error.to_string().replace(&name, "FILE"))).collect()
     }
 

@@ -7,6 +7,7 @@ mod encoder;
 mod inputs;
 pub mod jsonl;
 mod pair;
+#[cfg(feature = "parquet")]
 pub mod parquet;
 mod position;
 mod positions;
@@ -18,7 +19,7 @@ mod tokenizer;
 
 pub use encoded_row::EncodedRow;
 pub use encoder::{DrawnRows, Encoder};
-pub use inputs::{Input, InputPrompt, Inputs};
+pub use inputs::{InputLine, InputPrompt, InputReader};
 pub use pair::{Pair, Prompt};
 pub use position::{Position, Take};
 pub use positions::Positions;
@@ -31,15 +32,15 @@ pub use tokenizer::Tokenizer;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::hub;
 
-/// Reads the rows of a `.jsonl` or `.parquet` file; `hub:ORG/NAME[@REVISION]/PATH` is a file on the Hub. Another
-/// extension and a file without rows are errors.
+/// Reads the rows of a `.jsonl` or `.parquet` file. Another extension and a file without rows are errors.
 pub fn read(path: &Path) -> Result<Vec<Row>, Error> {
-    let path = &hub::data_file(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => jsonl::read(path),
+        #[cfg(feature = "parquet")]
         Some("parquet") => parquet::read(path),
+        #[cfg(not(feature = "parquet"))]
+        Some("parquet") => Err(Error::content(path, "Parquet files need a build with the feature `parquet`")),
         _ => Err(Error::content(path, "the name of a file of pairs must end in .jsonl or .parquet")),
     }
 }

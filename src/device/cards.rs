@@ -5,7 +5,7 @@ use burn::cubecl::client::Client;
 use burn::tensor::{Device, DeviceType};
 
 use super::failure::caught;
-use super::{Name, Opened};
+use super::{Name, OpenedDevice};
 use crate::error::Error;
 
 /// Instructions for a machine without CUDA.
@@ -32,14 +32,14 @@ pub fn rocms() -> Vec<Name> {
 
 /// Opens an NVIDIA card.
 #[cfg(feature = "cuda")]
-pub fn cuda(number: usize) -> Result<Opened, Error> {
+pub fn cuda(number: usize) -> Result<OpenedDevice, Error> {
     let client = || Card::Cuda(burn::cubecl::device::CudaDevice::new(number)).client();
     start(Name::Cuda(number), cudas, NO_CUDA, || Device::cuda(number), client)
 }
 
 /// Opens an AMD card.
 #[cfg(feature = "rocm")]
-pub fn rocm(number: usize) -> Result<Opened, Error> {
+pub fn rocm(number: usize) -> Result<OpenedDevice, Error> {
     let client = || Card::Hip(burn::cubecl::device::AmdDevice::new(number)).client();
     start(Name::Rocm(number), rocms, NO_ROCM, || Device::rocm(number), client)
 }
@@ -50,7 +50,7 @@ fn start(
     missing: &str,
     device: impl FnOnce() -> Device,
     client: impl FnOnce() -> Client,
-) -> Result<Opened, Error> {
+) -> Result<OpenedDevice, Error> {
     let wrong = |problem: String| Error::Device { name: name.to_string(), problem };
     let available = caught(names).map_err(|panic| wrong(format!("the driver failed to list its devices: {panic}")))?;
     if !available.contains(&name) {
@@ -64,5 +64,5 @@ fn start(
     let properties = caught(properties)
         .map_err(|panic| wrong(format!("its driver could not be started: {panic}; a newer driver may help")))?;
     let memory = properties.memory.max_memory();
-    Ok(Opened { name, hardware: properties.identity.name, memory, device: device() })
+    Ok(OpenedDevice { name, hardware: properties.identity.name, memory, device: device() })
 }

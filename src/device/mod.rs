@@ -18,15 +18,16 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::Device;
 
 use crate::error::Error;
+use crate::monitor::Monitor;
 
-pub use failure::{attempt, guarded};
+pub use failure::{attempt, guarded, record_panic};
 pub use memory::{budget, check_room, format_bytes, free, parse_bytes};
 pub use names::{Adapter, Name, check};
 pub use survey::{SurveyedDevice, survey};
 
 /// A device that this process has opened.
 #[derive(Clone, Debug)]
-pub struct Opened {
+pub struct OpenedDevice {
     /// The name in this program; never `auto`.
     pub name: Name,
     /// The name that its driver reports.
@@ -38,29 +39,30 @@ pub struct Opened {
 }
 
 /// The devices of this process. A driver is started only once; later calls return the same device.
-static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
+static OPENED: Mutex<Vec<OpenedDevice>> = Mutex::new(Vec::new());
 
-/// Returns the device with this name, ready to use; `auto` selects the best device that works.
-pub fn find(name: &str) -> Result<Device, Error> {
-    find_name(name.parse()?)
+/// Returns the device with this name, ready to use. `auto` selects the best device that works, with a warning for each
+/// better one that does not.
+pub fn find(name: &str, monitor: &mut dyn Monitor) -> Result<Device, Error> {
+    find_name(name.parse()?, monitor)
 }
 
 /// Like [`find`], for a name that was parsed.
-pub fn find_name(name: Name) -> Result<Device, Error> {
+pub fn find_name(name: Name, monitor: &mut dyn Monitor) -> Result<Device, Error> {
     if name != Name::Auto {
         return Ok(open(name)?.device);
     }
     for listed in survey().into_iter().filter(|listed| listed.problem.is_none() && listed.name.is_hardware()) {
         match open(listed.name) {
             Ok(opened) => return Ok(opened.device),
-            Err(error) => eprintln!("device auto: {error}; trying the next device"),
+            Err(error) => monitor.warn(&format!("device auto: {error}; trying the next device")),
         }
     }
     Ok(open(Name::Cpu)?.device)
 }
 
 /// Opens the device with this name (not `auto`) and tests it with one addition.
-pub fn open(name: Name) -> Result<Opened, Error> {
+pub fn open(name: Name) -> Result<OpenedDevice, Error> {
     // A driver that panics while the lock is held does not change the list.
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = opened.iter().find(|known| known.name == name) {
@@ -84,20 +86,20 @@ pub fn open(name: Name) -> Result<Opened, Error> {
     Ok(fresh)
 }
 
-fn cpu() -> Opened {
+fn cpu() -> OpenedDevice {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let hardware = format!("{} on {cores} threads", std::env::consts::ARCH);
-    Opened { name: Name::Cpu, hardware, memory: Some(crate::measure::memory_bytes()), device: Device::flex() }
+    OpenedDevice { name: Name::Cpu, hardware, memory: Some(crate::measure::memory_bytes()), device: Device::flex() }
 }
 
 /// Returns the entry of a device, with or without autodiff; `None` if [`find`] did not open it.
-fn known(device: &Device) -> Option<Opened> {
+fn known(device: &Device) -> Option<OpenedDevice> {
     let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     opened.iter().find(|known| known.device == *device).cloned()
 }
 
 /// Returns the entry of a device that [`find`] opened; an error for any other device.
-pub fn opened(device: &Device) -> Result<Opened, Error> {
+pub fn opened(device: &Device) -> Result<OpenedDevice, Error> {
     let unknown = || Error::Invalid(format!("{device:?} was not opened with `device::find`"));
     known(device).ok_or_else(unknown)
 }

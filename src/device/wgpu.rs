@@ -4,7 +4,7 @@ use burn::tensor::wgpu::wgpu::{self, DeviceType as Type};
 use burn::tensor::{Device, DeviceKind, DeviceType};
 
 use super::failure::caught;
-use super::{Adapter, Name, Opened};
+use super::{Adapter, Name, OpenedDevice};
 use crate::error::Error;
 
 /// Instructions for a machine without a GPU driver.
@@ -34,7 +34,7 @@ fn adapters() -> Vec<(Adapter, DeviceKind)> {
 }
 
 /// Opens an adapter.
-pub fn open(adapter: Adapter) -> Result<Opened, Error> {
+pub fn open(adapter: Adapter) -> Result<OpenedDevice, Error> {
     let name = Name::Wgpu(adapter);
     let wrong = |problem: String| Error::Device { name: name.to_string(), problem };
     let adapters =
@@ -53,7 +53,7 @@ pub fn open(adapter: Adapter) -> Result<Opened, Error> {
     let info = setup.adapter.get_info();
     let software = if info.device_type == Type::Cpu { ", which emulates a GPU on the processor" } else { "" };
     let hardware = format!("{}, {:?}{software}", info.name, info.backend);
-    Ok(Opened { name, hardware, memory: memory(&setup.adapter), device })
+    Ok(OpenedDevice { name, hardware, memory: memory(&setup.adapter), device })
 }
 
 /// Returns the size in bytes of the card's largest local memory, under Vulkan. wgpu itself does not report it.

@@ -51,7 +51,7 @@ pub struct EvaluateOptions {
 /// Reads a run folder, or one of the Hub by its name, and evaluates its interventions on the run's test pairs, on the run's
 /// device. A model of the Hub is taken at the commit of the run.
 pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Observer) -> Result<Evaluated, Error> {
-    let folder = hub::folder(folder)?;
+    let folder = hub::folder(folder, observer)?;
     let (mut recipe, recorded) = match &options.recipe {
         Some(recipe) => (recipe.clone(), None),
         None => {
@@ -60,8 +60,8 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
         }
     };
     let device = match &options.device {
-        Some(name) => device::find(name)?,
-        None => device::find_name(recipe.device)?,
+        Some(name) => device::find(name, observer)?,
+        None => device::find_name(recipe.device, observer)?,
     };
     let configs = RunConfig::read_all(&folder)?;
     if recipe.model.source.is_some() {

@@ -6,13 +6,15 @@ use crate::error::Error;
 use crate::files;
 use crate::recipe::Recipe;
 
-/// `runs/<recipe>-<time>`, in UTC.
-pub fn default(name: &str) -> PathBuf {
+/// The folder of a run that names none: `runs/<recipe>-<time>`, in UTC.
+#[must_use]
+pub fn default_folder(name: &str) -> PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
     Path::new("runs").join(format!("{name}-{now}"))
 }
 
-/// Writes the recipe with every default and override in it, and the versions that ran it: it runs again as it is.
+/// Writes `recipe.toml` into a folder, with every default and override in it, and the versions that ran it: it runs
+/// again as it is.
 pub fn write_recipe(recipe: &Recipe, folder: &Path) -> Result<(), Error> {
     let mut resolved = recipe.clone();
     resolved.versions = [("intervene", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]

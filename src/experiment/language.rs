@@ -42,12 +42,12 @@ impl LanguageNetwork {
     /// Reads everything that the recipe names, and checks that it fits together; `source` is the model's folder or name.
     pub fn open(session: &mut Session<'_>, source: &str) -> Result<Self, Error> {
         let (recipe, device) = (session.recipe, session.device);
-        let folder = hub::resolve(source)?;
+        let folder = hub::resolve(source, session.observer)?;
         let tokenizer = Tokenizer::load(&folder)?;
         let position = recipe.intervention.position.clone();
         // The first token of a task's answer may stand for the whole.
         let encoder = Encoder { first_token: recipe.task.is_some(), ..Encoder::new(&tokenizer, position.clone()) };
-        let EncodedSplits { rows, variables } = EncodedSplits::new(recipe, &encoder)?;
+        let EncodedSplits { rows, variables } = EncodedSplits::new(recipe, &encoder, session.observer)?;
         let pairs = rows.map(|rows| Ok((pairs_at(&rows, &position)?, rows)))?;
         if recipe.training.isolation > 0.0 && !pairs.train.0.iter().any(Pair::keeps_answer) {
             let problem = "training.isolation: no pair of data.train has a base_answer that its label keeps";

@@ -18,7 +18,8 @@ mod sweep;
 mod train;
 
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
-pub use publish::{PushOptions, pull, push};
+pub use folder::{default_folder, write_recipe};
+pub use publish::{PushOptions, PushResult, UnsentFile, pull, push};
 pub use report::report;
-pub use sweep::{sweep, sweep_on};
+pub use sweep::sweep;
 pub use train::train;

@@ -8,7 +8,9 @@ use super::random::{Stream, rng};
 use crate::alignment::solved;
 use crate::data::{self, EncodedRow, Encoder, Marks, Pair, Tokenizer, show};
 use crate::error::Error;
+use crate::hub;
 use crate::models::LanguageModel;
+use crate::monitor::Monitor;
 use crate::recipe::Recipe;
 use crate::report::Observer;
 use crate::tasks::{Split, prompt_task};
@@ -70,7 +72,7 @@ pub struct SolvedPairs {
 
 impl EncodedSplits {
     /// From the recipe's files, or drawn from its task.
-    pub fn new(recipe: &Recipe, encoder: &Encoder<'_>) -> Result<Self, Error> {
+    pub fn new(recipe: &Recipe, encoder: &Encoder<'_>, monitor: &mut dyn Monitor) -> Result<Self, Error> {
         let data = recipe.data.clone().unwrap_or_default();
         let Some(task) = &recipe.task else {
             let needed = |path: &Option<PathBuf>| {
@@ -78,7 +80,10 @@ impl EncodedSplits {
             };
             let files =
                 Splits { train: needed(&data.train)?, validation: data.validation.clone(), test: needed(&data.test)? };
-            let encode = |path: PathBuf| data::read(&path)?.into_iter().map(|row| encoder.encode(row)).collect();
+            let encode = |path: PathBuf| {
+                let path = hub::data_file(&path, monitor)?;
+                data::read(&path)?.into_iter().map(|row| encoder.encode(row)).collect()
+            };
             let rows: Splits<Vec<EncodedRow>> = files.map(encode)?;
             let all = rows.iter().flat_map(|(_, rows)| rows).flat_map(|row| &row.row().sources);
             let variables = all.map(|(variable, _)| *variable).max();

@@ -26,13 +26,14 @@ use crate::{device, files, measure};
 ///
 /// let recipe = recipe::open("hierarchical_equality_das_mlp", &["training.steps=200".parse()?])?;
 /// let folder = experiment::train(&recipe, None, &mut ())?;
-/// println!("IIA {:.3}", experiment::evaluate(&folder, &Default::default(), &mut ())?.iia);
-/// println!("{}", experiment::report(&[folder], None)?.display());
+/// let evaluated = experiment::evaluate(&folder, &Default::default(), &mut ())?;
+/// assert!(evaluated.iia > 0.5);
+/// experiment::report(&[folder], None)?;
 /// # Ok::<(), intervene::Error>(())
 /// ```
 pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -> Result<PathBuf, Error> {
-    let device = device::find_name(recipe.device)?;
-    let folder = out.map_or_else(|| folder::default(&recipe.name), Path::to_owned);
+    let device = device::find_name(recipe.device, observer)?;
+    let folder = out.map_or_else(|| folder::default_folder(&recipe.name), Path::to_owned);
     files::create_new_dir(&folder)?;
     folder::write_recipe(recipe, &folder)?;
     let log = Log::create(&folder)?;

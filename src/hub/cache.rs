@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::id::{Id, Origin};
+use super::id::{CachedCommit, Id};
 
 /// The kind of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,11 @@ pub(super) fn is_absent(kind: RepositoryType, id: &Id, commit: &str, file: &str)
 }
 
 /// Returns the repository and the commit of a folder of the cache; `None` for any other folder.
-pub(super) fn origin(folder: &Path) -> Option<Origin> {
+pub(super) fn origin(folder: &Path) -> Option<CachedCommit> {
     let folder = fs::canonicalize(folder).ok()?;
     let commit = folder.file_name()?.to_str()?;
     let snapshots = folder.parent()?;
     let name = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("models--")?;
-    (snapshots.file_name()? == "snapshots").then(|| Origin { name: name.replace("--", "/"), commit: commit.to_owned() })
+    (snapshots.file_name()? == "snapshots")
+        .then(|| CachedCommit { name: name.replace("--", "/"), commit: commit.to_owned() })
 }

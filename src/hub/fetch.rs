@@ -9,8 +9,9 @@ use hf_hub::repository::{FileMetadataInfo, RepoType};
 
 use super::cache;
 use super::explain::{Request, is_missing_file, is_unreachable};
-use super::progress::Bar;
+use super::progress::watched;
 use crate::error::Error;
+use crate::monitor::Monitor;
 
 /// The bytes of one request. An interrupted connection loses less than this.
 const PIECE: u64 = 8 << 20;
@@ -31,6 +32,7 @@ pub(super) fn fetch<T: RepoType>(
     repository: &HFRepositorySync<T>,
     file: &str,
     revision: &str,
+    monitor: &mut dyn Monitor,
 ) -> Result<Fetched, Error> {
     let doing = format!("fetching {file}");
     let metadata = match repository.get_file_metadata().filepath(file).revision(revision).send() {
@@ -48,14 +50,18 @@ pub(super) fn fetch<T: RepoType>(
         return Err(request.wrong(format!("{doing}: the Hub sent `{}`, which is no valid file tag", metadata.etag)));
     }
     let blobs = cache::repository(request.kind, request.id).join("blobs");
-    let bar = Bar::new(file, 0, metadata.file_size);
-    if metadata.xet_hash.is_none() && !blobs.join(&metadata.etag).is_file() {
-        stream(request, repository, &metadata, &blobs, &bar)?;
-    }
-    // The client links a file that is here into the snapshot; files in the Hub's content store are fetched from there.
-    let path = repository.download_file().filename(file).revision(revision).progress(bar.clone()).send();
-    bar.finish();
-    path.map(Fetched::Cached).map_err(|error| request.error(&doing, &error))
+    monitor.begin_transfer(file, metadata.file_size);
+    let streamed = match metadata.xet_hash.is_none() && !blobs.join(&metadata.etag).is_file() {
+        true => stream(request, repository, &metadata, &blobs, monitor),
+        false => Ok(()),
+    };
+    let path = streamed.and_then(|()| {
+        // The client links a file that is here into the snapshot; files in the Hub's content store are fetched from there.
+        let link = |bytes| repository.download_file().filename(file).revision(revision).progress(bytes).send();
+        watched(monitor, link).map_err(|error| request.error(&doing, &error))
+    });
+    monitor.end_transfer();
+    path.map(Fetched::Cached)
 }
 
 /// Fetches a file in pieces into `TAG.incomplete`, continuing an interrupted transfer, and renames it to `TAG`.
@@ -64,7 +70,7 @@ fn stream<T: RepoType>(
     repository: &HFRepositorySync<T>,
     metadata: &FileMetadataInfo,
     blobs: &Path,
-    bar: &Bar,
+    monitor: &mut dyn Monitor,
 ) -> Result<(), Error> {
     let (name, size) = (&metadata.filename, metadata.file_size);
     let (partial, whole) = (blobs.join(format!("{}.incomplete", metadata.etag)), blobs.join(&metadata.etag));
@@ -79,14 +85,12 @@ fn stream<T: RepoType>(
         done = 0;
     }
     while done < size {
-        bar.set(done);
+        monitor.transferred(done);
         let end = size.min(done + PIECE);
         let piece = repository.download_file_to_bytes().filename(name).revision(&metadata.commit_hash).range(done..end);
-        let bytes = piece.send().map_err(|error| {
-            let error = request.error(&format!("fetching {name}, after {done} of {size} bytes"), &error);
-            bar.finish();
-            error
-        })?;
+        let bytes = piece
+            .send()
+            .map_err(|error| request.error(&format!("fetching {name}, after {done} of {size} bytes"), &error))?;
         let from = match bytes.len() as u64 {
             length if length == end - done => done,
             // A server without support for ranges sends the whole file.

@@ -20,7 +20,7 @@ pub struct Id {
 
 /// The repository and the commit of a folder of the Hub's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct CachedCommit {
     /// `ORG/NAME`
     pub name: String,
     /// The commit.

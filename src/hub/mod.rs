@@ -14,6 +14,6 @@ mod push;
 mod resolve;
 mod token;
 
-pub use id::{Id, Origin, data_repository, is_data};
+pub use id::{CachedCommit, Id, data_repository, is_data};
 pub use push::{Content, Pushed, Upload, push};
 pub use resolve::{data_file, folder, origin, pull, resolve};

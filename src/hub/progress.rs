@@ -1,48 +1,54 @@
-//! The progress of a transfer, shown on standard error if that is a terminal.
+//! The progress of a transfer, passed from the client's threads to a monitor.
 
-use std::io::IsTerminal;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler, UploadEvent};
-use indicatif::{ProgressBar, ProgressStyle};
 
-/// A progress bar in bytes; hidden if standard error is not a terminal.
-#[derive(Clone)]
-pub(super) struct Bar(ProgressBar);
+use crate::monitor::Monitor;
 
-impl Bar {
-    /// Creates a bar at `done` of `bytes`, labelled `what`.
-    pub(super) fn new(what: &str, done: u64, bytes: u64) -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
-        }
-        let bar = ProgressBar::new(bytes).with_position(done);
-        let template = "{prefix}  {bar:32.cyan/bright.black}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━━━"));
-        }
-        bar.set_prefix(what.to_owned());
-        Self(bar)
-    }
+/// The time between two reports.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-    pub(super) fn set(&self, done: u64) {
-        self.0.set_position(done);
-    }
+/// The number of bytes that are transferred.
+#[derive(Clone, Default)]
+pub(super) struct Transferred(Arc<AtomicU64>);
 
-    /// Removes the bar from the terminal.
-    pub(super) fn finish(&self) {
-        self.0.finish_and_clear();
+impl ProgressHandler for Transferred {
+    fn on_progress(&self, event: &ProgressEvent) {
+        let bytes = match event {
+            ProgressEvent::Download(DownloadEvent::Progress { files }) => {
+                files.iter().map(|file| file.bytes_completed).max().unwrap_or(0)
+            }
+            ProgressEvent::Download(DownloadEvent::AggregateProgress { bytes_completed, .. })
+            | ProgressEvent::Upload(UploadEvent::Progress { bytes_completed, .. }) => *bytes_completed,
+            _ => return,
+        };
+        self.0.store(bytes, Ordering::Relaxed);
     }
 }
 
-impl ProgressHandler for Bar {
-    fn on_progress(&self, event: &ProgressEvent) {
-        match event {
-            ProgressEvent::Download(DownloadEvent::Progress { files }) => {
-                self.set(files.iter().map(|file| file.bytes_completed).max().unwrap_or(0));
+/// Runs a transfer in another thread and reports its progress to the monitor from this one.
+pub(super) fn watched<T: Send>(monitor: &mut dyn Monitor, transfer: impl FnOnce(Transferred) -> T + Send) -> T {
+    let transferred = Transferred::default();
+    let (sender, receiver) = channel();
+    thread::scope(|scope| {
+        let counter = transferred.clone();
+        // The receiver waits until the transfer ends, so sending cannot fail.
+        let thread = scope.spawn(move || sender.send(transfer(counter)).is_ok());
+        loop {
+            match receiver.recv_timeout(INTERVAL) {
+                Ok(outcome) => return outcome,
+                Err(RecvTimeoutError::Timeout) => monitor.transferred(transferred.0.load(Ordering::Relaxed)),
+                Err(RecvTimeoutError::Disconnected) => match thread.join() {
+                    Ok(_) => unreachable!("a thread that does not panic sends its outcome"),
+                    Err(panic) => resume_unwind(panic),
+                },
             }
-            ProgressEvent::Download(DownloadEvent::AggregateProgress { bytes_completed, .. })
-            | ProgressEvent::Upload(UploadEvent::Progress { bytes_completed, .. }) => self.set(*bytes_completed),
-            _ => {}
         }
-    }
+    })
 }

@@ -8,8 +8,9 @@ use super::cache::RepositoryType;
 use super::client::{Client, offline};
 use super::explain::Request;
 use super::id::Id;
-use super::progress::Bar;
+use super::progress::watched;
 use crate::error::Error;
+use crate::monitor::Monitor;
 
 /// A file to publish.
 #[derive(Clone, Debug)]
@@ -40,7 +41,13 @@ pub struct Pushed {
 
 /// Creates the repository if it does not exist, and uploads all files in one commit, large ones through the Hub's
 /// content store. On an error, none of the files is visible in the repository.
-pub fn push(id: &Id, files: &[Upload], private: bool, message: &str) -> Result<Pushed, Error> {
+pub fn push(
+    id: &Id,
+    files: &[Upload],
+    private: bool,
+    message: &str,
+    monitor: &mut dyn Monitor,
+) -> Result<Pushed, Error> {
     let client = Client::new()?;
     let request = Request { client: &client, kind: RepositoryType::Model, id };
     if offline() {
@@ -75,10 +82,12 @@ pub fn push(id: &Id, files: &[Upload], private: bool, message: &str) -> Result<P
         };
         operations.push(CommitOperation::Add { path_in_repo: path.clone(), source });
     }
-    let bar = Bar::new("publishing", 0, bytes);
     let repository = client.model(id);
-    let commit = repository.create_commit().operations(operations).commit_message(message).progress(bar.clone()).send();
-    bar.finish();
+    monitor.begin_transfer("publishing", bytes);
+    let commit = watched(monitor, |bytes| {
+        repository.create_commit().operations(operations).commit_message(message).progress(bytes).send()
+    });
+    monitor.end_transfer();
     let commit = commit.map_err(|error| {
         let problem = request.problem("publishing", &error);
         request.wrong(format!("publishing: {problem}. No file has been published: all files are one commit"))

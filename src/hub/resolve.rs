@@ -12,9 +12,10 @@ use super::cache::{self, RepositoryType};
 use super::client::{Client, offline};
 use super::explain::Request;
 use super::fetch::{Fetched, fetch};
-use super::id::{self, Id, Origin};
+use super::id::{self, CachedCommit, Id};
 use crate::error::Error;
 use crate::files;
+use crate::monitor::Monitor;
 
 /// The file of the weights, or the index of several files that contain them.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "model.safetensors.index.json"];
@@ -25,8 +26,8 @@ const OPTIONAL: [&str; 2] = ["tokenizer.json", "generation_config.json"];
 /// weights (safetensors) and tokenizer are fetched unless they are in the cache.
 ///
 /// If a branch has new commits, they are fetched. If the Hub cannot be reached, the commit in the cache is used, with a
-/// message on standard error.
-pub fn resolve(model: &str) -> Result<PathBuf, Error> {
+/// warning.
+pub fn resolve(model: &str, monitor: &mut dyn Monitor) -> Result<PathBuf, Error> {
     let folder = Path::new(model);
     if folder.join("config.json").is_file() {
         return Ok(folder.to_owned());
@@ -40,7 +41,7 @@ pub fn resolve(model: &str) -> Result<PathBuf, Error> {
                        model.safetensors, tokenizer.json) or ORG/NAME is needed";
         Error::content(folder, problem)
     })?;
-    snapshot(RepositoryType::Model, &id, "config.json", |commit| {
+    snapshot(RepositoryType::Model, &id, "config.json", monitor, |commit| {
         let index = match commit.get(WEIGHTS[0])? {
             Some(_) => None,
             None => commit.get(WEIGHTS[1])?,
@@ -55,31 +56,31 @@ pub fn resolve(model: &str) -> Result<PathBuf, Error> {
 
 /// Returns the path of a file of pairs or inputs: a path is returned unchanged, `hub:ORG/NAME[@REVISION]/PATH` is
 /// fetched from a data set of the Hub.
-pub fn data_file(path: &Path) -> Result<PathBuf, Error> {
+pub fn data_file(path: &Path, monitor: &mut dyn Monitor) -> Result<PathBuf, Error> {
     if !id::is_data(path) {
         return Ok(path.to_owned());
     }
     let (id, file) = id::data(path)?;
-    Ok(snapshot(RepositoryType::Dataset, &id, &file, |_| Ok(()))?.join(file))
+    Ok(snapshot(RepositoryType::Dataset, &id, &file, monitor, |_| Ok(()))?.join(file))
 }
 
 /// Returns the folder of an intervention: an existing path is returned unchanged; for `ORG/NAME[@REVISION]`, all files
 /// of the repository are fetched from the Hub.
-pub fn folder(path: &Path) -> Result<PathBuf, Error> {
+pub fn folder(path: &Path, monitor: &mut dyn Monitor) -> Result<PathBuf, Error> {
     if path.exists() {
         return Ok(path.to_owned());
     }
     let id = path.to_str().and_then(|text| text.parse::<Id>().ok());
     let id =
         id.ok_or_else(|| Error::content(path, "there is no such file or folder, and this is not a name on the Hub"))?;
-    snapshot(RepositoryType::Model, &id, "config.json", |commit| {
+    snapshot(RepositoryType::Model, &id, "config.json", monitor, |commit| {
         commit.all()?.iter().try_for_each(|file| commit.require(file))
     })
 }
 
 /// Copies the files of an intervention on the Hub into a folder, which must be new or empty.
-pub fn pull(id: &Id, to: &Path) -> Result<(), Error> {
-    let from = folder(Path::new(&id.to_string()))?;
+pub fn pull(id: &Id, to: &Path, monitor: &mut dyn Monitor) -> Result<(), Error> {
+    let from = folder(Path::new(&id.to_string()), monitor)?;
     files::create_new_dir(to)?;
     copy(&from, to)
 }
@@ -101,7 +102,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Returns the repository and commit of a checkpoint folder in the Hub's cache; `None` for any other folder.
 #[must_use]
-pub fn origin(folder: &Path) -> Option<Origin> {
+pub fn origin(folder: &Path) -> Option<CachedCommit> {
     cache::origin(folder)
 }
 
@@ -110,13 +111,14 @@ fn snapshot(
     kind: RepositoryType,
     id: &Id,
     first: &str,
+    monitor: &mut dyn Monitor,
     fetch_rest: impl Fn(&mut Commit<'_>) -> Result<(), Error>,
 ) -> Result<PathBuf, Error> {
     let client = Client::new()?;
     let request = Request { client: &client, kind, id };
     match kind {
-        RepositoryType::Model => fetch_snapshot(&request, &client.model(id), first, fetch_rest),
-        RepositoryType::Dataset => fetch_snapshot(&request, &client.dataset(id), first, fetch_rest),
+        RepositoryType::Model => fetch_snapshot(&request, &client.model(id), first, monitor, fetch_rest),
+        RepositoryType::Dataset => fetch_snapshot(&request, &client.dataset(id), first, monitor, fetch_rest),
     }
 }
 
@@ -124,6 +126,7 @@ fn fetch_snapshot<T: RepoType>(
     request: &Request<'_>,
     repository: &HFRepositorySync<T>,
     first: &str,
+    monitor: &mut dyn Monitor,
     fetch_rest: impl Fn(&mut Commit<'_>) -> Result<(), Error>,
 ) -> Result<PathBuf, Error> {
     let cached = || cache::snapshot(request.kind, request.id).filter(|folder| folder.join(first).is_file());
@@ -139,7 +142,7 @@ fn fetch_snapshot<T: RepoType>(
     let is_commit = |folder: &Path| folder.file_name().is_some_and(|name| name == request.id.revision());
     let folder = match cached() {
         Some(folder) if is_commit(&folder) => folder,
-        cached => match fetch(request, repository, first, request.id.revision())? {
+        cached => match fetch(request, repository, first, request.id.revision(), monitor)? {
             Fetched::Cached(path) => {
                 let depth = first.split('/').count();
                 path.ancestors().nth(depth).expect("the file is in the snapshot's folder").to_owned()
@@ -147,14 +150,14 @@ fn fetch_snapshot<T: RepoType>(
             Fetched::Absent => return Err(request.wrong(format!("the {} has no file {first}", request.kind.name()))),
             Fetched::Unreachable(error) => match cached {
                 Some(folder) => {
-                    eprintln!("{error}\nUsing the files in the cache.");
+                    monitor.warn(&format!("{error}\nUsing the files in the cache."));
                     return Ok(folder);
                 }
                 None => return Err(error),
             },
         },
     };
-    let get = |file: &str, revision: &str| fetch(request, repository, file, revision);
+    let mut get = |file: &str, revision: &str| fetch(request, repository, file, revision, monitor);
     let list = |revision: &str| {
         let listed = repository.list_tree().revision(revision).recursive(true).send();
         let entries = listed.map_err(|error| request.error("listing the files", &error))?;
@@ -164,7 +167,7 @@ fn fetch_snapshot<T: RepoType>(
         };
         Ok(entries.into_iter().filter_map(file).collect())
     };
-    fetch_rest(&mut Commit { request, folder: &folder, get: &get, list: &list })?;
+    fetch_rest(&mut Commit { request, folder: &folder, get: &mut get, list: &list })?;
     Ok(folder)
 }
 
@@ -172,7 +175,7 @@ fn fetch_snapshot<T: RepoType>(
 struct Commit<'a> {
     request: &'a Request<'a>,
     folder: &'a Path,
-    get: &'a dyn Fn(&str, &str) -> Result<Fetched, Error>,
+    get: &'a mut dyn FnMut(&str, &str) -> Result<Fetched, Error>,
     list: &'a dyn Fn(&str) -> Result<Vec<String>, Error>,
 }
 
@@ -182,7 +185,7 @@ impl Commit<'_> {
     }
 
     /// Returns a file's path in the cache, fetching it if necessary; `None` if the commit has no such file.
-    fn get(&self, file: &str) -> Result<Option<PathBuf>, Error> {
+    fn get(&mut self, file: &str) -> Result<Option<PathBuf>, Error> {
         let cached = self.folder.join(file);
         if cached.is_file() {
             return Ok(Some(cached));
@@ -190,7 +193,8 @@ impl Commit<'_> {
         if cache::is_absent(self.request.kind, self.request.id, self.hash(), file) {
             return Ok(None);
         }
-        match (self.get)(file, self.hash())? {
+        let hash = self.hash().to_owned();
+        match (self.get)(file, &hash)? {
             Fetched::Cached(path) => Ok(Some(path)),
             Fetched::Absent => Ok(None),
             Fetched::Unreachable(error) => Err(error),
@@ -198,7 +202,7 @@ impl Commit<'_> {
     }
 
     /// Fetches a file; an error if the commit has no such file.
-    fn require(&self, file: &str) -> Result<(), Error> {
+    fn require(&mut self, file: &str) -> Result<(), Error> {
         match self.get(file)? {
             Some(_) => Ok(()),
             None => {
@@ -219,12 +223,12 @@ impl Commit<'_> {
 }
 
 #[derive(Deserialize)]
-struct Index {
+struct WeightIndex {
     weight_map: HashMap<String, String>,
 }
 
 /// Returns the files that an index lists.
 fn shards(index: &Path) -> Result<BTreeSet<String>, Error> {
-    let Index { weight_map } = files::read_json(index)?;
+    let WeightIndex { weight_map } = files::read_json(index)?;
     Ok(weight_map.into_values().collect())
 }

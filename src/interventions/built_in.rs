@@ -74,6 +74,7 @@ pub(crate) trait BuiltIn: Intervention {
     }
 
     /// The same with a hard mask in the place of a learned boundary; `None` where there is no boundary.
+    #[cfg_attr(not(feature = "experiment"), allow(dead_code, reason = "only runs write hardened rotations"))]
     fn harden(&self, _device: &Device) -> Option<RotatedSpace> {
         None
     }

@@ -1,9 +1,10 @@
 //! What long work reports while it runs.
 
 use super::{Column, Heatmap};
+use crate::monitor::Monitor;
 
-/// Receives the progress and the results of long work. Every method does nothing by default; `()` ignores all of them.
-pub trait Observer {
+/// Receives the progress and the results of long work, besides what a [`Monitor`] receives. Every method does nothing by default; `()` ignores all of them.
+pub trait Observer: Monitor {
     /// A line about the work, such as how many pairs there are.
     fn note(&mut self, _line: &str) {}
 

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
 use crate::files::Stream;
+use crate::measure::process_id;
 
 /// An event file that is being written. TensorBoard can show it in the meantime.
 pub struct EventFile {
@@ -18,7 +19,7 @@ pub struct EventFile {
 impl EventFile {
     /// Starts a file in a folder that exists.
     pub fn create(folder: &Path) -> Result<Self, Error> {
-        let name = format!("events.out.tfevents.{:010}.intervene.{}.0", now() as u64, std::process::id());
+        let name = format!("events.out.tfevents.{:010}.intervene.{}.0", now() as u64, process_id());
         let mut file = Self { stream: Stream::create(&folder.join(name))? };
         let mut event = Message::default();
         event.double(1, now()); // wall_time

@@ -1,8 +1,6 @@
 //! The heatmap as text for a terminal.
 
-use std::env;
 use std::fmt::Write;
-use std::io::IsTerminal;
 
 use super::colour::{Rgb, text_on, viridis};
 use super::heatmap::{Heatmap, cell_text};
@@ -19,23 +17,6 @@ pub enum Ink {
 }
 
 impl Ink {
-    /// The colours of standard output: none if it is not a terminal, or if `NO_COLOR` is set (no-color.org).
-    #[must_use]
-    pub fn for_stdout() -> Self {
-        let set = |name| env::var(name).unwrap_or_default();
-        Self::for_terminal(std::io::stdout().is_terminal(), &set("NO_COLOR"), &set("TERM"), &set("COLORTERM"))
-    }
-
-    fn for_terminal(terminal: bool, no_color: &str, term: &str, colorterm: &str) -> Self {
-        if !terminal || !no_color.is_empty() || term == "dumb" {
-            Self::Plain
-        } else if matches!(colorterm, "truecolor" | "24bit") {
-            Self::True
-        } else {
-            Self::Indexed
-        }
-    }
-
     fn block(self, text: &str, ground: Rgb) -> String {
         let ink = text_on(ground);
         match self {
@@ -122,15 +103,6 @@ layer       t0            t1       a long, lon…
         let text = map.text(Ink::Indexed);
         assert!(text.contains("\x1b[48;5;53;38;5;231m 0.00 \x1b[0m"), "{text:?}");
         assert_eq!(text.matches("\x1b[0m").count(), 2, "a cell without a value has no colour");
-    }
-
-    #[test]
-    fn no_colour_where_none_is_wanted() {
-        assert_eq!(Ink::for_terminal(true, "", "xterm-256color", "truecolor"), Ink::True);
-        assert_eq!(Ink::for_terminal(true, "", "xterm-256color", ""), Ink::Indexed);
-        assert_eq!(Ink::for_terminal(true, "1", "xterm-256color", "truecolor"), Ink::Plain);
-        assert_eq!(Ink::for_terminal(true, "", "dumb", ""), Ink::Plain);
-        assert_eq!(Ink::for_terminal(false, "", "xterm-256color", "truecolor"), Ink::Plain);
     }
 
     #[test]

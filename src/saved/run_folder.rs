@@ -10,7 +10,7 @@ use crate::alignment::search::orthogonality_error;
 use crate::alignment::{Location, Partition};
 use crate::error::Error;
 use crate::files;
-use crate::hub::{self, Origin};
+use crate::hub::{self, CachedCommit};
 use crate::interventions::{AnyIntervention, Kind};
 use crate::models::{LanguageModel, Pretrained};
 use crate::orthogonal::Parametrisation;
@@ -86,7 +86,7 @@ impl ModelIdentity {
     pub fn new(model: &Pretrained) -> Self {
         let origin = hub::origin(Path::new(model.identity()));
         let (source, revision) = match origin {
-            Some(Origin { name, commit }) => (name, Some(commit)),
+            Some(CachedCommit { name, commit }) => (name, Some(commit)),
             None => (model.identity().to_owned(), None),
         };
         let sizes = model.dimensions();

@@ -1,47 +1,62 @@
 //! `intervene apply`: runs a specification over a file of inputs.
 
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Tensor, activation};
 
 use super::prepared::{Collected, LocatedUnits, Prepared};
 use super::spec::Spec;
-use super::{ModelChoice, Opened, label};
-use crate::data::{Inputs, Positions, Tokenised};
+use super::{ModelChoice, OpenedModel, label};
+use crate::data::{InputReader, Positions, Tokenised};
 use crate::error::Error;
+use crate::hub;
 use crate::intervenable::{Input, Intervenable, RunOutput};
 use crate::models::LanguageModel;
-use crate::report::Progress;
-use crate::tap::Rows;
+use crate::report::Observer;
+use crate::tap::{Rows, Site};
 use crate::tensors::{Growing, Numbers};
 
 /// The options of [`apply`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct ApplyOptions {
     /// A specification (TOML with `[[interventions]]` tables), or an intervention's folder, or its repository on the Hub.
     pub spec: PathBuf,
-    #[command(flatten)]
-    #[allow(missing_docs)]
+    /// The model, its device and its dtype.
     pub model: ModelChoice,
     /// JSON lines: {"base": TEXT or token ids, "sources": [TEXT or token ids, …], "positions": …}; a file, or hub:ORG/NAME/PATH
-    #[arg(long, value_name = "FILE")]
     pub inputs: PathBuf,
     /// The safetensors file to write.
-    #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// The tokens of the base whose logits are saved: all, last, a number, text:PART; separate several with commas.
-    #[arg(long, default_value = "last", allow_hyphen_values = true)]
     pub logits: Positions,
-    /// The number of examples in the summary.
-    #[arg(long, default_value_t = 10)]
+    /// The number of examples in the result.
     pub show: usize,
     /// The number of inputs in a batch.
-    #[arg(long, default_value_t = 8)]
     pub batch: usize,
-    /// Show no progress.
-    #[arg(long)]
-    pub quiet: bool,
+}
+
+/// The result of [`apply`].
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The number of inputs.
+    pub inputs: usize,
+    /// The number of rows of `logits`.
+    pub logit_rows: usize,
+    /// The site and the number of rows of each collecting intervention.
+    pub collected: Vec<(Site, usize)>,
+    /// The first inputs, as many as the options ask for.
+    pub shown: Vec<AppliedExample>,
+}
+
+/// An input with its most probable next tokens and their probabilities.
+#[derive(Clone, Debug)]
+pub struct AppliedExample {
+    /// The base's text, or its token ids.
+    pub name: String,
+    /// The next tokens without the interventions.
+    pub before: Vec<(String, f32)>,
+    /// The next tokens with them.
+    pub after: Vec<(String, f32)>,
 }
 
 /// An example that is ready to run.
@@ -58,21 +73,22 @@ struct ReadyExample {
 const INDEX: [&str; 2] = ["example", "position"];
 
 /// Runs a specification over a file of inputs, and writes logits and collected activations into one safetensors file.
-/// Returns a summary with the most probable next tokens without and with the interventions.
+/// Returns the most probable next tokens of the first inputs without and with the interventions.
 ///
 /// `logits` is `[rows, classes]`, f32, with one row per saved position, input after input; `logits.example` and
 /// `logits.position` (i64) identify the rows. Each collecting intervention has a tensor `collected.NUMBER.SITE`,
 /// `[rows, width]`, with `.example` and `.position`. The file is read twice, the first time to check it and to count the
 /// rows. At most one batch is in memory.
-pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
+pub fn apply(options: &ApplyOptions, observer: &mut dyn Observer) -> Result<Applied, Error> {
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
     }
-    let spec = Spec::open(&options.spec)?;
-    let opened = Opened::open(&options.model)?;
+    let spec = Spec::open(&options.spec, observer)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     let prepared = Prepared::new(spec, &opened)?;
+    let file_of_inputs = hub::data_file(&options.inputs, observer)?;
     let collected = prepared.collected();
-    let (examples, rows) = count(&opened, &prepared, &collected, options)?;
+    let (examples, rows) = count(&opened, &prepared, &collected, &file_of_inputs, options)?;
 
     let mut tensors = group("logits", rows[0], opened.model.vocab_size());
     for (site, rows) in collected.iter().zip(&rows[1..]) {
@@ -84,10 +100,10 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
         ("specification", options.spec.display().to_string()),
     ];
     let mut file = Growing::create(&options.out, &tensors, &metadata)?;
-    let mut progress = Progress::new("apply", examples, options.quiet);
+    observer.begin("apply", examples);
     let intervenable = prepared.intervenable(&opened)?;
-    let mut summary = String::new();
-    let mut inputs = Inputs::open(&options.inputs)?;
+    let mut shown = Vec::new();
+    let mut inputs = InputReader::open(&file_of_inputs)?;
     let mut ahead = None;
     let mut done = 0;
     loop {
@@ -117,23 +133,18 @@ pub fn apply(options: &ApplyOptions) -> Result<String, Error> {
             let nothing = vec![None; intervenable.sources()];
             let clean = intervenable.run(&base, &nothing, &vec![None; prepared.spec.interventions.len()])?;
             for (at, example) in batch.iter().enumerate().take(options.show - done) {
-                let words = |logits: &Tensor<3>| likeliest(&opened, logits, at, example.base.len() - 1);
+                let next = |logits: &Tensor<3>| likeliest(&opened, logits, at, example.base.len() - 1);
                 let name = example.base.text().map_or_else(|| format!("{:?}", example.base.tokens()), label);
-                // Writing to a string cannot fail, here and below.
-                let _ = writeln!(summary, "{} {name}", done + at);
-                let _ = writeln!(summary, "    before  {}\n    after   {}", words(&clean.logits), words(&run.logits));
+                shown.push(AppliedExample { name, before: next(&clean.logits), after: next(&run.logits) });
             }
         }
         done += batch.len();
-        progress.advance(done);
+        observer.advance(done);
     }
     file.finish()?;
-    progress.finish();
-    let _ = write!(summary, "{}: {examples} inputs, {} rows of logits", options.out.display(), rows[0]);
-    for (site, rows) in collected.iter().zip(&rows[1..]) {
-        let _ = write!(summary, ", {rows} rows of {}", site.site);
-    }
-    Ok(summary)
+    observer.end();
+    let collected = collected.iter().zip(&rows[1..]).map(|(collected, rows)| (collected.site, *rows)).collect();
+    Ok(Applied { inputs: examples, logit_rows: rows[0], collected, shown })
 }
 
 fn group(name: &str, rows: usize, width: usize) -> Vec<(String, Numbers, Vec<usize>)> {
@@ -143,12 +154,13 @@ fn group(name: &str, rows: usize, width: usize) -> Vec<(String, Numbers, Vec<usi
 
 /// Checks all inputs, and returns their number and the numbers of rows: of the logits, then of each collected site.
 fn count(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
     collected: &[Collected],
+    file_of_inputs: &Path,
     options: &ApplyOptions,
 ) -> Result<(usize, Vec<usize>), Error> {
-    let mut inputs = Inputs::open(&options.inputs)?;
+    let mut inputs = InputReader::open(file_of_inputs)?;
     let (mut examples, mut rows) = (0, vec![0; 1 + collected.len()]);
     while let Some(example) = next(opened, prepared, &mut inputs, options)? {
         examples += 1;
@@ -158,15 +170,15 @@ fn count(
         }
     }
     if examples == 0 {
-        return Err(Error::content(&options.inputs, "has no inputs: one line of JSON for each is needed"));
+        return Err(Error::content(file_of_inputs, "has no inputs: one line of JSON for each is needed"));
     }
     Ok((examples, rows))
 }
 
 fn next(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
-    inputs: &mut Inputs,
+    inputs: &mut InputReader,
     options: &ApplyOptions,
 ) -> Result<Option<ReadyExample>, Error> {
     let Some(input) = inputs.next().transpose()? else { return Ok(None) };
@@ -185,7 +197,7 @@ fn tokens<'a>(prompts: impl Iterator<Item = &'a Tokenised>) -> Vec<Vec<u32>> {
 }
 
 fn run(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
     intervenable: &Intervenable<'_>,
     batch: &[ReadyExample],
@@ -234,11 +246,10 @@ fn values(tensor: Tensor<3>) -> Vec<f32> {
 }
 
 /// The three most probable next tokens after a position, with their probabilities.
-fn likeliest(opened: &Opened, logits: &Tensor<3>, example: usize, position: usize) -> String {
+fn likeliest(opened: &OpenedModel, logits: &Tensor<3>, example: usize, position: usize) -> Vec<(String, f32)> {
     let row = logits.clone().narrow(0, example, 1).narrow(1, position, 1).cast(DType::F32);
     let probabilities = values(activation::softmax(row, 2));
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
     order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
-    let shown = |token: &usize| format!("`{}` {:.3}", opened.token(*token as u32), probabilities[*token]);
-    order.iter().take(3).map(shown).collect::<Vec<_>>().join("   ")
+    order.iter().take(3).map(|token| (opened.token(*token as u32), probabilities[*token])).collect()
 }

@@ -2,37 +2,43 @@
 
 use std::path::Path;
 
-use super::Opened;
-use super::collect_options::CollectOptions;
+use super::OpenedModel;
+use super::collect_options::{CollectOptions, Collection};
 use super::direction;
 use super::rows::{ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
-use crate::report::Progress;
+use crate::hub;
+use crate::report::Observer;
 use crate::tensors::{Growing, Numbers};
 
 /// The tensors that identify the rows. They come before the sites' tensors.
 const INDEX: [&str; 3] = ["example", "position", "token"];
 
 /// Runs a model over a file of inputs and writes the activations of some sites, or a [`Direction`](super::Direction) of them, into one
-/// safetensors file. Returns a summary.
+/// safetensors file.
 ///
 /// Each site is a tensor with the site's name, f32, with one row per position, input after input: `[rows, width]`, or
 /// `[rows, heads, head_dim]` for a `head_` name. `example`, `position` and `token` (i64, `[rows]`) identify the rows. The
 /// file is read twice, the first time to count the rows. At most one batch, and one site's activations of it, are in
 /// memory.
-pub fn collect(options: &CollectOptions) -> Result<String, Error> {
+pub fn collect(options: &CollectOptions, observer: &mut dyn Observer) -> Result<Collection, Error> {
     if options.batch == 0 {
         return Err(Error::Invalid("--batch must be at least 1".to_owned()));
     }
-    let opened = Opened::open(&options.model)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     match (options.direction, &options.inputs) {
-        (Some(direction), _) => direction::write(direction, options, &opened),
-        (None, Some(inputs)) => write(inputs, options, &opened),
+        (Some(direction), _) => direction::write(direction, options, &opened, observer),
+        (None, Some(inputs)) => write(&hub::data_file(inputs, observer)?, options, &opened, observer),
         (None, None) => Err(Error::Invalid("--inputs FILE is needed".to_owned())),
     }
 }
 
-fn write(inputs: &Path, options: &CollectOptions, opened: &Opened) -> Result<String, Error> {
+fn write(
+    inputs: &Path,
+    options: &CollectOptions,
+    opened: &OpenedModel,
+    observer: &mut dyn Observer,
+) -> Result<Collection, Error> {
     let sites = chosen_sites(opened, &options.sites)?;
     let reader = RowReader { opened, inputs, positions: &options.positions, batch: options.batch };
     let (examples, rows) = reader.count()?;
@@ -48,11 +54,11 @@ fn write(inputs: &Path, options: &CollectOptions, opened: &Opened) -> Result<Str
     }));
     let metadata = [("format", "pt".to_owned()), ("model", opened.model.identity().to_owned())];
     let mut file = Growing::create(&options.out, &tensors, &metadata)?;
-    let mut progress = Progress::new("collect", examples, options.quiet);
-    reader.run(&sites, &mut file, &mut progress)?;
+    observer.begin("collect", examples);
+    reader.run(&sites, &mut file, observer)?;
     file.finish()?;
-    progress.finish();
-    Ok(format!("{}: {rows} rows of {examples} inputs at {} sites", options.out.display(), sites.len()))
+    observer.end();
+    Ok(Collection::Rows { rows, inputs: examples, sites: sites.len() })
 }
 
 impl RowSink for Growing {

@@ -1,4 +1,4 @@
-//! The options of `intervene collect`.
+//! The options and the result of `intervene collect`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,40 +7,29 @@ use super::ModelChoice;
 use super::rows::SiteChoice;
 use crate::data::Positions;
 use crate::error::Error;
+use crate::tap::Site;
 
 /// The options of [`collect`](fn@super::collect).
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct CollectOptions {
-    #[command(flatten)]
-    #[allow(missing_docs)]
+    /// The model, its device and its dtype.
     pub model: ModelChoice,
     /// JSON lines: {"base": TEXT or token ids, "positions": …}
-    #[arg(long, value_name = "FILE", required_unless_present = "positive", conflicts_with = "positive")]
     pub inputs: Option<PathBuf>,
     /// The sites: 3.block_output, or all.block_output for all layers; separate several with commas.
-    #[arg(long, value_delimiter = ',', required = true, value_name = "SITES")]
     pub sites: Vec<SiteChoice>,
     /// The safetensors file to write.
-    #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// The tokens of lines that name none: all, last, a number, text:PART; separate several with commas.
-    #[arg(long, default_value = "all", allow_hyphen_values = true)]
     pub positions: Positions,
     /// Write directions for steering instead of the rows: diff-means, or pca:K for K principal components.
-    #[arg(long, value_name = "DIRECTION")]
     pub direction: Option<Direction>,
     /// A file of inputs with the property that the direction should point to.
-    #[arg(long, value_name = "FILE", requires_all = ["negative", "direction"])]
     pub positive: Option<PathBuf>,
     /// A file of inputs without that property.
-    #[arg(long, value_name = "FILE", requires = "positive")]
     pub negative: Option<PathBuf>,
     /// The number of inputs in a batch.
-    #[arg(long, default_value_t = 8)]
     pub batch: usize,
-    /// Show no progress.
-    #[arg(long)]
-    pub quiet: bool,
 }
 
 /// The directions to compute from rows.
@@ -74,4 +63,36 @@ impl FromStr for Direction {
             _ => Err(wrong()),
         }
     }
+}
+
+/// The result of [`collect`](super::collect()).
+#[derive(Clone, Debug)]
+pub enum Collection {
+    /// Rows were written.
+    Rows {
+        /// The number of rows of each site.
+        rows: usize,
+        /// The number of inputs.
+        inputs: usize,
+        /// The number of sites.
+        sites: usize,
+    },
+    /// Directions were written.
+    Directions {
+        /// Each site with the size of its directions.
+        sites: Vec<(Site, DirectionSize)>,
+        /// The number of rows of the positive inputs, or of the only ones.
+        positive: usize,
+        /// The number of rows of the negative inputs.
+        negative: Option<usize>,
+    },
+}
+
+/// The size of a site's directions.
+#[derive(Clone, Debug)]
+pub enum DirectionSize {
+    /// The length of a difference in means.
+    Length(f64),
+    /// The share of the rows' variance of each principal component.
+    Shares(Vec<f64>),
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor, TensorData, linalg};
 
-use super::Opened;
-use super::collect_options::{CollectOptions, Direction};
+use super::OpenedModel;
+use super::collect_options::{CollectOptions, Collection, Direction, DirectionSize};
 use super::rows::{ChosenSite, ReadyInput, RowReader, RowSink, chosen_sites};
 use crate::error::Error;
-use crate::report::Progress;
+use crate::hub;
+use crate::report::Observer;
 use crate::tensors::Tensors;
 
 /// The directions of one site.
@@ -23,19 +24,25 @@ struct SiteDirections {
 ///
 /// The tensor with a site's name, `[width]`, f32, is its direction or its first component. Further components are `SITE.1`,
 /// `SITE.2` and so on, and `SITE.shares`, `[K]`, has the components' shares of the variance.
-pub(super) fn write(direction: Direction, options: &CollectOptions, opened: &Opened) -> Result<String, Error> {
+pub(super) fn write(
+    direction: Direction,
+    options: &CollectOptions,
+    opened: &OpenedModel,
+    observer: &mut dyn Observer,
+) -> Result<Collection, Error> {
     let sites = chosen_sites(opened, &options.sites)?;
     if let Some(head) = sites.iter().find(|chosen| chosen.site.component.is_head()) {
         let whole = head.site.component.site();
         return Err(Error::Invalid(format!("{}: a direction needs whole rows: use {whole}", head.site)));
     }
-    let read = |inputs: &Path, what: &str| {
+    let mut read = |inputs: &Path, what: &str| {
+        let inputs = &hub::data_file(inputs, observer)?;
         let reader = RowReader { opened, inputs, positions: &options.positions, batch: options.batch };
         let (examples, _) = reader.count()?;
         let mut rows = SiteRows(sites.iter().map(|chosen| (chosen.shape.width, Vec::new())).collect());
-        let mut progress = Progress::new(what, examples, options.quiet);
-        reader.run(&sites, &mut rows, &mut progress)?;
-        progress.finish();
+        observer.begin(what, examples);
+        reader.run(&sites, &mut rows, observer)?;
+        observer.end();
         Ok::<_, Error>(rows)
     };
     let positive = options.positive.as_deref().or(options.inputs.as_deref());
@@ -43,7 +50,7 @@ pub(super) fn write(direction: Direction, options: &CollectOptions, opened: &Ope
     let negative = options.negative.as_deref().map(|inputs| read(inputs, "negative")).transpose()?;
     let positive = read(positive, "positive")?;
     let mut tensors = Tensors::default();
-    let mut lines = Vec::new();
+    let mut sizes = Vec::new();
     for (at, ChosenSite { site, .. }) in sites.iter().enumerate() {
         let negative = negative.as_ref().map(|rows| rows.rows(at));
         let found =
@@ -55,25 +62,18 @@ pub(super) fn write(direction: Direction, options: &CollectOptions, opened: &Ope
         if !found.shares.is_empty() {
             tensors.insert(format!("{site}.shares"), vector(&found.shares, &opened.device));
         }
-        lines.push(describe(&site.to_string(), &found));
+        sizes.push((*site, size(found)));
     }
     tensors.write(&options.out)?;
     let rows = |rows: &SiteRows| rows.rows(0).len();
-    let counts = match &negative {
-        Some(negative) => format!("{} positive rows, {} negative rows", rows(&positive), rows(negative)),
-        None => format!("{} rows", rows(&positive)),
-    };
-    lines.push(format!("{}: {counts}", options.out.display()));
-    Ok(lines.join("\n"))
+    let (positive, negative) = (rows(&positive), negative.as_ref().map(rows));
+    Ok(Collection::Directions { sites: sizes, positive, negative })
 }
 
-fn describe(site: &str, found: &SiteDirections) -> String {
-    match &found.shares[..] {
-        [] => format!("{site}: length {:.3}", dot(&found.directions[0], &found.directions[0]).sqrt()),
-        shares => {
-            let shares: Vec<String> = shares.iter().map(|share| format!("{:.1}%", 100.0 * share)).collect();
-            format!("{site}: {} of the variance", shares.join(", "))
-        }
+fn size(directions: SiteDirections) -> DirectionSize {
+    match directions.shares.is_empty() {
+        true => DirectionSize::Length(dot(&directions.directions[0], &directions.directions[0]).sqrt()),
+        false => DirectionSize::Shares(directions.shares),
     }
 }
 

@@ -1,30 +1,28 @@
 //! `intervene export`: writes interventions in the format of another library.
 
-use std::fmt::Write;
-
 use burn::tensor::{Device, TensorData};
 
-use super::export_options::{ExportOptions, Format};
-use super::prepared::read_tensors;
+use super::export_options::{ExportOptions, Exported, Format};
+use super::named_tensors::read_tensors;
 use super::spec::{Constant, InterventionSpec, Spec};
 use super::submission::submission;
-use super::{ModelChoice, Opened};
+use super::{ModelChoice, OpenedModel};
 use crate::error::Error;
 use crate::files;
 use crate::intervenable::{Layout, Order};
 use crate::interventions::{AnyIntervention, InterchangeDim, Needs, SubspacePartition};
 use crate::models::Dtype;
 use crate::pyvene::{self, Folder, SavedIntervention};
+use crate::report::Observer;
 use crate::tap::{Component, Site};
 use crate::tensors::Tensors;
 
-/// Writes interventions into a folder that pyvene's `IntervenableModel.load` reads, or as a submission to MIB. Returns a
-/// text that shows how to run them: positions, heads and subspaces are arguments of a run in pyvene, not part of the folder.
-pub fn export(options: &ExportOptions) -> Result<String, Error> {
-    let spec = Spec::open(&options.from)?;
+/// Writes interventions into a folder that pyvene's `IntervenableModel.load` reads, or as a submission to MIB.
+pub fn export(options: &ExportOptions, observer: &mut dyn Observer) -> Result<Exported, Error> {
+    let spec = Spec::open(&options.from, observer)?;
     let opened = options.model.as_ref().map(|model| {
         let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        Opened::open(&choice)
+        OpenedModel::open(&choice, observer)
     });
     let opened = opened.transpose()?;
     if options.format == Format::Mib {
@@ -37,14 +35,17 @@ pub fn export(options: &ExportOptions) -> Result<String, Error> {
     let folder = Folder { serial: spec.order == Order::Serial, model_type: None, interventions };
     files::create_new_dir(&options.out)?;
     pyvene::write(&options.out, &folder)?;
-    Ok(summary(&folder, &spec, options))
+    let run_arguments =
+        spec.interventions.iter().any(|one| one.heads.is_some() || one.subspace.is_some() || one.positions.is_some());
+    let exported = |one: SavedIntervention| (one.site, one.kind.pyvene(), one.source);
+    Ok(Exported::Pyvene { interventions: folder.interventions.into_iter().map(exported).collect(), run_arguments })
 }
 
 fn saved(
     spec: &Spec,
     number: usize,
     one: &InterventionSpec,
-    opened: Option<&Opened>,
+    opened: Option<&OpenedModel>,
 ) -> Result<SavedIntervention, Error> {
     let at = |key: &'static str| move |error: Error| spec.error_at(number, key, &error);
     let site: Site = one.site.parse().map_err(at("site"))?;
@@ -137,34 +138,4 @@ fn constant(spec: &Spec, values: &Constant) -> Result<Vec<f32>, Error> {
             Ok(row.iter::<f32>().collect())
         }
     }
-}
-
-fn summary(folder: &Folder, spec: &Spec, options: &ExportOptions) -> String {
-    let mut text = String::new();
-    for (number, one) in folder.interventions.iter().enumerate() {
-        // Writing to a string cannot fail, here and below.
-        let _ = writeln!(text, "{number}  {}  {}", one.site, one.kind.pyvene());
-    }
-    let mut named: Vec<String> = Vec::new();
-    for one in &folder.interventions {
-        let name = one.source.map_or_else(|| "None".to_owned(), |source| format!("source_{source}"));
-        // Interventions of one source follow each other, and the source is written once.
-        if one.source.is_none() || named.last() != Some(&name) {
-            named.push(name);
-        }
-    }
-    let _ = write!(
-        text,
-        "intervenable = pyvene.IntervenableModel.load({:?}, model)\n\
-         intervenable(base, [{}], unit_locations={{..}})",
-        options.out.display().to_string(),
-        named.join(", ")
-    );
-    let has_run_arguments =
-        spec.interventions.iter().any(|one| one.heads.is_some() || one.subspace.is_some() || one.positions.is_some());
-    if has_run_arguments {
-        text +=
-            "\nThe folder has no positions, heads and subspaces: pass them to pyvene as unit_locations and subspaces.";
-    }
-    text
 }

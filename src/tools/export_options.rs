@@ -1,11 +1,13 @@
-//! The options of `intervene export`.
+//! The options and the result of `intervene export`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::ValueEnum;
+use crate::error::Error;
+use crate::tap::Site;
 
 /// The format of the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A folder for pyvene's IntervenableModel.load.
     Pyvene,
@@ -13,27 +15,55 @@ pub enum Format {
     Mib,
 }
 
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "pyvene" => Ok(Self::Pyvene),
+            "mib" => Ok(Self::Mib),
+            _ => {
+                let hint = "; there are: pyvene, mib".to_owned();
+                Err(Error::Unknown { what: "format", name: text.to_owned(), hint })
+            }
+        }
+    }
+}
+
 /// The options of [`export`](fn@super::export).
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct ExportOptions {
     /// A run folder, an imported folder, a specification, or a repository on the Hub.
     pub from: PathBuf,
     /// The format of the files.
-    #[arg(long, value_enum)]
     pub format: Format,
     /// The folder to create.
-    #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
     /// The model; needed if the tensors do not determine the widths of rows, or if the folder does not name the model.
-    #[arg(long)]
     pub model: Option<String>,
     /// For MIB: the task, for example 4_answer_MCQA.
-    #[arg(long)]
     pub task: Option<String>,
     /// For MIB: the task's variable, for example answer_pointer.
-    #[arg(long)]
     pub variable: Option<String>,
     /// For MIB: the track's name of the token position, for example last_token.
-    #[arg(long)]
     pub token: Option<String>,
+}
+
+/// The result of [`export`](super::export()).
+#[derive(Clone, Debug)]
+pub enum Exported {
+    /// A folder for pyvene.
+    Pyvene {
+        /// The site, pyvene's name of the kind, and the number of the source of each intervention.
+        interventions: Vec<(Site, &'static str, Option<usize>)>,
+        /// Whether there are positions, heads or subspaces, which are arguments of a run in pyvene and not in the folder.
+        run_arguments: bool,
+    },
+    /// A submission to MIB.
+    Mib {
+        /// Its folder.
+        folder: PathBuf,
+        /// The number of subspaces in it.
+        subspaces: usize,
+    },
 }

@@ -8,6 +8,7 @@ use crate::data::Position;
 use crate::error::Error;
 use crate::hub;
 use crate::interventions::Needs;
+use crate::report::Observer;
 use crate::saved::RunConfig;
 use crate::tap::Site;
 use crate::tensors::Tensors;
@@ -21,8 +22,8 @@ impl Spec {
     /// Reads a specification from one of: a specification's file; a folder, which may be on the Hub (`ORG/NAME[@REVISION]`),
     /// either imported, with `interventions.toml`, or of a run, whose interventions then read the first source; a file of
     /// directions from `collect`, each of which is added at its site to the prompt's and to the generated tokens.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let path = &hub::folder(path)?;
+    pub fn open(path: &Path, observer: &mut dyn Observer) -> Result<Self, Error> {
+        let path = &hub::folder(path, observer)?;
         if path.extension().is_some_and(|extension| extension == "safetensors") {
             return Self::from_directions(path);
         }

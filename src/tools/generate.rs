@@ -7,48 +7,38 @@ use serde::Deserialize;
 
 use super::prepared::Prepared;
 use super::spec::Spec;
-use super::{ModelChoice, Opened};
+use super::{ModelChoice, OpenedModel};
 use crate::data::{self, InputPrompt, TokenStream, Tokenised};
 use crate::error::Error;
 use crate::models::{GenerateOptions, Generation, Sampling};
+use crate::report::Observer;
 use crate::{files, intervenable};
 
 /// The options of [`generate`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct GenerateArguments {
-    #[command(flatten)]
-    #[allow(missing_docs)]
+    /// The model, its device and its dtype.
     pub model: ModelChoice,
     /// The prompt.
-    #[arg(long, value_name = "TEXT")]
     pub prompt: String,
     /// The largest number of generated tokens.
-    #[arg(long, default_value_t = 50)]
     pub max_new_tokens: usize,
     /// Sample the tokens at this temperature; without it the most probable token is taken.
-    #[arg(long)]
     pub temperature: Option<f64>,
     /// Sample only from the most probable tokens, whose probabilities sum up to this.
-    #[arg(long)]
     pub top_p: Option<f64>,
     /// The seed of the sampling.
-    #[arg(long)]
     pub seed: Option<u64>,
     /// Interventions: a specification as for `apply`, an intervention's folder or its repository on the Hub, or a file of
     /// directions from `collect`.
-    #[arg(long, value_name = "SPEC_OR_RUN")]
     pub with: Option<PathBuf>,
     /// The factor of the directions and other constants of `--with`.
-    #[arg(long, value_name = "NUMBER", requires = "with", allow_hyphen_values = true)]
     pub coefficient: Option<f64>,
     /// The tokens of the prompt that are edited, if `--with` names none: `all`, `last`, `3`, `text:John`.
-    #[arg(long, value_name = "POSITIONS", requires = "with")]
     pub at: Option<data::Positions>,
     /// The tokens of the sources that are read; the same positions by default.
-    #[arg(long, value_name = "POSITIONS", requires = "with")]
     pub source_at: Option<data::Positions>,
     /// A source of the interventions; repeat the option for each source.
-    #[arg(long, value_name = "TEXT", requires = "with")]
     pub source: Vec<String>,
 }
 
@@ -56,13 +46,13 @@ pub struct GenerateArguments {
 /// at the end.
 ///
 /// The generation ends at the model's end-of-text token, which is not written, or after `max_new_tokens`.
-pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write) -> Result<(), Error> {
+pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write, observer: &mut dyn Observer) -> Result<(), Error> {
     let sampling = sampling(arguments)?;
-    let mut spec = arguments.with.as_deref().map(Spec::open).transpose()?;
+    let mut spec = arguments.with.as_deref().map(|spec| Spec::open(spec, observer)).transpose()?;
     if let (Some(spec), Some(coefficient)) = (&mut spec, arguments.coefficient) {
         spec.scale(coefficient)?;
     }
-    let opened = Opened::open(&arguments.model)?;
+    let opened = OpenedModel::open(&arguments.model, observer)?;
     let prepared = spec.map(|spec| Prepared::new(spec, &opened)).transpose()?;
     let prompt = opened.text(&arguments.prompt)?;
     let stop = end_tokens(&opened.folder)?;
@@ -93,7 +83,7 @@ pub fn generate(arguments: &GenerateArguments, out: &mut dyn Write) -> Result<()
 }
 
 fn intervened(
-    opened: &Opened,
+    opened: &OpenedModel,
     prepared: &Prepared,
     arguments: &GenerateArguments,
     prompt: &Tokenised,
@@ -103,7 +93,7 @@ fn intervened(
     let sources = arguments.source.iter().map(|text| opened.text(text)).collect::<Result<Vec<_>, _>>()?;
     let base = InputPrompt::Text(arguments.prompt.clone());
     let (positions, source_positions) = (arguments.at.clone(), arguments.source_at.clone());
-    let line = data::Input { base, sources: vec![], positions, source_positions, subspaces: vec![] };
+    let line = data::InputLine { base, sources: vec![], positions, source_positions, subspaces: vec![] };
     let locations = prepared.locations(&line, prompt, &sources)?;
     let input = |source: &Tokenised| {
         intervenable::Input::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)

@@ -6,40 +6,40 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::folder_spec::{SEVERAL, TENSORS};
-use super::{ModelChoice, Opened, make_folder};
+use super::{ModelChoice, OpenedModel, make_folder};
 use crate::error::Error;
-use crate::interventions::{AnyIntervention, InterchangeDim};
+use crate::interventions::{AnyIntervention, InterchangeDim, Kind};
 use crate::models::{Dtype, SiteShape};
 use crate::orthogonal::Parametrisation;
 use crate::pyvene::{self, SavedIntervention};
+use crate::report::Observer;
 use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
+use crate::tap::Site;
 use crate::tensors::Tensors;
 use crate::{files, hub};
 
 /// The options of [`import`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct ImportOptions {
     /// A folder that pyvene's IntervenableModel.save wrote, or `ORG/NAME[@REVISION]` on the Hub.
     pub from: PathBuf,
     /// The folder to create.
-    #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// The model of the interventions: checks that they fit, and stores its identity, so that other models are rejected.
-    #[arg(long)]
     pub model: Option<String>,
 }
 
-/// Reads a folder of pyvene and writes one for `apply`, `generate --with` and `export`. Returns a summary.
+/// Reads a folder of pyvene and writes one for `apply`, `generate --with` and `export`. Returns the interventions.
 ///
 /// `interventions.toml` is the specification; `0/intervention.safetensors` and so on have the tensors. With a model,
 /// `0/config.json` describes model and site, and `evaluate --recipe` accepts `0` as an intervention. Pickles are never
 /// executed; a pickle with code, and a class that is not pyvene's, are errors.
-pub fn import(options: &ImportOptions) -> Result<String, Error> {
-    let from = hub::folder(&options.from)?;
+pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<Vec<Imported>, Error> {
+    let from = hub::folder(&options.from, observer)?;
     let folder = pyvene::read(&from)?;
     let opened = options.model.as_ref().map(|model| {
         let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        Opened::open(&choice)
+        OpenedModel::open(&choice, observer)
     });
     let opened = opened.transpose()?;
     let mut parts = Vec::new();
@@ -53,7 +53,24 @@ pub fn import(options: &ImportOptions) -> Result<String, Error> {
     }
     let text = specification(folder.serial, &parts, &options.from);
     files::write(&options.out.join(SEVERAL), text.as_bytes())?;
-    Ok(summary(&parts, &options.out))
+    Ok(parts.iter().map(ImportedPart::result).collect())
+}
+
+/// An imported intervention.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Its site.
+    pub site: Site,
+    /// Its kind.
+    pub kind: Kind,
+    /// The width and the rank of its rotation, if it has one.
+    pub rotation: Option<[usize; 2]>,
+    /// Whether its source is a constant.
+    pub constant: bool,
+    /// The number of the source that it reads.
+    pub source: Option<usize>,
+    /// Whether it shares its weights with others. In pyvene each of them also acts on the output of the one before it.
+    pub linked: bool,
 }
 
 /// An intervention that has been read and not yet written.
@@ -75,7 +92,7 @@ enum Exchanged {
 }
 
 impl<'a> ImportedPart<'a> {
-    fn new(saved: &'a SavedIntervention, opened: Option<&Opened>) -> Result<Self, Error> {
+    fn new(saved: &'a SavedIntervention, opened: Option<&OpenedModel>) -> Result<Self, Error> {
         let made = AnyIntervention::from_tensors(saved.kind, &saved.tensors, None, &Device::flex())?;
         let own = made.width().or(saved.constant.as_ref().map(Vec::len));
         let shape = opened.map(|opened| opened.check_site(saved.site)).transpose()?;
@@ -92,6 +109,17 @@ impl<'a> ImportedPart<'a> {
         Ok(Self { saved, made, concatenated, exchanged })
     }
 
+    fn result(&self) -> Imported {
+        Imported {
+            site: self.saved.site,
+            kind: self.made.kind(),
+            rotation: self.made.rotation().map(|rotation| rotation.dims()),
+            constant: self.saved.constant.is_some(),
+            source: self.saved.source,
+            linked: self.saved.link.is_some(),
+        }
+    }
+
     fn tensors(&self) -> Tensors {
         let mut tensors = Tensors::from(self.made.to_tensors());
         if let Some(row) = &self.saved.constant {
@@ -105,7 +133,7 @@ impl<'a> ImportedPart<'a> {
         self.saved.constant.is_some() || !self.made.to_tensors().is_empty()
     }
 
-    fn write(&self, folder: &Path, opened: Option<&Opened>) -> Result<(), Error> {
+    fn write(&self, folder: &Path, opened: Option<&OpenedModel>) -> Result<(), Error> {
         if !self.has_tensors() {
             return Ok(());
         }
@@ -198,28 +226,5 @@ fn specification(serial: bool, parts: &[ImportedPart<'_>], from: &Path) -> Strin
             let _ = writeln!(text, "partition = {partition:?}");
         }
     }
-    text
-}
-
-fn summary(parts: &[ImportedPart<'_>], out: &Path) -> String {
-    let mut text = String::new();
-    for (number, ImportedPart { saved, made, .. }) in parts.iter().enumerate() {
-        let reads = match (&saved.constant, saved.source) {
-            (Some(_), _) => ", a constant source".to_owned(),
-            (None, Some(source)) => format!(", source {source}"),
-            (None, None) => String::new(),
-        };
-        let shape = made.rotation().map_or(String::new(), |rotation| {
-            let [width, rank] = rotation.dims();
-            format!(", rank {rank} of {width}")
-        });
-        let _ = writeln!(text, "{number}  {}  {}{shape}{reads}", saved.site, made.kind());
-    }
-    if parts.iter().any(|part| part.saved.link.is_some()) {
-        text += "Linked interventions share only their weights. In pyvene each of them also acts on the output of the one \
-                 before it.\n";
-    }
-    let folder = out.display();
-    let _ = write!(text, "{folder}: intervene apply {folder} --model M --inputs FILE.jsonl --out FILE.safetensors");
     text
 }

@@ -1,7 +1,7 @@
-//! The commands that use a language model without a recipe, one file per command.
+//! Work with a language model without a recipe: patching, tracing, running a specification of interventions, collecting
+//! activations, generating, and converting to and from the files of other libraries.
 //!
-//! Each command is a function of its options and returns the text to print. The options are clap's arguments, so their
-//! documentation is the help of the command line.
+//! Each function takes its options as a plain struct and an [`Observer`](crate::report::Observer), and returns its result.
 
 mod apply;
 mod collect;
@@ -12,6 +12,7 @@ mod export_options;
 mod folder_spec;
 mod generate;
 mod import;
+mod named_tensors;
 mod opened;
 mod patch;
 mod prepared;
@@ -21,20 +22,22 @@ mod spec;
 mod submission;
 mod tails;
 mod trace;
+mod trace_options;
 
-pub use apply::{ApplyOptions, apply};
+pub use apply::{Applied, AppliedExample, ApplyOptions, apply};
 pub use collect::collect;
-pub use collect_options::{CollectOptions, Direction};
+pub use collect_options::{CollectOptions, Collection, Direction, DirectionSize};
 pub use export::export;
-pub use export_options::{ExportOptions, Format};
+pub use export_options::{ExportOptions, Exported, Format};
 pub use generate::{GenerateArguments, generate};
-pub use import::{ImportOptions, import};
-pub use opened::{ModelChoice, Opened};
+pub use import::{ImportOptions, Imported, import};
+pub use opened::{ModelChoice, OpenedModel};
 pub use patch::{PatchOptions, Patched, patch};
 pub use rows::SiteChoice;
-pub use sites::{SitesOptions, sites};
+pub use sites::{ModelSites, SitesOptions, sites};
 pub use spec::{Constant, InterventionSpec, Spec};
-pub use trace::{TraceKind, TraceOptions, Traced, trace};
+pub use trace::trace;
+pub use trace_options::{TraceKind, TraceOptions, Traced};
 
 use std::path::Path;
 

@@ -7,25 +7,23 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::data::{InputPrompt, Tokenised, Tokenizer};
 use crate::error::Error;
 use crate::models::{Dtype, FrozenModel, LanguageModel, Pretrained, SiteShape};
+use crate::report::Observer;
 use crate::tap::{Component, Site};
 use crate::{device, hub};
 
 /// The options that choose a model, a device and a dtype.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct ModelChoice {
     /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or `ORG/NAME[@REVISION]` on the Hub.
-    #[arg(long)]
     pub model: String,
     /// auto, cpu, wgpu:N or cuda:N (without N the first one); `intervene devices` lists them.
-    #[arg(long, default_value = "auto")]
     pub device: String,
     /// The dtype of the model: f32, bf16, f16, or keep (the checkpoint's).
-    #[arg(long, default_value = "f32")]
     pub dtype: Dtype,
 }
 
 /// A model with its device, folder and tokenizer.
-pub struct Opened {
+pub struct OpenedModel {
     /// The model.
     pub model: Pretrained,
     /// The model's device.
@@ -35,11 +33,11 @@ pub struct Opened {
     tokenizer: Option<Tokenizer>,
 }
 
-impl Opened {
+impl OpenedModel {
     /// Loads the model, and its tokenizer if the folder has one.
-    pub fn open(choice: &ModelChoice) -> Result<Self, Error> {
-        let device = device::find(&choice.device)?;
-        let folder = hub::resolve(&choice.model)?;
+    pub fn open(choice: &ModelChoice, observer: &mut dyn Observer) -> Result<Self, Error> {
+        let device = device::find(&choice.device, observer)?;
+        let folder = hub::resolve(&choice.model, observer)?;
         // The small file is read first, so that its errors come before the large file is loaded.
         let tokenizer = folder.join("tokenizer.json").is_file().then(|| Tokenizer::load(&folder)).transpose()?;
         let model = Pretrained::load(&folder, choice.dtype, &device)?;

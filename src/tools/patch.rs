@@ -5,41 +5,31 @@ use std::path::PathBuf;
 use burn::tensor::{DType, Tensor};
 
 use super::tails;
-use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
 use crate::alignment::{RecordedRun, Start};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
-use crate::report::{Heatmap, Ink, Progress};
+use crate::report::{Heatmap, Observer};
 use crate::tap::{Component, Patch, Rows};
 
 /// The options of [`patch`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct PatchOptions {
-    #[command(flatten)]
-    #[allow(missing_docs)]
+    /// The model, its device and its dtype.
     pub model: ModelChoice,
     /// The prompt whose activations are replaced.
-    #[arg(long, value_name = "TEXT")]
     pub base: String,
     /// The prompt whose activations replace the base's; it must have the same number of tokens.
-    #[arg(long, value_name = "TEXT")]
     pub source: String,
     /// The component that is patched.
-    #[arg(long, default_value = "block_output")]
     pub component: Component,
     /// The answer to the source, one token with its leading space; by default its most probable next token.
-    #[arg(long, value_name = "TEXT")]
     pub answer: Option<String>,
     /// The answer to the base, one token; by default its most probable next token.
-    #[arg(long, value_name = "TEXT")]
     pub foil: Option<String>,
     /// The folder for patch.png and patch.csv; without it no files are written.
-    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(long)]
-    pub quiet: bool,
 }
 
 /// The result of [`patch`].
@@ -53,25 +43,13 @@ pub struct Patched {
     pub differences: (f64, f64),
 }
 
-impl Patched {
-    /// The result as text for the terminal.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let ((answer, foil), (source, base)) = (&self.answers, self.differences);
-        format!(
-            "logit of `{answer}` minus logit of `{foil}`: {base:.3} in the base (shown as 0), {source:.3} in the source (shown as 1)\n\n{}",
-            self.heatmap.text(Ink::for_stdout())
-        )
-    }
-}
-
 /// Activation patching (Vig et al. 2020, arXiv 2004.12265; Meng et al. 2022, arXiv 2202.05262): the base is run once for
 /// each layer and position, with its row there replaced by the source's row at the same layer and position. Measures
 ///
 /// `(d - d_base) / (d_source - d_base)`, where `d = logit(answer) - logit(foil)` after the last token.
 ///
 /// Each of these runs starts at its layer and position, from the states of the unpatched run of the base.
-pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
+pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patched, Error> {
     let component = options.component;
     if component.is_head() {
         return Err(Error::Invalid(format!(
@@ -79,7 +57,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
             component.site()
         )));
     }
-    let opened = Opened::open(&options.model)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     opened.shape(component)?;
     let (base, source) = (opened.text(&options.base)?, opened.text(&options.source)?);
     same_length(&opened, &base, &source)?;
@@ -106,7 +84,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     check_answers(&answers, answer == foil, d_source - d_base)?;
 
     let (layers, tokens) = (model.n_layers(), base.len());
-    let mut progress = Progress::new("patch", layers * tokens, options.quiet);
+    observer.begin("patch", layers * tokens);
     let mut values = vec![vec![None; tokens]; layers];
     let mut done = 0;
     for (layer, rows) in rows.iter().enumerate() {
@@ -129,10 +107,10 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
                 values[layer][*position] = Some((difference(logits) - d_base) / (d_source - d_base));
             }
             done += starts.len();
-            progress.advance(done);
+            observer.advance(done);
         }
     }
-    progress.finish();
+    observer.end();
     let heatmap = Heatmap {
         title: format!("{component} from the source: 0 is the base, 1 is the source"),
         row_axis: "layer".to_owned(),
@@ -150,7 +128,7 @@ pub fn patch(options: &PatchOptions) -> Result<Patched, Error> {
     Ok(Patched { heatmap, answers, differences: (d_source, d_base) })
 }
 
-fn same_length(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Result<(), Error> {
+fn same_length(opened: &OpenedModel, base: &Tokenised, source: &Tokenised) -> Result<(), Error> {
     if base.len() == source.len() {
         return Ok(());
     }
@@ -183,7 +161,7 @@ fn check_answers(answers: &(String, String), same: bool, span: f64) -> Result<()
 }
 
 /// The base's tokens with their positions, followed by the source's token if it differs.
-fn columns(opened: &Opened, base: &Tokenised, source: &Tokenised) -> Vec<String> {
+fn columns(opened: &OpenedModel, base: &Tokenised, source: &Tokenised) -> Vec<String> {
     let name = |(at, (base, source)): (usize, (&u32, &u32))| {
         let base_label = label(&opened.token(*base));
         if base == source {

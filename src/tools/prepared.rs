@@ -1,22 +1,19 @@
 //! A specification with a model: loads the operations, checks the sites and resolves the positions.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use safetensors::SafeTensors;
 
-use super::Opened;
+use super::OpenedModel;
+use super::named_tensors::read_tensors;
 use super::spec::{Constant, InterventionSpec, Spec};
-use crate::data::{Input, Positions, Tokenised};
+use crate::data::{InputLine, Positions, Tokenised};
 use crate::error::Error;
-use crate::files;
 use crate::intervenable::{Intervenable, Layout, Order, Placement, Representation, Units};
 use crate::interventions::{
-    AnyIntervention, BuiltIn, Intervention, NamedTensors, Needs, Start, Subspace, SubspacePartition, Weights,
-    constant_source,
+    AnyIntervention, BuiltIn, Intervention, Needs, Start, Subspace, SubspacePartition, Weights, constant_source,
 };
 use crate::models::SiteShape;
 use crate::saved::ModelIdentity;
@@ -57,7 +54,7 @@ pub(super) struct Collected {
 
 impl Prepared {
     /// Loads the operations and checks all that does not depend on inputs.
-    pub fn new(spec: Spec, opened: &Opened) -> Result<Self, Error> {
+    pub fn new(spec: Spec, opened: &OpenedModel) -> Result<Self, Error> {
         let mut this = Self { spec, representations: vec![], operations: vec![], shapes: vec![], heads: vec![] };
         let mut links: BTreeMap<String, usize> = BTreeMap::new();
         let mut random = ChaCha8Rng::seed_from_u64(this.spec.seed);
@@ -122,7 +119,7 @@ impl Prepared {
     }
 
     /// The model with the specification's interventions.
-    pub fn intervenable<'a>(&'a self, opened: &'a Opened) -> Result<Intervenable<'a>, Error> {
+    pub fn intervenable<'a>(&'a self, opened: &'a OpenedModel) -> Result<Intervenable<'a>, Error> {
         let operations = self.operations.iter().map(|operation| operation as _).collect();
         Intervenable::new(&opened.model, self.representations.clone(), operations, self.spec.order)
     }
@@ -133,7 +130,12 @@ impl Prepared {
     }
 
     /// The location of each intervention in one example; an error, with the intervention, if one cannot be resolved.
-    pub fn locations(&self, line: &Input, base: &Tokenised, sources: &[Tokenised]) -> Result<Vec<LocatedUnits>, Error> {
+    pub fn locations(
+        &self,
+        line: &InputLine,
+        base: &Tokenised,
+        sources: &[Tokenised],
+    ) -> Result<Vec<LocatedUnits>, Error> {
         let needed = self.sources();
         if sources.len() != needed {
             return Err(Error::Invalid(format!(
@@ -285,23 +287,4 @@ fn constant(
     let width = if one.units == Layout::Concatenated { row.dims()[0] } else { width };
     constant_source(&row, [1, 1, width])?;
     Ok(row * one.coefficient.unwrap_or(1.0))
-}
-
-/// All tensors of a safetensors file; an error for dtypes other than floats and I64.
-pub(super) fn read_tensors(path: &Path) -> Result<NamedTensors, Error> {
-    let bytes = files::read(path)?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| Error::content(path, format!("not a whole safetensors file: {error}")))?;
-    let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
-        let dtype = match view.dtype() {
-            safetensors::Dtype::F64 => DType::F64,
-            safetensors::Dtype::F32 => DType::F32,
-            safetensors::Dtype::F16 => DType::F16,
-            safetensors::Dtype::BF16 => DType::BF16,
-            safetensors::Dtype::I64 => DType::I64,
-            other => return Err(Error::content(path, format!("{name} has dtype {other:?}: floats or I64 are needed"))),
-        };
-        Ok((name, TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)))
-    };
-    file.tensors().into_iter().map(tensor).collect()
 }

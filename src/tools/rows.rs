@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Tensor};
 
-use super::Opened;
-use crate::data::{Input, Inputs, Positions};
+use super::OpenedModel;
+use crate::data::{InputLine, InputReader, Positions};
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel, SiteShape};
-use crate::report::Progress;
+use crate::report::Observer;
 use crate::tap::{Component, Rows, Site};
 
 /// A site, such as `3.block_output`, or a component in all layers, such as `all.block_output`.
@@ -38,7 +38,7 @@ pub(super) struct ChosenSite {
 }
 
 /// The chosen sites. Returns an error for a site that the model does not have, or that is chosen twice.
-pub(super) fn chosen_sites(opened: &Opened, sites: &[SiteChoice]) -> Result<Vec<ChosenSite>, Error> {
+pub(super) fn chosen_sites(opened: &OpenedModel, sites: &[SiteChoice]) -> Result<Vec<ChosenSite>, Error> {
     let mut chosen: Vec<ChosenSite> = Vec::new();
     for choice in sites {
         let layers = choice.layer.map_or(0..opened.model.n_layers(), |layer| layer..layer + 1);
@@ -56,7 +56,7 @@ pub(super) fn chosen_sites(opened: &Opened, sites: &[SiteChoice]) -> Result<Vec<
 
 /// Reads the rows of a file of inputs, at the given positions, in batches.
 pub(super) struct RowReader<'a> {
-    pub opened: &'a Opened,
+    pub opened: &'a OpenedModel,
     pub inputs: &'a Path,
     /// The positions of lines that name none.
     pub positions: &'a Positions,
@@ -77,7 +77,7 @@ pub(super) trait RowSink {
 impl RowReader<'_> {
     /// Checks all inputs and returns the numbers of inputs and of rows.
     pub fn count(&self) -> Result<(usize, usize), Error> {
-        let mut inputs = Inputs::open(self.inputs)?;
+        let mut inputs = InputReader::open(self.inputs)?;
         let (mut examples, mut rows) = (0, 0);
         while let Some((_, positions)) = self.next(&mut inputs)? {
             examples += 1;
@@ -90,8 +90,8 @@ impl RowReader<'_> {
     }
 
     /// Runs all inputs in batches and passes each site's rows to `sink`.
-    pub fn run(&self, sites: &[ChosenSite], sink: &mut dyn RowSink, progress: &mut Progress) -> Result<(), Error> {
-        let mut inputs = Inputs::open(self.inputs)?;
+    pub fn run(&self, sites: &[ChosenSite], sink: &mut dyn RowSink, observer: &mut dyn Observer) -> Result<(), Error> {
+        let mut inputs = InputReader::open(self.inputs)?;
         let mut done = 0;
         loop {
             let mut batch: Vec<ReadyInput> = Vec::with_capacity(self.batch);
@@ -106,13 +106,13 @@ impl RowReader<'_> {
             sink.begin(done, &batch)?;
             self.run_batch(sites, &batch, sink)?;
             done += batch.len();
-            progress.advance(done);
+            observer.advance(done);
         }
     }
 
-    fn next(&self, inputs: &mut Inputs) -> Result<Option<ReadyInput>, Error> {
+    fn next(&self, inputs: &mut InputReader) -> Result<Option<ReadyInput>, Error> {
         let Some(input) = inputs.next().transpose()? else { return Ok(None) };
-        let ready = |Input { base, sources, positions, source_positions, subspaces }: Input| {
+        let ready = |InputLine { base, sources, positions, source_positions, subspaces }: InputLine| {
             if !sources.is_empty() || source_positions.is_some() || !subspaces.is_empty() {
                 let problem =
                     "`sources`, `source_positions` and `subspaces` are not supported: collect runs only the base";
@@ -129,7 +129,7 @@ impl RowReader<'_> {
         let prompts: Vec<&[u32]> = batch.iter().map(|(tokens, _)| tokens.as_slice()).collect();
         let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        // Inputs have different numbers of rows, so the batch is gathered as one long example.
+        // InputReader have different numbers of rows, so the batch is gathered as one long example.
         let indices = |(at, (_, positions)): (usize, &ReadyInput)| {
             positions.iter().map(|position| at * longest + position).collect::<Vec<_>>()
         };

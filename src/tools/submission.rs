@@ -2,10 +2,10 @@
 
 use burn::tensor::Device;
 
-use super::export_options::ExportOptions;
-use super::prepared::read_tensors;
+use super::export_options::{ExportOptions, Exported};
+use super::named_tensors::read_tensors;
 use super::spec::{InterventionSpec, Spec};
-use super::{Opened, make_folder};
+use super::{OpenedModel, make_folder};
 use crate::error::Error;
 use crate::files;
 use crate::interventions::{AnyIntervention, BuiltIn};
@@ -15,7 +15,11 @@ use crate::saved::ModelIdentity;
 use crate::tap::{Component, Site};
 
 /// Writes every intervention of the specification, each at the same token position, into one submission.
-pub(super) fn submission(options: &ExportOptions, spec: &Spec, opened: Option<&Opened>) -> Result<String, Error> {
+pub(super) fn submission(
+    options: &ExportOptions,
+    spec: &Spec,
+    opened: Option<&OpenedModel>,
+) -> Result<Exported, Error> {
     let needed = |value: &Option<String>, option: &str| {
         value.clone().ok_or_else(|| Error::Invalid(format!("a submission to MIB needs --{option}")))
     };
@@ -38,7 +42,7 @@ pub(super) fn submission(options: &ExportOptions, spec: &Spec, opened: Option<&O
     let folder = options.out.join(name);
     make_folder(&folder)?;
     subspaces.iter().try_for_each(|subspace| mib::write(&folder, subspace))?;
-    Ok(format!("{}: {} subspaces. Check it with MIB's verify_submission.py", folder.display(), subspaces.len()))
+    Ok(Exported::Mib { folder, subspaces: subspaces.len() })
 }
 
 fn residual_subspace(

@@ -1,41 +1,27 @@
 //! `intervene trace`: causal tracing.
 
 use std::ops::Range;
-use std::path::PathBuf;
 
 use burn::tensor::{DType, Tensor, TensorData, activation};
-use clap::ValueEnum;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::tails;
-use super::{ModelChoice, Opened, label, likeliest, make_folder};
+use super::trace_options::{TraceKind, TraceOptions, Traced};
+use super::{OpenedModel, label, likeliest, make_folder};
 use crate::alignment::{RecordedRun, Start};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
 use crate::orthogonal::gaussian;
-use crate::report::{Heatmap, Ink, Progress};
+use crate::report::{Heatmap, Observer};
 use crate::tap::{Component, Patch, Rows, Site, Tap};
-
-/// The activations that are restored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TraceKind {
-    /// The state after one layer.
-    States,
-    /// The outputs of a window of MLPs.
-    Mlp,
-    /// The outputs of a window of attentions.
-    Attention,
-    /// All three, one after the other.
-    All,
-}
 
 /// The part of the file's name, the component, and whether a window of layers is restored.
 type TracedModule = (&'static str, Component, bool);
 
 impl TraceKind {
-    fn parts(self) -> &'static [TracedModule] {
+    const fn parts(self) -> &'static [TracedModule] {
         const STATES: TracedModule = ("states", Component::BlockOutput, false);
         const MLP: TracedModule = ("mlp", Component::MlpOutput, true);
         const ATTENTION: TracedModule = ("attention", Component::AttentionOutput, true);
@@ -48,72 +34,6 @@ impl TraceKind {
     }
 }
 
-/// The options of [`trace`].
-#[derive(Clone, Debug, clap::Args)]
-pub struct TraceOptions {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub model: ModelChoice,
-    /// The prompt, without the answer.
-    #[arg(long, value_name = "TEXT")]
-    pub prompt: String,
-    /// The part of the prompt whose embeddings are noised.
-    #[arg(long, value_name = "TEXT")]
-    pub subject: String,
-    /// The correct answer, with its leading space; by default the model's most probable next token.
-    #[arg(long, value_name = "TEXT")]
-    pub answer: Option<String>,
-    /// The number of noise samples.
-    #[arg(long, default_value_t = 10)]
-    pub samples: usize,
-    /// The standard deviation of the noise, as a multiple of the embeddings' standard deviation.
-    #[arg(long, default_value_t = 3.0)]
-    pub noise: f64,
-    /// The number of layers whose MLPs or attentions are restored together.
-    #[arg(long, default_value_t = 10)]
-    pub window: usize,
-    /// The activations that are restored.
-    #[arg(long, value_enum, default_value = "all")]
-    pub kind: TraceKind,
-    /// The seed of the noise.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// The folder for trace_states, trace_mlp and trace_attention, each as .png and .csv; without it no files are written.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(long)]
-    pub quiet: bool,
-}
-
-/// The result of [`trace`].
-#[derive(Clone, Debug)]
-pub struct Traced {
-    /// The token whose probability is measured.
-    pub answer: String,
-    /// Its probability in the clean run, and its mean probability in the corrupted runs.
-    pub probabilities: (f64, f64),
-    /// The standard deviation of the noise.
-    pub noise: f64,
-    /// The mean probability for each restored layer (row) and position (column).
-    pub heatmaps: Vec<Heatmap>,
-}
-
-impl Traced {
-    /// The result as text for the terminal.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let (clean, corrupted) = self.probabilities;
-        let maps: Vec<String> = self.heatmaps.iter().map(|map| map.text(Ink::for_stdout())).collect();
-        format!(
-            "probability of `{}`: {clean:.4} clean, {corrupted:.4} corrupted (noise {:.4}); * marks the subject\n\n{}",
-            self.answer,
-            self.noise,
-            maps.join("\n")
-        )
-    }
-}
-
 /// Causal tracing (Meng et al. 2022, arXiv 2202.05262): noise is added to the subject's embeddings, `e + ν`,
 /// `ν ~ N(0, s²)`, and then the clean run's activations at one position are restored: the state after one layer, or the
 /// outputs of the MLPs or attentions of a window of layers, from `layer - ⌊w/2⌋` to before `layer + ⌈w/2⌉`. Measures the
@@ -121,11 +41,11 @@ impl Traced {
 ///
 /// `s` is a multiple of the standard deviation of the vocabulary's embeddings: the root mean square of the columns'
 /// standard deviations. A seed gives the same noise on every device.
-pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
+pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Traced, Error> {
     if options.samples == 0 || options.window == 0 || !(options.noise > 0.0 && options.noise.is_finite()) {
         return Err(Error::Invalid("--samples and --window must be at least 1, --noise a number above 0".to_owned()));
     }
-    let opened = Opened::open(&options.model)?;
+    let opened = OpenedModel::open(&options.model, observer)?;
     let prompt = opened.text(&options.prompt)?;
     let subject = prompt.positions(&options.subject, 0)?;
     let named_answer = options.answer.as_ref().map(|text| opened.tokenizer()?.single(text)).transpose()?;
@@ -155,10 +75,10 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
     let p_corrupted = answers.iter().sum::<f64>() / answers.len() as f64;
 
     let corrupted = Corrupted { opened: &opened, kept, subject, answer, mean: p_corrupted, options };
-    let mut progress = Progress::new("trace", parts.len() * layers, options.quiet);
+    observer.begin("trace", parts.len() * layers);
     let mut heatmaps = Vec::new();
     for (part, (kind, clean)) in parts.iter().zip(&clean).enumerate() {
-        let values = corrupted.restored(kind, clean, &mut |layer| progress.advance(part * layers + layer + 1))?;
+        let values = corrupted.restored(kind, clean, &mut |layer| observer.advance(part * layers + layer + 1))?;
         let (name, component, windowed) = kind;
         let title = if *windowed {
             format!("p(answer) with {} layers of {component} restored", options.window)
@@ -182,13 +102,13 @@ pub fn trace(options: &TraceOptions) -> Result<Traced, Error> {
         }
         heatmaps.push(heatmap);
     }
-    progress.finish();
+    observer.end();
     Ok(Traced { answer: opened.token(answer), probabilities: (p_clean, p_corrupted), noise, heatmaps })
 }
 
 /// The corrupted runs, one for each noise sample.
 struct Corrupted<'a> {
-    opened: &'a Opened,
+    opened: &'a OpenedModel,
     kept: RecordedRun,
     subject: Range<usize>,
     answer: u32,
@@ -267,7 +187,7 @@ fn corrupt(
 
 /// The root mean square of the standard deviations of the columns of the vocabulary's embeddings. Learned position
 /// embeddings are the same for all tokens, so they do not contribute.
-fn deviation(opened: &Opened) -> f64 {
+fn deviation(opened: &OpenedModel) -> f64 {
     const CHUNK: u32 = 4096;
     let model = &opened.model;
     let vocabulary = model.vocab_size() as u32;
@@ -304,7 +224,7 @@ fn probabilities(logits: Tensor<2>) -> Vec<f32> {
     activation::softmax(logits.cast(DType::F32), 1).into_data().iter::<f32>().collect()
 }
 
-fn columns(opened: &Opened, prompt: &Tokenised, subject: &Range<usize>) -> Vec<String> {
+fn columns(opened: &OpenedModel, prompt: &Tokenised, subject: &Range<usize>) -> Vec<String> {
     let name = |(at, token): (usize, &u32)| {
         let mark = if subject.contains(&at) { "*" } else { "" };
         format!("{at} {}{mark}", label(&opened.token(*token)))

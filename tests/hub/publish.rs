@@ -179,7 +179,7 @@ fn check_card(card: &str, commit: &str, run: &Path) {
         "`0.block_output`",
         "2 of 32 dimensions",
         "![Loss and IIA over the steps](curve.png)",
-        "hub::folder(\"me/found\".as_ref())?",
+        "hub::folder(\"me/found\".as_ref(), &mut ())?",
         &format!("--model tiny/llama@{commit} --with me/found"),
         "pyvene.IntervenableModel.load(\"pyvene-folder\", model)",
         "## Limits",

@@ -47,9 +47,8 @@ fn every_cell_equals_a_full_run() {
                 answer: Some("a".to_owned()),
                 foil: Some("b".to_owned()),
                 out: Some(out.clone()),
-                quiet: true,
             };
-            let patched = tools::patch(&options).unwrap();
+            let patched = tools::patch(&options, &mut ()).unwrap();
             let (mut moved, mut off) = (0, 0.0_f64);
             for layer in 0..model.n_layers() {
                 for position in 0..tokens {

@@ -23,9 +23,8 @@ fn patch_locates_the_name() {
         answer: None,
         foil: None,
         out: None,
-        quiet: true,
     };
-    let patched = tools::patch(&options).unwrap();
+    let patched = tools::patch(&options, &mut ()).unwrap();
     assert_eq!(patched.answers, (" she".to_owned(), " he".to_owned()));
     assert!(patched.differences.0 > 1.0 && patched.differences.1 < -1.0, "{:?}", patched.differences);
     let map = &patched.heatmap;
@@ -61,9 +60,8 @@ fn trace_moves_from_the_subject_to_the_last_token() {
         kind: TraceKind::States,
         seed: 0,
         out: None,
-        quiet: true,
     };
-    let traced = tools::trace(&options).unwrap();
+    let traced = tools::trace(&options, &mut ()).unwrap();
     let (clean, corrupted) = traced.probabilities;
     assert!(clean > 0.5 && corrupted < 0.1, "{clean} {corrupted}");
     let map = &traced.heatmaps[0];

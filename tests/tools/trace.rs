@@ -19,10 +19,9 @@ fn traced(folder: &Path, prompt: &str, subject: &str, change: impl FnOnce(&mut T
         kind: TraceKind::All,
         seed: 5,
         out: None,
-        quiet: true,
     };
     change(&mut options);
-    tools::trace(&options).unwrap()
+    tools::trace(&options, &mut ()).unwrap()
 }
 
 #[test]

@@ -5,39 +5,73 @@ mod private;
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
+
 use self::card::card;
 use self::private::{PrivatePaths, published_files};
 use crate::error::Error;
 use crate::hub::{self, Content, Id, Upload};
 use crate::recipe::Recipe;
+use crate::report::Observer;
 use crate::saved::Metrics;
 use crate::saved::RunConfig;
-use crate::{device, files, places};
+use crate::{files, places};
 
 /// The options of [`push`].
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub struct PushOptions {
     /// A run folder.
     pub dir: PathBuf,
     /// The repository, ORG/NAME; it is created if it does not exist.
     pub id: String,
     /// A new repository is private.
-    #[arg(long)]
     pub private: bool,
-    /// Prints the card and the list of files without sending anything.
-    #[arg(long)]
+    /// Nothing is sent; the result has the card and the list of files.
     pub dry_run: bool,
     /// The model's name on the Hub, if the run used a checkpoint folder.
-    #[arg(long, value_name = "ORG/NAME")]
     pub base_model: Option<String>,
 }
 
-/// Publishes a run folder: its files and a model card as one commit. Returns a text that says what was sent.
+/// The result of [`push`].
+#[derive(Clone, Debug)]
+pub enum PushResult {
+    /// The files were published.
+    Published {
+        /// The address of the repository's page.
+        page: String,
+        /// The commit's hash, if the Hub returned it.
+        commit: Option<String>,
+        /// The number of files.
+        files: usize,
+    },
+    /// Nothing was sent.
+    DryRun {
+        /// The model card, in Markdown.
+        card: String,
+        /// The files that would be sent.
+        files: Vec<UnsentFile>,
+        /// Paths of this machine, each with the text that would replace it.
+        replaced: Vec<(String, String)>,
+    },
+}
+
+/// A file that a dry run did not send.
+#[derive(Clone, Debug)]
+pub struct UnsentFile {
+    /// Its path in the repository.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Whether paths of this machine are replaced in it.
+    pub redacted: bool,
+}
+
+/// Publishes a run folder: its files and a model card as one commit.
 ///
 /// Paths of this machine, such as a checkpoint folder's, are replaced in the files: by the model's name on the Hub if it
 /// is known, otherwise by the last part of the path. Returns an error for a folder without a complete run, for broken
 /// tensors, and for a file with such a path where it cannot be replaced.
-pub fn push(options: &PushOptions) -> Result<String, Error> {
+pub fn push(options: &PushOptions, observer: &mut dyn Observer) -> Result<PushResult, Error> {
     let folder = &options.dir;
     let id: Id = options.id.parse()?;
     if !folder.join("metrics.json").is_file() {
@@ -48,7 +82,7 @@ pub fn push(options: &PushOptions) -> Result<String, Error> {
     let configs = RunConfig::read_all(folder)?;
     // A run whose tensors cannot be loaded is not published.
     for (part, config) in &configs {
-        config.intervention(part, &device::find("cpu")?)?;
+        config.intervention(part, &Device::flex())?;
     }
     let configs: Vec<RunConfig> = configs.into_iter().map(|(_, config)| config).collect();
     let path = folder.join("recipe.toml");
@@ -68,36 +102,28 @@ pub fn push(options: &PushOptions) -> Result<String, Error> {
     private.check("README.md", text.as_bytes())?;
     uploads.push(Upload { path: "README.md".to_owned(), content: Content::Bytes(text.clone().into_bytes()) });
     if options.dry_run {
-        return Ok(dry_run_text(&id, &text, &uploads, &private));
+        let files = uploads.into_iter().map(unsent).collect();
+        return Ok(PushResult::DryRun { card: text, files, replaced: private.replacements() });
     }
     let message = format!("{}: IIA {:.3} (intervene {})", recipe.name, metrics.measured.iia, env!("CARGO_PKG_VERSION"));
-    let pushed = hub::push(&id, &uploads, options.private, &message)?;
-    let commit = pushed.commit.map_or_else(String::new, |commit| format!(" at {commit}"));
-    Ok(format!("{}: {} files{commit}", pushed.page, uploads.len()))
+    let pushed = hub::push(&id, &uploads, options.private, &message, observer)?;
+    Ok(PushResult::Published { page: pushed.page, commit: pushed.commit, files: uploads.len() })
 }
 
-/// The text of a dry run: the card, the files with their sizes, and the replaced paths.
-fn dry_run_text(id: &Id, card: &str, uploads: &[Upload], private: &PrivatePaths) -> String {
-    let mut lines = vec![card.trim_end().to_owned(), String::new(), format!("Would be sent to {id}, as one commit:")];
-    for Upload { path, content } in uploads {
-        let bytes = match content {
-            Content::Bytes(bytes) => bytes.len() as u64,
-            Content::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
-        };
-        let changed = matches!(content, Content::Bytes(_)) && path != "README.md";
-        let changed = if changed { "  (with this machine's paths replaced)" } else { "" };
-        lines.push(format!("  {bytes:>10} bytes  {path}{changed}"));
-    }
-    lines.extend(private.replacements());
-    lines.push("Nothing was sent (--dry-run).".to_owned());
-    lines.join("\n")
+fn unsent(Upload { path, content }: Upload) -> UnsentFile {
+    let bytes = match &content {
+        Content::Bytes(bytes) => bytes.len() as u64,
+        Content::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
+    };
+    let redacted = matches!(content, Content::Bytes(_)) && path != "README.md";
+    UnsentFile { path, bytes, redacted }
 }
 
 /// Downloads an intervention from the Hub into a folder, `NAME` by default, and returns the folder.
-pub fn pull(id: &str, dir: Option<&Path>) -> Result<PathBuf, Error> {
+pub fn pull(id: &str, dir: Option<&Path>, observer: &mut dyn Observer) -> Result<PathBuf, Error> {
     let id: Id = id.parse()?;
     let name = id.name.rsplit('/').next().unwrap_or(&id.name);
     let to = dir.map_or_else(|| PathBuf::from(name), Path::to_owned);
-    hub::pull(&id, &to)?;
+    hub::pull(&id, &to, observer)?;
     Ok(to)
 }

@@ -115,10 +115,9 @@ impl PrivatePaths {
         }
     }
 
-    /// One line of text for each replaced path.
-    pub(super) fn replacements(&self) -> Vec<String> {
-        let named = self.0.iter().filter(|(_, public)| public != "~");
-        named.map(|(path, public)| format!("  {path} is published as {public}")).collect()
+    /// The replaced paths, except for the home folder, each with the text that replaces it.
+    pub(super) fn replacements(self) -> Vec<(String, String)> {
+        self.0.into_iter().filter(|(_, public)| public != "~").collect()
     }
 }
 

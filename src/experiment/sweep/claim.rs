@@ -69,7 +69,7 @@ pub struct Claim {
 impl Holder {
     fn me() -> Self {
         static CLAIMANTS: AtomicUsize = AtomicUsize::new(0);
-        let pid = std::process::id();
+        let pid = measure::process_id();
         let number = CLAIMANTS.fetch_add(1, Ordering::Relaxed);
         Self { host: measure::host(), pid, started: measure::process_started(pid), number }
     }

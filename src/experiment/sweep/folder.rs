@@ -24,7 +24,7 @@ pub struct Folder {
 impl Folder {
     /// The folder as it is, which may be not at all. One that holds anything else than this recipe's sweep is refused.
     pub fn find(recipe: &Recipe, out: Option<&Path>) -> Result<Self, Error> {
-        let path = out.map_or_else(|| folder::default(&recipe.name), Path::to_owned);
+        let path = out.map_or_else(|| folder::default_folder(&recipe.name), Path::to_owned);
         let folder = Self { claims: Claims::new(path.join("claims")), path };
         let wrong = |problem: String| Err(Error::content(&folder.path, problem));
         if folder.recipe().is_file() {

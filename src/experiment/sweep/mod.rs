@@ -8,13 +8,10 @@
 mod axis;
 mod cells;
 mod claim;
-mod devices;
 mod folder;
 mod maps;
 mod searcher;
 mod table;
-
-pub use devices::sweep_on;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,7 +56,7 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let Some(source) = &recipe.model.source else {
         return wrong("a sweep searches a language model: set model.source");
     };
-    let device = device::find_name(recipe.device)?;
+    let device = device::find_name(recipe.device, observer)?;
     let folder = Folder::find(recipe, out)?;
     let whole = folder.path.join("sweep.json");
     if whole.is_file() {

@@ -1,4 +1,4 @@
-//! The progress of a run, on standard error.
+//! The progress of a loop, on standard error.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 /// Shows the progress of a loop on standard error: on a terminal a bar with loss, IIA and time left, elsewhere one line
-/// for each tenth of the steps, and nothing if quiet.
-pub struct Progress {
+/// for each tenth of the steps.
+pub struct Meter {
     display: Display,
     name: String,
     steps: usize,
@@ -18,20 +18,15 @@ pub struct Progress {
 }
 
 enum Display {
-    Quiet,
     Lines,
     Bar(ProgressBar),
 }
 
-impl Progress {
+impl Meter {
     /// Starts at step 0 of `steps`.
     #[must_use]
-    pub fn new(name: &str, steps: usize, quiet: bool) -> Self {
-        let display = match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Display::Quiet,
-            (false, false) => Display::Lines,
-            (false, true) => Display::Bar(bar(name, steps)),
-        };
+    pub fn new(name: &str, steps: usize) -> Self {
+        let display = if std::io::stderr().is_terminal() { Display::Bar(bar(name, steps)) } else { Display::Lines };
         Self { display, name: name.to_owned(), steps, started: Instant::now(), tenths: 0, iia: None, validation: None }
     }
 
@@ -54,7 +49,6 @@ impl Progress {
     fn show(&mut self, done: usize, numbers: String) {
         let due = self.due(done);
         match &self.display {
-            Display::Quiet => {}
             Display::Lines if due => {
                 let left = left(self.started.elapsed(), done, self.steps);
                 eprintln!("{}  {done}/{}  {numbers}{left}", self.name, self.steps);
@@ -116,17 +110,17 @@ mod tests {
 
     #[test]
     fn a_line_is_due_every_tenth() {
-        let mut progress = Progress::new("alignment", 2000, true);
+        let mut progress = Meter::new("alignment", 2000);
         let due: Vec<usize> = (1..=2000).filter(|&done| progress.due(done)).collect();
         assert_eq!(due, (1..=10).map(|tenth| 200 * tenth).collect::<Vec<_>>());
-        let mut short = Progress::new("alignment", 3, true);
+        let mut short = Meter::new("alignment", 3);
         assert_eq!((1..=3).filter(|&done| short.due(done)).count(), 3);
-        assert!(Progress::new("nothing", 0, true).due(0));
+        assert!(Meter::new("nothing", 0).due(0));
     }
 
     #[test]
     fn the_iia_stays_on_show() {
-        let mut progress = Progress::new("alignment", 10, true);
+        let mut progress = Meter::new("alignment", 10);
         progress.update(1, 0.7, Some(0.5));
         progress.update(2, 0.6, None);
         assert_eq!(numbers(0.6, progress.iia, None), "loss 0.6000  IIA 0.500");

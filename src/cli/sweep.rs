@@ -1,23 +1,41 @@
-//! One sweep on several devices of a machine: a process for each, all with the same folder.
+//! `sweep`: searches every cell of a recipe's axes, on one device or on several.
 //!
-//! The first device is this process's own. Processes, for a driver that crashes takes its process with it; the others then
-//! search what it had taken.
+//! On several devices there is one process for each, all with the same folder; the first device is this process's own. A
+//! driver that crashes ends its process only, and the others then search the cells that it had claimed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::sweep;
+use super::run_args::RunArgs;
 use crate::error::Error;
-use crate::experiment::folder::{self, write_recipe};
+use crate::experiment::{default_folder, sweep, write_recipe};
 use crate::recipe::Recipe;
 use crate::report::Observer;
 use crate::{device, files};
 
-/// Runs the recipe's sweep on every one of the devices at once, each with cells of its own, and gives back the folder.
+#[derive(clap::Args)]
+pub struct SweepArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Several devices at once, each with cells of its own: cuda:0,cuda:1
+    #[arg(long, value_delimiter = ',', value_name = "DEVICES", conflicts_with = "device")]
+    devices: Vec<String>,
+}
+
+impl SweepArgs {
+    pub fn run(self) -> Result<(), Error> {
+        let Self { run, devices } = self;
+        let folder = sweep_on(&devices, &run.recipe()?, run.out.as_deref(), run.observer().as_mut())?;
+        println!("{}", folder.display());
+        Ok(())
+    }
+}
+
+/// Runs the recipe's sweep on every one of the devices at once, each with cells of its own, and returns the folder.
 ///
-/// A device that is named twice takes part twice. Where one fails the others finish the sweep, and its error is told at
+/// A device that is named twice takes part twice. If one fails, the others finish the sweep, and its error is returned at
 /// the end.
-pub fn sweep_on(
+fn sweep_on(
     devices: &[String],
     recipe: &Recipe,
     out: Option<&Path>,
@@ -32,7 +50,7 @@ pub fn sweep_on(
         Ok(Recipe { device, ..recipe.clone() })
     };
     let recipes_on = devices.iter().map(device).collect::<Result<Vec<Recipe>, Error>>()?;
-    let out = out.map_or_else(|| folder::default(&recipe.name), Path::to_owned);
+    let out = out.map_or_else(|| default_folder(&recipe.name), Path::to_owned);
     let recipes = std::env::temp_dir();
     let recipes = tempfile::tempdir_in(&recipes).map_err(Error::file(&recipes, "cannot write the recipe in"))?;
     let mut running = Running(Vec::new());
@@ -69,7 +87,7 @@ fn start(recipe: &Path, out: &Path) -> Result<Child, Error> {
 struct Running(Vec<(String, Child)>);
 
 impl Running {
-    /// Waits for all of them; what those that failed said.
+    /// Waits for all of them. Returns the errors of those that failed.
     fn wait(mut self) -> Result<Vec<String>, Error> {
         let mut failed = Vec::new();
         for (name, child) in std::mem::take(&mut self.0) {

@@ -1,0 +1,40 @@
+//! `evaluate`: measures the IIA of a run folder again.
+
+use std::path::PathBuf;
+
+use super::transfers::Transfers;
+use crate::error::Error;
+use crate::experiment::{self, EvaluateOptions};
+use crate::recipe;
+use crate::recipe::Override;
+
+#[derive(clap::Args)]
+pub struct EvaluateArgs {
+    /// The run folder, or its name on the Hub: ORG/NAME[@REVISION]
+    dir: PathBuf,
+    /// Of an intervention that no run left there: a recipe whose pairs it is measured on.
+    #[arg(long)]
+    recipe: Option<String>,
+    /// Where the same language model is now: a checkpoint folder, or its name on the Hub.
+    #[arg(long)]
+    model: Option<String>,
+    /// Another device than the run's.
+    #[arg(long)]
+    device: Option<String>,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+impl EvaluateArgs {
+    pub fn run(self) -> Result<(), Error> {
+        let Self { dir, recipe, model, device, json } = self;
+        let set = model.as_ref().map(|model| Override::new("model.source", model.clone()));
+        let set: Vec<Override> = set.into_iter().collect();
+        let recipe = recipe.map(|recipe| recipe::open(&recipe, &set)).transpose()?;
+        let evaluated =
+            experiment::evaluate(&dir, &EvaluateOptions { recipe, model, device }, &mut Transfers::default())?;
+        println!("{}", if json { evaluated.json() } else { evaluated.table() });
+        Ok(())
+    }
+}
