@@ -89,7 +89,6 @@ pub mod saved;
 pub mod tap;
 pub mod tasks;
 pub mod tensors;
-#[cfg(feature = "experiment")]
 mod text;
 #[cfg(feature = "experiment")]
 pub mod tools;

@@ -50,7 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 const GROUND: [&str; 8] = ["error", "files", "places", "tensors", "device", "measure", "monitor", "hub"];
 
 /// Circles that are still there, as [`Graph::circles`] names them. One that is gone is to be removed from this list.
-const KNOWN_CIRCLES: [&str; 6] = [
+const KNOWN_CIRCLES: [&str; 3] = [
     "data: tokenised, tokenizer",
     "device: cards, failure, memory, mod, wgpu",
     "report/page: diagram, grid, mod, plot",
