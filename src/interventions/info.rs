@@ -15,7 +15,7 @@ pub enum Needs {
 
 /// What an intervention is without tensors that were saved before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weights {
+pub enum InitialWeights {
     /// Complete: it has no parameters.
     None,
     /// Drawn at random.
@@ -80,7 +80,7 @@ pub enum Control {
 
 /// How a recipe trains an intervention.
 #[derive(Clone, Copy, Debug)]
-pub struct Trained {
+pub struct TrainingInfo {
     /// The method, as a model card opens with it.
     pub method: &'static str,
     /// How its rank is set.
@@ -95,7 +95,7 @@ pub struct Trained {
     pub control: Control,
 }
 
-impl Trained {
+impl TrainingInfo {
     /// One variable, no learning rate of its own.
     pub(super) const fn new(method: &'static str, rank: Rank, control: Control) -> Self {
         Self { method, rank, shared: None, part: None, group: None, control }
@@ -176,9 +176,9 @@ pub struct Info {
     /// What it reads besides the base's row.
     pub needs: Needs,
     /// What it is without saved tensors.
-    pub weights: Weights,
+    pub weights: InitialWeights,
     /// How it is trained; `None` where a recipe cannot train it.
-    pub trained: Option<Trained>,
+    pub trained: Option<TrainingInfo>,
     /// Whether it hands out the rows that it reads, and edits nothing.
     pub collects: bool,
     /// The intervention in pyvene.
@@ -186,6 +186,12 @@ pub struct Info {
 }
 
 impl Info {
+    /// An interchange with a source; its tensors have to be trained or loaded, and a recipe cannot train it.
+    pub(super) const fn new(name: &'static str, label: &'static str, pyvene: Pyvene) -> Self {
+        let (needs, weights) = (Needs::Source, InitialWeights::Required);
+        Self { name, label, paper: None, needs, weights, trained: None, collects: false, pyvene }
+    }
+
     /// The method with a link to its paper, in Markdown.
     #[must_use]
     pub fn method(&self) -> String {
@@ -196,7 +202,7 @@ impl Info {
     /// Whether it has tensors to save.
     #[must_use]
     pub fn has_tensors(&self) -> bool {
-        self.weights != Weights::None
+        self.weights != InitialWeights::None
     }
 
     /// Whether a recipe chooses its rank.

@@ -24,6 +24,6 @@ pub use interval::wilson;
 pub use log::Log;
 pub use observer::Observer;
 pub use progress::Progress;
-pub use table::{Column, Row, table};
+pub use table::{Column, ScoreRow, table};
 pub use tensorboard::EventFile;
 pub use terminal::Ink;

@@ -14,7 +14,7 @@ use crate::files;
 use crate::intervenable::{Layout, Order};
 use crate::interventions::{AnyIntervention, InterchangeDim, Needs, SubspacePartition};
 use crate::models::Dtype;
-use crate::pyvene::{self, Folder, SavedIntervention};
+use crate::pyvene::{self, PyveneFolder, SavedIntervention};
 use crate::tap::{Component, Site};
 use crate::tensors::Tensors;
 
@@ -34,7 +34,7 @@ pub fn export(options: &ExportOptions) -> Result<String, Error> {
     for (number, one) in spec.interventions.iter().enumerate() {
         interventions.push(saved(&spec, number, one, opened.as_ref())?);
     }
-    let folder = Folder { serial: spec.order == Order::Serial, model_type: None, interventions };
+    let folder = PyveneFolder { serial: spec.order == Order::Serial, model_type: None, interventions };
     files::create_new_dir(&options.out)?;
     pyvene::write(&options.out, &folder)?;
     Ok(summary(&folder, &spec, options))
@@ -139,7 +139,7 @@ fn constant(spec: &Spec, values: &Constant) -> Result<Vec<f32>, Error> {
     }
 }
 
-fn summary(folder: &Folder, spec: &Spec, options: &ExportOptions) -> String {
+fn summary(folder: &PyveneFolder, spec: &Spec, options: &ExportOptions) -> String {
     let mut text = String::new();
     for (number, one) in folder.interventions.iter().enumerate() {
         // Writing to a string cannot fail, here and below.
