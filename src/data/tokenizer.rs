@@ -51,12 +51,14 @@ impl Tokenizer {
     pub fn single(&self, text: &str) -> Result<u32, Error> {
         match self.encode(text)?.as_slice() {
             [token] => Ok(*token),
-            tokens => Err(Error::Invalid(format!(
-                "`{text}` is {} tokens ({}): one is needed",
-                tokens.len(),
-                tokens.iter().map(|token| format!("`{}`", self.token(*token))).collect::<Vec<_>>().join(", ")
-            ))),
+            tokens => Err(Error::Invalid(format!("`{text}` {}", self.several(tokens)))),
         }
+    }
+
+    /// The end of an error message about a text that is not one token.
+    pub(super) fn several(&self, tokens: &[u32]) -> String {
+        let names: Vec<String> = tokens.iter().map(|token| format!("`{}`", self.token(*token))).collect();
+        format!("is {} tokens ({}): one is needed", tokens.len(), names.join(", "))
     }
 
     /// Returns the text of tokens, without special tokens.

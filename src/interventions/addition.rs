@@ -6,16 +6,13 @@ use burn::tensor::Tensor;
 use super::{Info, InitialWeights, InterchangeDim, Intervention, Paper, Pyvene};
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv(
-        "Turner et al. 2023",
-        "Steering Language Models With Activation Engineering",
-        "2308.10248",
-    )),
+    paper: Some(Paper::arxiv("Turner et al. 2023", "2308.10248")),
     weights: InitialWeights::None,
     ..Info::new("addition", "addition of the source", Pyvene::new("AdditionIntervention", InterchangeDim::Columns))
 };
 
-/// `base + source`. With a constant source this is activation steering. (Turner et al. 2023, arXiv 2308.10248.)
+/// `base + source`. With a constant source this is activation steering. (Turner et al. 2023, "Steering Language Models
+/// With Activation Engineering", arXiv 2308.10248.)
 #[derive(Module, Debug)]
 pub struct Addition {}
 

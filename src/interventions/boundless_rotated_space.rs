@@ -12,11 +12,7 @@ use crate::error::Error;
 use crate::orthogonal::Rotation;
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv(
-        "Wu et al. 2023",
-        "Interpretability at Scale: Identifying Causal Mechanisms in Alpaca",
-        "2305.08809",
-    )),
+    paper: Some(Paper::arxiv("Wu et al. 2023", "2305.08809")),
     trained: Some(TrainingInfo {
         part: Some(", in as many directions as it takes"),
         group: Some(RateGroup::Boundary),

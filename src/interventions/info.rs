@@ -107,15 +107,13 @@ impl TrainingInfo {
 pub struct Paper {
     /// Authors and year, for example `Wu et al. 2023`.
     pub authors: &'static str,
-    /// The title.
-    pub title: &'static str,
     /// The number on arXiv, for example `2305.08809`.
     pub arxiv: &'static str,
 }
 
 impl Paper {
-    pub(super) const fn arxiv(authors: &'static str, title: &'static str, arxiv: &'static str) -> Self {
-        Self { authors, title, arxiv }
+    pub(super) const fn arxiv(authors: &'static str, arxiv: &'static str) -> Self {
+        Self { authors, arxiv }
     }
 
     /// A link in Markdown.

@@ -11,11 +11,7 @@ use super::{
 use crate::error::Error;
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv(
-        "Rajamanoharan et al. 2024",
-        "Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders",
-        "2407.14435",
-    )),
+    paper: Some(Paper::arxiv("Rajamanoharan et al. 2024", "2407.14435")),
     ..Info::new(
         "jump_relu_autoencoder",
         "interchange of an autoencoder's latents",
@@ -27,7 +23,8 @@ pub(super) const INFO: Info = Info {
 };
 
 /// With `z(x) = relu(p) ⊙ [p > threshold]`, `p = x W_enc + b_enc`: the base's z, with some latents taken from the source,
-/// decoded by `z W_dec + b_dec`. (Rajamanoharan et al. 2024, arXiv 2407.14435; the weights of Gemma Scope are of this form.)
+/// decoded by `z W_dec + b_dec`. (Rajamanoharan et al. 2024, "Jumping Ahead: Improving Reconstruction Fidelity with
+/// JumpReLU Sparse Autoencoders", arXiv 2407.14435; the weights of Gemma Scope are of this form.)
 ///
 /// The base's reconstruction error is not added back.
 #[derive(Module, Debug)]

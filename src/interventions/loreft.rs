@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::orthogonal::Rotation;
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv("Wu et al. 2024", "ReFT: Representation Finetuning for Language Models", "2404.03592")),
+    paper: Some(Paper::arxiv("Wu et al. 2024", "2404.03592")),
     needs: Needs::Nothing,
     trained: Some(TrainingInfo::new("LoReFT, representation fine-tuning", Rank::Chosen, Control::Fresh)),
     ..Info::new(

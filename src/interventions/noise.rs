@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::orthogonal::gaussian;
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv("Meng et al. 2022", "Locating and Editing Factual Associations in GPT", "2202.05262")),
+    paper: Some(Paper::arxiv("Meng et al. 2022", "2202.05262")),
     needs: Needs::Nothing,
     weights: InitialWeights::Drawn,
     ..Info::new(

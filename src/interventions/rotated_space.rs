@@ -20,11 +20,7 @@ const TRAINED: TrainingInfo = TrainingInfo {
 };
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv(
-        "Geiger et al. 2023",
-        "Finding Alignments Between Interpretable Causal Variables and Distributed Neural Representations",
-        "2303.02536",
-    )),
+    paper: Some(Paper::arxiv("Geiger et al. 2023", "2303.02536")),
     weights: InitialWeights::DrawnOfRank,
     trained: Some(TRAINED),
     ..Info::new(

@@ -14,11 +14,7 @@ use crate::error::Error;
 const TEMPERATURE: Temperature = Temperature::constant(0.01);
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv(
-        "Davies et al. 2023",
-        "Discovering Variable Binding Circuitry with Desiderata",
-        "2307.03637",
-    )),
+    paper: Some(Paper::arxiv("Davies et al. 2023", "2307.03637")),
     trained: Some(TrainingInfo {
         part: Some(", in some of its neurons"),
         group: Some(RateGroup::Mask),
@@ -32,7 +28,7 @@ pub(super) const INFO: Info = Info {
 };
 
 /// `(1 − σ(m / T)) ⊙ base + σ(m / T) ⊙ source`: which coordinates of the row are exchanged. (De Cao et al. 2020, arXiv
-/// 2004.14992; Davies et al. 2023, arXiv 2307.03637.)
+/// 2004.14992; Davies et al. 2023, "Discovering Variable Binding Circuitry with Desiderata", arXiv 2307.03637.)
 #[derive(Module, Debug)]
 pub struct SigmoidMask {
     /// m, `[width]`.

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use super::{Info, InitialWeights, InterchangeDim, Intervention, Paper, Pyvene};
 
 pub(super) const INFO: Info = Info {
-    paper: Some(Paper::arxiv("Geiger et al. 2021", "Causal Abstractions of Neural Networks", "2106.02997")),
+    paper: Some(Paper::arxiv("Geiger et al. 2021", "2106.02997")),
     weights: InitialWeights::None,
     ..Info::new("vanilla", "interchange of whole rows", Pyvene::new("VanillaIntervention", InterchangeDim::Columns))
 };
