@@ -6,9 +6,10 @@ use burn::tensor::Tensor;
 use super::{Info, InitialWeights, InterchangeDim, Intervention, Paper, Pyvene};
 
 pub(super) const INFO: Info = Info {
+    label: "addition of the source",
     paper: Some(Paper::arxiv("Turner et al. 2023", "2308.10248")),
     weights: InitialWeights::None,
-    ..Info::new("addition", "addition of the source", Pyvene::new("AdditionIntervention", InterchangeDim::Columns))
+    ..Info::new("addition", Pyvene::new("AdditionIntervention", InterchangeDim::Columns))
 };
 
 /// `base + source`. With a constant source this is activation steering. (Turner et al. 2023, "Steering Language Models

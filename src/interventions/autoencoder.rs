@@ -8,14 +8,16 @@ use burn::tensor::{Tensor, activation};
 use super::{BuiltIn, Info, InterchangeDim, Intervention, Pyvene, Reader, Subspace, Writer, as_row, blend, times};
 use crate::error::Error;
 
-pub(super) const INFO: Info = Info::new(
-    "autoencoder",
-    "interchange of an autoencoder's latents",
-    Pyvene {
-        latent_dim: Some(("autoencoder.encoder.0.bias", 0)),
-        ..Pyvene::new("AutoencoderIntervention", InterchangeDim::Latent)
-    },
-);
+pub(super) const INFO: Info = Info {
+    label: "interchange of an autoencoder's latents",
+    ..Info::new(
+        "autoencoder",
+        Pyvene {
+            latent_dim: Some(("autoencoder.encoder.0.bias", 0)),
+            ..Pyvene::new("AutoencoderIntervention", InterchangeDim::Latent)
+        },
+    )
+};
 
 /// With `z(x) = relu((x − b_dec) W_enc + b_enc)`: the base's z, with some latents taken from the source, decoded by
 /// `z W_dec + b_dec`.

@@ -12,17 +12,14 @@ use crate::error::Error;
 use crate::orthogonal::Rotation;
 
 pub(super) const INFO: Info = Info {
+    label: "Boundless DAS",
     paper: Some(Paper::arxiv("Wu et al. 2023", "2305.08809")),
     trained: Some(TrainingInfo {
         part: Some(", in as many directions as it takes"),
         group: Some(RateGroup::Boundary),
         ..TrainingInfo::new("Boundless distributed alignment search", Rank::Learned, Control::Rotation)
     }),
-    ..Info::new(
-        "boundless_rotated_space",
-        "Boundless DAS",
-        Pyvene::new("BoundlessRotatedSpaceIntervention", InterchangeDim::Ignored),
-    )
+    ..Info::new("boundless_rotated_space", Pyvene::new("BoundlessRotatedSpaceIntervention", InterchangeDim::Ignored))
 };
 
 /// The smallest share of the columns.

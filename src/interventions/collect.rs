@@ -7,14 +7,11 @@ use super::{Info, InitialWeights, InterchangeDim, Intervention, Needs, Pyvene, S
 use crate::error::Error;
 
 pub(super) const INFO: Info = Info {
+    label: "collection of rows",
     needs: Needs::Nothing,
     weights: InitialWeights::None,
     collects: true,
-    ..Info::new(
-        "collect",
-        "collection of rows",
-        Pyvene { constant: true, ..Pyvene::new("CollectIntervention", InterchangeDim::Columns) },
-    )
+    ..Info::new("collect", Pyvene { constant: true, ..Pyvene::new("CollectIntervention", InterchangeDim::Columns) })
 };
 
 /// The base, unchanged: its rows are collected. It reads no source.

@@ -185,9 +185,9 @@ pub struct Info {
 
 impl Info {
     /// An interchange with a source; its tensors have to be trained or loaded, and a recipe cannot train it.
-    pub(super) const fn new(name: &'static str, label: &'static str, pyvene: Pyvene) -> Self {
+    pub(super) const fn new(name: &'static str, pyvene: Pyvene) -> Self {
         let (needs, weights) = (Needs::Source, InitialWeights::Required);
-        Self { name, label, paper: None, needs, weights, trained: None, collects: false, pyvene }
+        Self { name, label: name, paper: None, needs, weights, trained: None, collects: false, pyvene }
     }
 
     /// The method with a link to its paper, in Markdown.

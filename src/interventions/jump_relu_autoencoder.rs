@@ -11,10 +11,10 @@ use super::{
 use crate::error::Error;
 
 pub(super) const INFO: Info = Info {
+    label: "interchange of an autoencoder's latents",
     paper: Some(Paper::arxiv("Rajamanoharan et al. 2024", "2407.14435")),
     ..Info::new(
         "jump_relu_autoencoder",
-        "interchange of an autoencoder's latents",
         Pyvene {
             low_rank_dimension: Some(("threshold", 0)),
             ..Pyvene::new("JumpReLUAutoencoderIntervention", InterchangeDim::Latents)

@@ -12,14 +12,11 @@ use crate::error::Error;
 use crate::orthogonal::Rotation;
 
 pub(super) const INFO: Info = Info {
+    label: "LoReFT (representation fine-tuning)",
     paper: Some(Paper::arxiv("Wu et al. 2024", "2404.03592")),
     needs: Needs::Nothing,
     trained: Some(TrainingInfo::new("LoReFT, representation fine-tuning", Rank::Chosen, Control::Fresh)),
-    ..Info::new(
-        "loreft",
-        "LoReFT (representation fine-tuning)",
-        Pyvene::new("LoreftIntervention", InterchangeDim::Ignored),
-    )
+    ..Info::new("loreft", Pyvene::new("LoreftIntervention", InterchangeDim::Ignored))
 };
 
 /// `base + (base W + b − base R) Rᵀ`: LoReFT. It reads no source: the new content of the

@@ -11,14 +11,11 @@ use crate::error::Error;
 use crate::orthogonal::gaussian;
 
 pub(super) const INFO: Info = Info {
+    label: "corruption by noise",
     paper: Some(Paper::arxiv("Meng et al. 2022", "2202.05262")),
     needs: Needs::Nothing,
     weights: InitialWeights::Drawn,
-    ..Info::new(
-        "noise",
-        "corruption by noise",
-        Pyvene { saved: false, ..Pyvene::new("NoiseIntervention", InterchangeDim::Ignored) },
-    )
+    ..Info::new("noise", Pyvene { saved: false, ..Pyvene::new("NoiseIntervention", InterchangeDim::Ignored) })
 };
 
 /// pyvene's level: three times the spread of GPT-2 XL's embeddings, as in causal tracing.

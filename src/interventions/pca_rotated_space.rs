@@ -6,11 +6,13 @@ use burn::tensor::Tensor;
 use super::{BuiltIn, Info, InterchangeDim, Intervention, Pyvene, Reader, Writer, as_row, blend, times};
 use crate::error::Error;
 
-pub(super) const INFO: Info = Info::new(
-    "pca_rotated_space",
-    "interchange of principal components",
-    Pyvene { saved: false, ..Pyvene::new("PCARotatedSpaceIntervention", InterchangeDim::Ignored) },
-);
+pub(super) const INFO: Info = Info {
+    label: "interchange of principal components",
+    ..Info::new(
+        "pca_rotated_space",
+        Pyvene { saved: false, ..Pyvene::new("PCARotatedSpaceIntervention", InterchangeDim::Ignored) },
+    )
+};
 
 /// With `z(x) = ((x − mean) / std) Cᵀ`: the base's z, with the masked components taken from the source, mapped back by
 /// `z C std + mean`.

@@ -20,14 +20,11 @@ const TRAINED: TrainingInfo = TrainingInfo {
 };
 
 pub(super) const INFO: Info = Info {
+    label: "DAS (distributed alignment search)",
     paper: Some(Paper::arxiv("Geiger et al. 2023", "2303.02536")),
     weights: InitialWeights::DrawnOfRank,
     trained: Some(TRAINED),
-    ..Info::new(
-        "rotated_space",
-        "DAS (distributed alignment search)",
-        Pyvene::new("RotatedSpaceIntervention", InterchangeDim::Columns),
-    )
+    ..Info::new("rotated_space", Pyvene::new("RotatedSpaceIntervention", InterchangeDim::Columns))
 };
 
 /// The same with a rank below the width.

@@ -14,17 +14,14 @@ use crate::error::Error;
 const TEMPERATURE: Temperature = Temperature::constant(0.01);
 
 pub(super) const INFO: Info = Info {
+    label: "a mask over neurons (DBM)",
     paper: Some(Paper::arxiv("Davies et al. 2023", "2307.03637")),
     trained: Some(TrainingInfo {
         part: Some(", in some of its neurons"),
         group: Some(RateGroup::Mask),
         ..TrainingInfo::new("A search for a mask", Rank::Full, Control::Fresh)
     }),
-    ..Info::new(
-        "sigmoid_mask",
-        "a mask over neurons (DBM)",
-        Pyvene::new("SigmoidMaskIntervention", InterchangeDim::Ignored),
-    )
+    ..Info::new("sigmoid_mask", Pyvene::new("SigmoidMaskIntervention", InterchangeDim::Ignored))
 };
 
 /// `(1 − σ(m / T)) ⊙ base + σ(m / T) ⊙ source`: which coordinates of the row are exchanged. (De Cao et al. 2020, arXiv

@@ -6,9 +6,10 @@ use burn::tensor::Tensor;
 use super::{Info, InitialWeights, InterchangeDim, Intervention, Needs, Pyvene};
 
 pub(super) const INFO: Info = Info {
+    label: "skipping of the module",
     needs: Needs::Input,
     weights: InitialWeights::None,
-    ..Info::new("skip", "skipping of the module", Pyvene::new("SkipIntervention", InterchangeDim::Columns))
+    ..Info::new("skip", Pyvene::new("SkipIntervention", InterchangeDim::Columns))
 };
 
 /// The module's input replaces its output, as if the module were absent.

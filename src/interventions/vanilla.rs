@@ -6,9 +6,10 @@ use burn::tensor::Tensor;
 use super::{Info, InitialWeights, InterchangeDim, Intervention, Paper, Pyvene};
 
 pub(super) const INFO: Info = Info {
+    label: "interchange of whole rows",
     paper: Some(Paper::arxiv("Geiger et al. 2021", "2106.02997")),
     weights: InitialWeights::None,
-    ..Info::new("vanilla", "interchange of whole rows", Pyvene::new("VanillaIntervention", InterchangeDim::Columns))
+    ..Info::new("vanilla", Pyvene::new("VanillaIntervention", InterchangeDim::Columns))
 };
 
 /// The source's row replaces the base's. (Geiger et al. 2021, "Causal Abstractions of Neural Networks", arXiv

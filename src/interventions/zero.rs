@@ -6,13 +6,10 @@ use burn::tensor::Tensor;
 use super::{Info, InitialWeights, InterchangeDim, Intervention, Needs, Pyvene};
 
 pub(super) const INFO: Info = Info {
+    label: "ablation to zero",
     needs: Needs::Nothing,
     weights: InitialWeights::None,
-    ..Info::new(
-        "zero",
-        "ablation to zero",
-        Pyvene { constant: true, ..Pyvene::new("ZeroIntervention", InterchangeDim::Columns) },
-    )
+    ..Info::new("zero", Pyvene { constant: true, ..Pyvene::new("ZeroIntervention", InterchangeDim::Columns) })
 };
 
 /// Zeros replace the base's row. It reads no source.
