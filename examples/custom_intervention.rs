@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use intervene::Error;
-use intervene::intervenable::{Input, Intervenable, Operation, Order, Placement, Representation, Sourceless, Units};
+use intervene::intervenable::{Intervenable, Operation, Order, Placement, Representation, RunInput, Sourceless, Units};
 use intervene::models::{Dtype, Pretrained};
 use intervene::tap::Component;
 
@@ -25,8 +25,8 @@ fn main() -> Result<(), Error> {
     let device = burn::tensor::Device::flex();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pyvene/gpt2");
     let model = Pretrained::load(&folder, Dtype::F32, &device)?;
-    let base = Input::tokens(&model, &[vec![5, 9, 2, 33]], &device)?;
-    let source = Input::tokens(&model, &[vec![7, 1, 60, 8]], &device)?;
+    let base = RunInput::tokens(&model, &[vec![5, 9, 2, 33]], &device)?;
+    let source = RunInput::tokens(&model, &[vec![7, 1, 60, 8]], &device)?;
     let last = Some(Placement::at(Units::FromRight(0.into())));
 
     println!("share of the way  largest change of a logit");

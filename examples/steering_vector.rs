@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use burn::tensor::{Device, Tensor};
 use intervene::Error;
 use intervene::data::Tokenizer;
-use intervene::intervenable::{During, Input, Intervenable, Order, Placement, Representation, Units};
+use intervene::intervenable::{During, Intervenable, Order, Placement, Representation, RunInput, Units};
 use intervene::interventions::{Addition, AnyIntervention, Collect};
 use intervene::models::{Dtype, FrozenModel, GenerateOptions, Generation, Pretrained};
 use intervene::tap::Component;
@@ -28,7 +28,7 @@ fn main() -> Result<(), Error> {
     let mean = |prompts: &[&str]| -> Result<Tensor<1>, Error> {
         let tokens = prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>, Error>>()?;
         let last = [Some(Placement::at(Units::FromRight(0.into())))];
-        let run = reader.run(&Input::tokens(&model, &tokens, &device)?, &[], &last)?;
+        let run = reader.run(&RunInput::tokens(&model, &tokens, &device)?, &[], &last)?;
         let rows = run.collected[0].clone(); // [batch, 1, width]
         let width = rows.dims()[2];
         Ok(rows.mean_dim(0).reshape([width]))

@@ -123,3 +123,30 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Stri
         None => format!("; there are: {}", names.join(", ")),
     }
 }
+
+/// Implements `Display` and `FromStr` for an enum with a constant `ALL` and a method `name`. Other names that a third
+/// argument, a function of the enum, returns are read too.
+macro_rules! named {
+    ($Type:ty, $what:literal $(, $other:expr)?) => {
+        impl std::fmt::Display for $Type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $Type {
+            type Err = $crate::error::Error;
+
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
+                let known = Self::ALL.into_iter().find(|one| one.name() == name $(|| $other(*one) == name)?);
+                known.ok_or_else(|| $crate::error::Error::Unknown {
+                    what: $what,
+                    name: name.to_owned(),
+                    hint: $crate::error::nearest(name, Self::ALL.map(Self::name)),
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use named;

@@ -3,8 +3,11 @@
 mod malformed;
 mod parquet;
 mod positions;
+mod selectors;
 mod shown;
+mod small_tokenizer;
 mod smollm2;
+mod token_stream;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use intervene::Error;
 use intervene::intervenable::{
-    During, Input, Intervenable, Operation, Order, Placement, Representation, Sourceless, Trainable, Units,
+    During, Intervenable, Operation, Order, Placement, Representation, RunInput, Sourceless, TrainableOperation, Units,
 };
 use intervene::interventions::{Addition, AnyIntervention, Collect, Kind, Subspace, Vanilla};
 use intervene::models::{FrozenModel, GenerateOptions, Generation, LanguageModel, Mlp, Pretrained};
@@ -25,8 +25,8 @@ const COLLECT: AnyIntervention = AnyIntervention::Collect(Collect {});
 
 const ADDITION: AnyIntervention = AnyIntervention::Addition(Addition {});
 
-fn input(model: &Pretrained, tokens: &[u32]) -> Input {
-    Input::tokens(model, &[tokens.to_vec()], &Device::flex()).unwrap()
+fn input(model: &Pretrained, tokens: &[u32]) -> RunInput {
+    RunInput::tokens(model, &[tokens.to_vec()], &Device::flex()).unwrap()
 }
 
 fn ids(tokens: &[u32]) -> Tensor<2, burn::tensor::Int> {
@@ -100,8 +100,8 @@ fn a_batch_of_different_lengths_equals_its_examples_alone() {
             Intervenable::new(&model, representations, vec![&VANILLA, &COLLECT], Order::Parallel).unwrap();
         let last = Units::FromRight(0.into());
         let placements = [Some(Placement::at(last.clone())), Some(Placement::at(last))];
-        let both = Input::tokens(&model, &[BASE.to_vec(), BASE[..3].to_vec()], &Device::flex()).unwrap();
-        let from = Input::tokens(&model, &[SOURCES[0][..2].to_vec(), SOURCES[1].to_vec()], &Device::flex()).unwrap();
+        let both = RunInput::tokens(&model, &[BASE.to_vec(), BASE[..3].to_vec()], &Device::flex()).unwrap();
+        let from = RunInput::tokens(&model, &[SOURCES[0][..2].to_vec(), SOURCES[1].to_vec()], &Device::flex()).unwrap();
         let run = intervenable.run(&both, &[Some(from)], &placements).unwrap();
         for (example, (base, source)) in
             [(&BASE[..], &SOURCES[0][..2]), (&BASE[..3], &SOURCES[1][..])].into_iter().enumerate()
@@ -141,7 +141,7 @@ fn several_units_are_rows_of_their_own_or_one_long_row() {
     assert!(distance(&run(&rotation(head_dim), false, None), &expected) < 1e-4);
     assert!(distance(&run(&rotation(2 * head_dim), true, None), &expected) < 1e-4);
     let AnyIntervention::RotatedSpace(own) = rotation(head_dim) else { unreachable!("a rotated space") };
-    assert!(distance(&run(&Trainable(&own), false, None), &expected) < 1e-4);
+    assert!(distance(&run(&TrainableOperation(&own), false, None), &expected) < 1e-4);
     // The first half of a long row is head 1, which comes first.
     let half = run(&VANILLA, true, Some(Subspace::Same((0..head_dim).collect())));
     let alone = Placement::at(Units::head_positions(1, [3, 1]));
@@ -199,7 +199,7 @@ fn networks_without_tokens_are_supported() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/equality_mlp.safetensors");
     let (device, model) = (Device::flex(), Mlp::load(&path, &Device::flex()).unwrap());
     let states = |seed: i64| Tensor::<1, burn::tensor::Int>::arange(seed..seed + 48, &device).float().sin();
-    let input = |seed: i64| Input::states(states(seed).reshape([3, 1, 16]));
+    let input = |seed: i64| RunInput::states(states(seed).reshape([3, 1, 16]));
     let last = Component::BlockOutput.at(model.n_layers() - 1);
     let intervenable =
         Intervenable::new(&model, vec![Representation::new(last, 0).source(0)], vec![&VANILLA], Order::Parallel)
@@ -248,7 +248,7 @@ fn malformed_input_is_refused_before_anything_runs() {
 
     let base = input(&model, &BASE);
     let source = Some(input(&model, &SOURCES[0]));
-    let run = |there: Representation, operation: &dyn Operation, sources: &[Option<Input>], placement: Placement| {
+    let run = |there: Representation, operation: &dyn Operation, sources: &[Option<RunInput>], placement: Placement| {
         Intervenable::new(&model, vec![there], vec![operation], Order::Parallel)
             .and_then(|intervenable| intervenable.run(&base, sources, &[Some(placement)]))
             .map(|_| ())
@@ -270,7 +270,7 @@ fn malformed_input_is_refused_before_anything_runs() {
     refused(run(there(), &VANILLA, &[], at()), "names none and has no constant");
     let between = Placement::between(Units::positions([0, 1]), Units::positions(2));
     refused(run(there().source(0), &VANILLA, std::slice::from_ref(&source), between), "2 positions of the source");
-    let two = Input::tokens(&model, &SOURCES.map(|source| source.to_vec()), &device).unwrap();
+    let two = RunInput::tokens(&model, &SOURCES.map(|source| source.to_vec()), &device).unwrap();
     refused(run(there().source(0), &VANILLA, &[Some(two)], at()), "source 0 has 2 examples, the base has 1");
     let width = model.dimensions().d_model;
     let nan = Tensor::<1>::full([width], f32::NAN, &device);
@@ -282,8 +282,8 @@ fn malformed_input_is_refused_before_anything_runs() {
     refused(run(there(), &COLLECT, &[], column), "there is no column");
     let cut = Sourceless(|base: Tensor<3>| base.narrow(2, 0, 1));
     refused(run(there(), &cut, &[], at()), "returned rows of shape [1, 1, 1]");
-    refused(Input::tokens(&model, &[vec![]], &device).map(|_| ()), "an empty prompt");
-    refused(Input::tokens(&model, &[vec![1 << 30]], &device).map(|_| ()), "not in the vocabulary");
+    refused(RunInput::tokens(&model, &[vec![]], &device).map(|_| ()), "an empty prompt");
+    refused(RunInput::tokens(&model, &[vec![1 << 30]], &device).map(|_| ()), "not in the vocabulary");
     let none = Intervenable::new(&model, vec![there()], vec![&COLLECT], Order::Parallel).unwrap();
     refused(none.run(&base, &[], &[]).map(|_| ()), "0 placements for 1 representations");
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod formulas;
 mod gradients;
+mod groups;
 mod kinds;
 mod reference;
 mod several_sources;

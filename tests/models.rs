@@ -1,5 +1,9 @@
 //! Every family equals transformers, and its sites are those of pyvene.
 
+mod context;
+mod linear;
+mod untrained;
+
 use std::cell::RefCell;
 
 use burn::tensor::{Int, Tensor};

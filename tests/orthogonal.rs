@@ -1,5 +1,6 @@
 //! R's columns stay orthonormal, however R is trained, saved and loaded.
 
+mod error;
 mod manifold;
 mod maps;
 mod optimiser;

@@ -1,6 +1,9 @@
 //! The report, opened in a browser: it shows what the files of the run say, without errors and without requests.
 
 mod comparison;
+mod events;
+mod heatmap;
+mod interval;
 mod network_run;
 mod prompts_run;
 mod sweep;

@@ -1,6 +1,7 @@
 //! The language tasks. Their labels are derived a second time, from the rendered text.
 
 mod countries;
+mod equality;
 mod gender_agreement;
 mod ioi;
 mod mcqa;

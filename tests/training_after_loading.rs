@@ -11,7 +11,7 @@ use intervene::alignment::{Candidate, Partition};
 use intervene::interventions::{AnyIntervention, Kind, NamedTensors};
 use intervene::models::Mlp;
 use intervene::orthogonal::Map;
-use intervene::pyvene::{self, Folder, SavedIntervention};
+use intervene::pyvene::{self, PyveneFolder, SavedIntervention};
 use intervene::tap::Component;
 use intervene::tasks::hierarchical_equality::hierarchical_equality;
 use intervene::tensors;
@@ -56,7 +56,7 @@ fn through_pyvene(found: &AnyIntervention, folder: &Path) -> NamedTensors {
         partition: Some(vec![vec![0, 8], vec![8, 16]]),
         columns: found.width(),
     };
-    pyvene::write(folder, &Folder { serial: false, model_type: None, interventions: vec![saved] }).unwrap();
+    pyvene::write(folder, &PyveneFolder { serial: false, model_type: None, interventions: vec![saved] }).unwrap();
     pyvene::read(folder).unwrap().interventions.remove(0).tensors
 }
 

@@ -127,11 +127,7 @@ impl<'a> Encoder<'a> {
         match tokens[..] {
             [token] => Ok(token),
             [token, ..] if self.first_token => Ok(token),
-            _ => {
-                let names: Vec<String> =
-                    tokens.iter().map(|token| format!("`{}`", self.tokenizer.token(*token))).collect();
-                Err(format!("the {key} \"{answer}\" is {} tokens ({}): one is needed", tokens.len(), names.join(", ")))
-            }
+            _ => Err(format!("the {key} \"{answer}\" {}", self.tokenizer.several(&tokens))),
         }
     }
 

@@ -7,10 +7,10 @@ use crate::error::Error;
 
 /// The tokens of one example, with their text if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tokenised(Origin);
+pub struct Tokenised(TokenOrigin);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Origin {
+enum TokenOrigin {
     Tokens(Vec<u32>),
     Text(String, Encoded),
 }
@@ -21,19 +21,19 @@ impl Tokenised {
         if tokens.is_empty() {
             return Err(Error::Invalid("an empty prompt: at least one token is needed".to_owned()));
         }
-        Ok(Self(Origin::Tokens(tokens)))
+        Ok(Self(TokenOrigin::Tokens(tokens)))
     }
 
     pub(super) fn from_text(text: &str, encoded: Encoded) -> Self {
-        Self(Origin::Text(text.to_owned(), encoded))
+        Self(TokenOrigin::Text(text.to_owned(), encoded))
     }
 
     /// Returns the tokens, at least one.
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
         match &self.0 {
-            Origin::Tokens(tokens) => tokens,
-            Origin::Text(_, encoded) => &encoded.tokens,
+            TokenOrigin::Tokens(tokens) => tokens,
+            TokenOrigin::Text(_, encoded) => &encoded.tokens,
         }
     }
 
@@ -48,15 +48,15 @@ impl Tokenised {
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.0 {
-            Origin::Tokens(_) => None,
-            Origin::Text(text, _) => Some(text),
+            TokenOrigin::Tokens(_) => None,
+            TokenOrigin::Text(text, _) => Some(text),
         }
     }
 
     /// Returns the positions of the tokens that overlap an occurrence of `part`, counted from 0. An error if the text
     /// has no such occurrence, or if there is no text.
     pub fn positions(&self, part: &str, occurrence: usize) -> Result<Range<usize>, Error> {
-        let Origin::Text(text, encoded) = &self.0 else {
+        let TokenOrigin::Text(text, encoded) = &self.0 else {
             return Err(Error::Invalid(format!(
                 "`{part}` cannot be searched among token ids: write the prompt as a text, or the positions as numbers"
             )));

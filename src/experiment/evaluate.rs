@@ -201,13 +201,13 @@ impl Evaluated {
     /// For people.
     #[must_use]
     pub fn table(&self) -> String {
-        use crate::report::{Column, Row};
+        use crate::report::{Column, ScoreRow};
         let column = |name: &str, of: &Self| {
             let [low, high] = of.iia_interval;
-            let mut rows = vec![Row::new("IIA", "overall", of.iia, Some((low, high)))];
-            rows.extend(of.iia_by_variable.iter().map(|(name, value)| Row::new("IIA", name, *value, None)));
-            rows.extend(of.recorded_iia.map(|recorded| Row::new("IIA", "in metrics.json", recorded, None)));
-            rows.push(Row::new(" ", "orthogonality error", of.orthogonality_error, None));
+            let mut rows = vec![ScoreRow::new("IIA", "overall", of.iia, Some((low, high)))];
+            rows.extend(of.iia_by_variable.iter().map(|(name, value)| ScoreRow::new("IIA", name, *value, None)));
+            rows.extend(of.recorded_iia.map(|recorded| ScoreRow::new("IIA", "in metrics.json", recorded, None)));
+            rows.push(ScoreRow::new(" ", "orthogonality error", of.orthogonality_error, None));
             Column { name: name.to_owned(), rows }
         };
         let mut columns = vec![column("network", self)];

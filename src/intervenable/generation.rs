@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use serde::Deserialize;
 
 use super::edit::EditTap;
-use super::input::Input;
+use super::input::RunInput;
 use super::plan::EditedRun;
 use super::{Intervenable, Placement};
 use crate::error::Error;
@@ -41,7 +41,7 @@ impl Intervenable<'_> {
         &self,
         mut generation: Generation<'_>,
         during: During,
-        sources: &[Option<Input>],
+        sources: &[Option<RunInput>],
         placements: &[Option<Placement>],
         observe: &mut dyn FnMut(&[Option<u32>]),
     ) -> Result<Generated, Error> {

@@ -7,13 +7,13 @@ use crate::models::{Context, LanguageModel, check_tokens, pad};
 
 /// A batch of examples as it enters layer 0.
 #[derive(Clone, Debug)]
-pub struct Input {
+pub struct RunInput {
     pub(super) hidden: Tensor<3>,
     pub(super) context: Context,
     pub(super) lengths: Vec<usize>,
 }
 
-impl Input {
+impl RunInput {
     /// Token sequences, padded on the right to one length. Returns an error for an empty sequence, for a token outside
     /// the vocabulary and for a sequence longer than the model's positions.
     pub fn tokens(model: &dyn LanguageModel, tokens: &[Vec<u32>], device: &Device) -> Result<Self, Error> {

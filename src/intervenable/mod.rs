@@ -5,20 +5,6 @@
 //! and the subspace. [`Intervenable::run`] checks all of this first, then runs the sources to read the rows that are
 //! needed, and then the base with all edits.
 //!
-//! ```no_run
-//! # use burn::tensor::Device;
-//! # use intervene::{Error, interventions::{AnyIntervention, Vanilla}, intervenable::*, models::Pretrained, tap::Component};
-//! # fn run(model: &Pretrained, john: Vec<u32>, mary: Vec<u32>) -> Result<(), Error> {
-//! let device = Device::flex();
-//! let swap = AnyIntervention::Vanilla(Vanilla {});
-//! let name = Representation::new(Component::BlockOutput.at(4), 0).source(0);
-//! let intervenable = Intervenable::new(model, vec![name], vec![&swap], Order::Parallel)?;
-//! let base = Input::tokens(model, &[john], &device)?;
-//! let sources = [Some(Input::tokens(model, &[mary], &device)?)];
-//! let logits = intervenable.run(&base, &sources, &[Some(Placement::at(Units::positions(2)))])?.logits;
-//! # Ok(()) }
-//! ```
-//!
 //! Edits act when the model visits their sites. At one site they act in the order of their representations, each on the
 //! output of the one before it. Rows are read and written in f32 whatever the model's dtype.
 
@@ -31,8 +17,8 @@ mod run;
 mod units;
 
 pub use generation::{During, Generated};
-pub use input::Input;
-pub use operation::{Operation, Sourceless, Trainable};
+pub use input::RunInput;
+pub use operation::{Operation, Sourceless, TrainableOperation};
 pub use run::RunOutput;
 pub use units::{Indices, Layout, Units};
 
@@ -138,15 +124,15 @@ pub enum Order {
 ///
 /// ```
 /// use burn::tensor::Device;
-/// use intervene::intervenable::{Input, Intervenable, Order, Placement, Representation, Units};
+/// use intervene::intervenable::{RunInput, Intervenable, Order, Placement, Representation, Units};
 /// use intervene::interventions::{AnyIntervention, Vanilla};
 /// use intervene::models::{Dtype, Pretrained};
 /// use intervene::tap::Component;
 ///
 /// let device = Device::flex();
 /// let model = Pretrained::load("tests/fixtures/pyvene/gpt2".as_ref(), Dtype::F32, &device)?;
-/// let base = Input::tokens(&model, &[vec![5, 9, 2, 33]], &device)?;
-/// let source = Input::tokens(&model, &[vec![7, 1, 60, 8]], &device)?;
+/// let base = RunInput::tokens(&model, &[vec![5, 9, 2, 33]], &device)?;
+/// let source = RunInput::tokens(&model, &[vec![7, 1, 60, 8]], &device)?;
 /// // Replaces the base's row after block 1, at its last token, by the source's.
 /// let there = Representation::new(Component::BlockOutput.at(1), 0).source(0);
 /// let swap = AnyIntervention::Vanilla(Vanilla {});

@@ -8,7 +8,7 @@ use crate::interventions::{AnyIntervention, BuiltIn, Intervention, Needs, blend}
 /// Maps base rows and source rows to edited rows, independently of their site.
 ///
 /// [`AnyIntervention`] and closures `|base, source| ..` implement it; [`Sourceless`] wraps a closure `|base| ..` and
-/// [`Trainable`] a trainable module. A user's struct has to implement only [`edit`](Self::edit).
+/// [`TrainableOperation`] a trainable module. A user's struct has to implement only [`edit`](Self::edit).
 pub trait Operation {
     /// # Shapes
     /// - base, source, output: `[batch, rows, width]`, f32
@@ -87,9 +87,9 @@ impl<F: Fn(Tensor<3>) -> Tensor<3>> Operation for Sourceless<F> {
 }
 
 /// Wraps a user's [`Intervention`]: a module with trainable parameters.
-pub struct Trainable<'a, I>(pub &'a I);
+pub struct TrainableOperation<'a, I>(pub &'a I);
 
-impl<I: Intervention> Operation for Trainable<'_, I> {
+impl<I: Intervention> Operation for TrainableOperation<'_, I> {
     fn edit(&self, base: Tensor<3>, source: Tensor<3>, mask: Option<Tensor<3>>) -> Tensor<3> {
         self.0.edit(base, source, mask)
     }

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use super::edit::{RowSource, SiteEdit};
-use super::input::Input;
+use super::input::RunInput;
 use super::operation::Operation;
 use super::units::Grid;
 use super::{Intervenable, Order, Placement, Representation};
@@ -19,7 +19,7 @@ pub(super) struct EditedRun {
 }
 
 impl EditedRun {
-    pub(super) fn new(input: &Input) -> Self {
+    pub(super) fn new(input: &RunInput) -> Self {
         Self { lengths: input.lengths.clone(), device: input.hidden.device() }
     }
 }
@@ -29,7 +29,7 @@ impl<'a> Intervenable<'a> {
     pub(super) fn plan(
         &self,
         base: &EditedRun,
-        sources: &[Option<Input>],
+        sources: &[Option<RunInput>],
         placements: &[Option<Placement>],
     ) -> Result<Vec<SiteEdit<'a>>, Error> {
         let needed = self.sources();
@@ -73,7 +73,7 @@ impl<'a> Intervenable<'a> {
     }
 
     /// The run that the representations of a source edit.
-    fn edited_run(&self, base: &EditedRun, sources: &[Option<Input>], source: Option<usize>) -> EditedRun {
+    fn edited_run(&self, base: &EditedRun, sources: &[Option<RunInput>], source: Option<usize>) -> EditedRun {
         let next = match (self.order, source) {
             (Order::Serial, Some(source)) => sources[source + 1..].iter().flatten().next(),
             _ => None,
@@ -85,7 +85,7 @@ impl<'a> Intervenable<'a> {
         &self,
         number: usize,
         placement: &Placement,
-        source: Option<&Input>,
+        source: Option<&RunInput>,
         run: &EditedRun,
     ) -> Result<SiteEdit<'a>, Error> {
         let Representation { site, layout, .. } = self.representations[number];
@@ -118,7 +118,7 @@ impl<'a> Intervenable<'a> {
         &self,
         number: usize,
         placement: &Placement,
-        source: Option<&Input>,
+        source: Option<&RunInput>,
         base: &Grid,
     ) -> Result<RowSource, Error> {
         let representation = &self.representations[number];

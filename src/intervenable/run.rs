@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::edit::{EditTap, RowSource, SiteEdit, SourceTap};
-use super::input::Input;
+use super::input::RunInput;
 use super::plan::EditedRun;
 use super::{Intervenable, Order, Placement};
 use crate::error::Error;
@@ -28,8 +28,8 @@ impl<'a> Intervenable<'a> {
     /// subspaces that do not fit, and if the model never visits a site.
     pub fn run(
         &self,
-        base: &Input,
-        sources: &[Option<Input>],
+        base: &RunInput,
+        sources: &[Option<RunInput>],
         placements: &[Option<Placement>],
     ) -> Result<RunOutput, Error> {
         let (mut edits, mut done) = self.ready(&EditedRun::new(base), sources, placements)?;
@@ -47,7 +47,7 @@ impl<'a> Intervenable<'a> {
     pub(super) fn ready(
         &self,
         base: &EditedRun,
-        sources: &[Option<Input>],
+        sources: &[Option<RunInput>],
         placements: &[Option<Placement>],
     ) -> Result<ReadyEdits<'a>, Error> {
         let mut edits = self.plan(base, sources, placements)?;
@@ -88,7 +88,7 @@ impl<'a> Intervenable<'a> {
     /// Runs a source up to the last layer that is edited or read.
     fn run_source(
         &self,
-        source: &Input,
+        source: &RunInput,
         acting: &mut [SiteEdit<'a>],
         reading: &mut [SiteEdit<'a>],
     ) -> Result<(), Error> {

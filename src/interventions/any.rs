@@ -4,7 +4,9 @@ use burn::tensor::{Device, TensorData};
 use rand::Rng;
 
 use super::tensors::{BASE, ORIGINAL, Reader, WEIGHT, Writer};
-use super::{AnyIntervention, BuiltIn, Control, Intervention, Kind, NamedTensors, RotatedSpace, Start, Temperature};
+use super::{
+    AnyIntervention, BuiltIn, Control, Intervention, Kind, NamedTensors, RandomStart, RotatedSpace, Temperature,
+};
 use crate::error::Error;
 use crate::orthogonal::{self, Map, Rotation};
 
@@ -25,7 +27,7 @@ impl AnyIntervention {
         if !(1..=width).contains(&rank) {
             return Err(Error::Invalid(format!("rank {rank} is not between 1 and the rows' width, {width}")));
         }
-        Self::draw(&mut Start { kind, width, rank, map, level: None, rng, device })
+        Self::draw(&mut RandomStart { kind, width, rank, map, level: None, rng, device })
     }
 
     /// From pyvene's tensors, as its `state_dict` holds them, or from those of [`Self::to_tensors`].
@@ -101,36 +103,6 @@ impl AnyIntervention {
                 Ok(RotatedSpace::new(Rotation::manifold(r, device)).into())
             }
             _ => Self::fresh(kind, self.width().unwrap_or(1), rotation.map(|[_, rank]| rank), map, rng, device),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    use super::*;
-
-    #[test]
-    fn the_description_names_the_group_that_the_parameters_are_in() {
-        for kind in Kind::ALL {
-            let Some(trained) = kind.info().trained else { continue };
-            let mut rng = ChaCha8Rng::seed_from_u64(0);
-            let one = AnyIntervention::fresh(kind, 4, None, None, &mut rng, &Device::flex()).unwrap();
-            let groups: Vec<_> = one.groups().into_iter().map(|(_, group)| group).collect();
-            assert_eq!(groups, trained.group.into_iter().collect::<Vec<_>>(), "{kind}");
-        }
-    }
-
-    #[test]
-    fn names_are_distinct_and_serialised_as_such() {
-        let names: BTreeSet<&str> = Kind::ALL.map(Kind::name).into();
-        assert_eq!(names.len(), Kind::ALL.len());
-        for kind in Kind::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }
 }

@@ -5,23 +5,18 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 
-use super::{
-    BuiltIn, Info, InterchangeDim, Intervention, Needs, Pyvene, Reader, Subspace, Weights, Writer, as_row, blend, times,
-};
+use super::{BuiltIn, Info, InterchangeDim, Intervention, Pyvene, Reader, Subspace, Writer, as_row, blend, times};
 use crate::error::Error;
 
 pub(super) const INFO: Info = Info {
-    name: "autoencoder",
     label: "interchange of an autoencoder's latents",
-    paper: None,
-    needs: Needs::Source,
-    weights: Weights::Required,
-    trained: None,
-    collects: false,
-    pyvene: Pyvene {
-        latent_dim: Some(("autoencoder.encoder.0.bias", 0)),
-        ..Pyvene::new("AutoencoderIntervention", InterchangeDim::Latent)
-    },
+    ..Info::new(
+        "autoencoder",
+        Pyvene {
+            latent_dim: Some(("autoencoder.encoder.0.bias", 0)),
+            ..Pyvene::new("AutoencoderIntervention", InterchangeDim::Latent)
+        },
+    )
 };
 
 /// With `z(x) = relu((x − b_dec) W_enc + b_enc)`: the base's z, with some latents taken from the source, decoded by

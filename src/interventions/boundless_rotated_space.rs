@@ -5,29 +5,21 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand::Rng;
 
 use super::{
-    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, RateGroup, Reader, RotatedSpace,
-    Start, Temperature, Trained, Weights, Writer, as_row, rotated_edit,
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Paper, Pyvene, RandomStart, Rank, RateGroup, Reader,
+    RotatedSpace, Temperature, TrainingInfo, Writer, as_row, rotated_edit,
 };
 use crate::error::Error;
 use crate::orthogonal::Rotation;
 
 pub(super) const INFO: Info = Info {
-    name: "boundless_rotated_space",
     label: "Boundless DAS",
-    paper: Some(Paper::arxiv(
-        "Wu et al. 2023",
-        "Interpretability at Scale: Identifying Causal Mechanisms in Alpaca",
-        "2305.08809",
-    )),
-    needs: Needs::Source,
-    weights: Weights::Required,
-    trained: Some(Trained {
+    paper: Some(Paper::arxiv("Wu et al. 2023", "2305.08809")),
+    trained: Some(TrainingInfo {
         part: Some(", in as many directions as it takes"),
         group: Some(RateGroup::Boundary),
-        ..Trained::new("Boundless distributed alignment search", Rank::Learned, Control::Rotation)
+        ..TrainingInfo::new("Boundless distributed alignment search", Rank::Learned, Control::Rotation)
     }),
-    collects: false,
-    pyvene: Pyvene::new("BoundlessRotatedSpaceIntervention", InterchangeDim::Ignored),
+    ..Info::new("boundless_rotated_space", Pyvene::new("BoundlessRotatedSpaceIntervention", InterchangeDim::Ignored))
 };
 
 /// The smallest share of the columns.
@@ -128,7 +120,7 @@ impl Intervention for BoundlessRotatedSpace {
 }
 
 impl BuiltIn for BoundlessRotatedSpace {
-    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+    fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
         Ok(Self::new(start.full_rotation()?, Temperature::ANNEALED, start.device))
     }
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::orthogonal::{self, Map, Rotation};
 
 /// What a fresh intervention starts from.
-pub(crate) struct Start<'a, R> {
+pub(crate) struct RandomStart<'a, R> {
     pub kind: Kind,
     /// The width of the rows.
     pub width: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Start<'a, R> {
     pub device: &'a Device,
 }
 
-impl<R: Rng> Start<'_, R> {
+impl<R: Rng> RandomStart<'_, R> {
     /// A random rotation, `[width, rank]`.
     pub fn rotation(&mut self) -> Rotation {
         Rotation::from_matrix(self.map, orthogonal::random(self.width, self.rank, self.rng, self.device), self.device)
@@ -44,7 +44,7 @@ impl<R: Rng> Start<'_, R> {
 /// An intervention that recipes, specifications and pyvene's folders name.
 pub(crate) trait BuiltIn: Intervention {
     /// A fresh one. The default refuses: its tensors have to be read.
-    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+    fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
         Err(Error::Invalid(format!("{} has no random start: its tensors must be given", start.kind)))
     }
 
@@ -84,7 +84,9 @@ pub(crate) trait BuiltIn: Intervention {
 macro_rules! without_parameters {
     ($Type:ident) => {
         impl crate::interventions::BuiltIn for $Type {
-            fn draw<R: rand::Rng>(_: &mut crate::interventions::Start<'_, R>) -> Result<Self, crate::error::Error> {
+            fn draw<R: rand::Rng>(
+                _: &mut crate::interventions::RandomStart<'_, R>,
+            ) -> Result<Self, crate::error::Error> {
                 Ok(Self {})
             }
 

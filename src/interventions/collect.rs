@@ -3,18 +3,15 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Subspace, Weights};
+use super::{Info, InitialWeights, InterchangeDim, Intervention, Needs, Pyvene, Subspace};
 use crate::error::Error;
 
 pub(super) const INFO: Info = Info {
-    name: "collect",
     label: "collection of rows",
-    paper: None,
     needs: Needs::Nothing,
-    weights: Weights::None,
-    trained: None,
+    weights: InitialWeights::None,
     collects: true,
-    pyvene: Pyvene { constant: true, ..Pyvene::new("CollectIntervention", InterchangeDim::Columns) },
+    ..Info::new("collect", Pyvene { constant: true, ..Pyvene::new("CollectIntervention", InterchangeDim::Columns) })
 };
 
 /// The base, unchanged: its rows are collected. It reads no source.

@@ -15,7 +15,7 @@ pub enum Needs {
 
 /// What an intervention is without tensors that were saved before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weights {
+pub enum InitialWeights {
     /// Complete: it has no parameters.
     None,
     /// Drawn at random.
@@ -80,7 +80,7 @@ pub enum Control {
 
 /// How a recipe trains an intervention.
 #[derive(Clone, Copy, Debug)]
-pub struct Trained {
+pub struct TrainingInfo {
     /// The method, as a model card opens with it.
     pub method: &'static str,
     /// How its rank is set.
@@ -95,7 +95,7 @@ pub struct Trained {
     pub control: Control,
 }
 
-impl Trained {
+impl TrainingInfo {
     /// One variable, no learning rate of its own.
     pub(super) const fn new(method: &'static str, rank: Rank, control: Control) -> Self {
         Self { method, rank, shared: None, part: None, group: None, control }
@@ -107,15 +107,13 @@ impl Trained {
 pub struct Paper {
     /// Authors and year, for example `Wu et al. 2023`.
     pub authors: &'static str,
-    /// The title.
-    pub title: &'static str,
     /// The number on arXiv, for example `2305.08809`.
     pub arxiv: &'static str,
 }
 
 impl Paper {
-    pub(super) const fn arxiv(authors: &'static str, title: &'static str, arxiv: &'static str) -> Self {
-        Self { authors, title, arxiv }
+    pub(super) const fn arxiv(authors: &'static str, arxiv: &'static str) -> Self {
+        Self { authors, arxiv }
     }
 
     /// A link in Markdown.
@@ -176,9 +174,9 @@ pub struct Info {
     /// What it reads besides the base's row.
     pub needs: Needs,
     /// What it is without saved tensors.
-    pub weights: Weights,
+    pub weights: InitialWeights,
     /// How it is trained; `None` where a recipe cannot train it.
-    pub trained: Option<Trained>,
+    pub trained: Option<TrainingInfo>,
     /// Whether it hands out the rows that it reads, and edits nothing.
     pub collects: bool,
     /// The intervention in pyvene.
@@ -186,6 +184,12 @@ pub struct Info {
 }
 
 impl Info {
+    /// An interchange with a source; its tensors have to be trained or loaded, and a recipe cannot train it.
+    pub(super) const fn new(name: &'static str, pyvene: Pyvene) -> Self {
+        let (needs, weights) = (Needs::Source, InitialWeights::Required);
+        Self { name, label: name, paper: None, needs, weights, trained: None, collects: false, pyvene }
+    }
+
     /// The method with a link to its paper, in Markdown.
     #[must_use]
     pub fn method(&self) -> String {
@@ -196,7 +200,7 @@ impl Info {
     /// Whether it has tensors to save.
     #[must_use]
     pub fn has_tensors(&self) -> bool {
-        self.weights != Weights::None
+        self.weights != InitialWeights::None
     }
 
     /// Whether a recipe chooses its rank.

@@ -6,31 +6,25 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 
 use super::{
-    BuiltIn, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Reader, Subspace, Weights, Writer, as_row,
-    blend, times,
+    BuiltIn, Info, InterchangeDim, Intervention, Paper, Pyvene, Reader, Subspace, Writer, as_row, blend, times,
 };
 use crate::error::Error;
 
 pub(super) const INFO: Info = Info {
-    name: "jump_relu_autoencoder",
     label: "interchange of an autoencoder's latents",
-    paper: Some(Paper::arxiv(
-        "Rajamanoharan et al. 2024",
-        "Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders",
-        "2407.14435",
-    )),
-    needs: Needs::Source,
-    weights: Weights::Required,
-    trained: None,
-    collects: false,
-    pyvene: Pyvene {
-        low_rank_dimension: Some(("threshold", 0)),
-        ..Pyvene::new("JumpReLUAutoencoderIntervention", InterchangeDim::Latents)
-    },
+    paper: Some(Paper::arxiv("Rajamanoharan et al. 2024", "2407.14435")),
+    ..Info::new(
+        "jump_relu_autoencoder",
+        Pyvene {
+            low_rank_dimension: Some(("threshold", 0)),
+            ..Pyvene::new("JumpReLUAutoencoderIntervention", InterchangeDim::Latents)
+        },
+    )
 };
 
 /// With `z(x) = relu(p) ⊙ [p > threshold]`, `p = x W_enc + b_enc`: the base's z, with some latents taken from the source,
-/// decoded by `z W_dec + b_dec`. (Rajamanoharan et al. 2024, arXiv 2407.14435; the weights of Gemma Scope are of this form.)
+/// decoded by `z W_dec + b_dec`. (Rajamanoharan et al. 2024, "Jumping Ahead: Improving Reconstruction Fidelity with
+/// JumpReLU Sparse Autoencoders", arXiv 2407.14435; the weights of Gemma Scope are of this form.)
 ///
 /// The base's reconstruction error is not added back.
 #[derive(Module, Debug)]

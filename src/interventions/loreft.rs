@@ -5,21 +5,18 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, RngExt};
 
 use super::{
-    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, Reader, Start, Trained, Weights,
-    Writer, as_row, edit_in, times,
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, RandomStart, Rank, Reader,
+    TrainingInfo, Writer, as_row, edit_in, times,
 };
 use crate::error::Error;
 use crate::orthogonal::Rotation;
 
 pub(super) const INFO: Info = Info {
-    name: "loreft",
     label: "LoReFT (representation fine-tuning)",
-    paper: Some(Paper::arxiv("Wu et al. 2024", "ReFT: Representation Finetuning for Language Models", "2404.03592")),
+    paper: Some(Paper::arxiv("Wu et al. 2024", "2404.03592")),
     needs: Needs::Nothing,
-    weights: Weights::Required,
-    trained: Some(Trained::new("LoReFT, representation fine-tuning", Rank::Chosen, Control::Fresh)),
-    collects: false,
-    pyvene: Pyvene::new("LoreftIntervention", InterchangeDim::Ignored),
+    trained: Some(TrainingInfo::new("LoReFT, representation fine-tuning", Rank::Chosen, Control::Fresh)),
+    ..Info::new("loreft", Pyvene::new("LoreftIntervention", InterchangeDim::Ignored))
 };
 
 /// `base + (base W + b − base R) Rᵀ`: LoReFT. It reads no source: the new content of the
@@ -73,7 +70,7 @@ impl Intervention for Loreft {
 }
 
 impl BuiltIn for Loreft {
-    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+    fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
         Ok(Self::new(start.rotation(), start.rng, start.device))
     }
 

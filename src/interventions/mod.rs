@@ -15,25 +15,25 @@ mod table;
 
 mod any;
 mod info;
-mod kind;
 mod subspace;
 mod temperature;
 mod tensors;
 
-pub use info::{Control, Info, InterchangeDim, Needs, Paper, Pyvene, Rank, RateGroup, Trained, Weights};
+pub use info::{Control, Info, InitialWeights, InterchangeDim, Needs, Paper, Pyvene, Rank, RateGroup, TrainingInfo};
 pub use subspace::{Subspace, SubspacePartition};
 pub use temperature::Temperature;
 pub use tensors::{NamedTensors, constant_source};
 
-pub(crate) use built_in::{BuiltIn, Start};
+pub(crate) use built_in::{BuiltIn, RandomStart};
 pub(crate) use tensors::{Reader, Writer};
 
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use crate::error::Error;
+use crate::error::{Error, named};
 use crate::orthogonal::Rotation;
+use crate::text::serde_as_text;
 
 // A row is `module: Type`, and the kind of its low-rank form if that has a name of its own. Rows declare the modules, so
 // `cargo fmt` needs their paths: see `.ci/run`.
@@ -54,6 +54,10 @@ interventions! {
     jump_relu_autoencoder: JumpReluAutoencoder;
     autoencoder: Autoencoder;
 }
+
+// pyvene's class names are read too.
+named!(Kind, "intervention", Kind::pyvene);
+serde_as_text!(Kind);
 
 /// Maps base rows and source rows to the rows that take the base's place.
 ///

@@ -4,19 +4,18 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 
-use super::{BuiltIn, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Reader, Start, Weights, Writer};
+use super::{
+    BuiltIn, Info, InitialWeights, InterchangeDim, Intervention, Needs, Paper, Pyvene, RandomStart, Reader, Writer,
+};
 use crate::error::Error;
 use crate::orthogonal::gaussian;
 
 pub(super) const INFO: Info = Info {
-    name: "noise",
     label: "corruption by noise",
-    paper: Some(Paper::arxiv("Meng et al. 2022", "Locating and Editing Factual Associations in GPT", "2202.05262")),
+    paper: Some(Paper::arxiv("Meng et al. 2022", "2202.05262")),
     needs: Needs::Nothing,
-    weights: Weights::Drawn,
-    trained: None,
-    collects: false,
-    pyvene: Pyvene { saved: false, ..Pyvene::new("NoiseIntervention", InterchangeDim::Ignored) },
+    weights: InitialWeights::Drawn,
+    ..Info::new("noise", Pyvene { saved: false, ..Pyvene::new("NoiseIntervention", InterchangeDim::Ignored) })
 };
 
 /// pyvene's level: three times the spread of GPT-2 XL's embeddings, as in causal tracing.
@@ -55,7 +54,7 @@ impl Intervention for Noise {
 }
 
 impl BuiltIn for Noise {
-    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+    fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
         Ok(Self::gaussian(1, start.width, start.level, start.rng, start.device))
     }
 

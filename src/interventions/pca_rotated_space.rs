@@ -3,20 +3,15 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{
-    BuiltIn, Info, InterchangeDim, Intervention, Needs, Pyvene, Reader, Weights, Writer, as_row, blend, times,
-};
+use super::{BuiltIn, Info, InterchangeDim, Intervention, Pyvene, Reader, Writer, as_row, blend, times};
 use crate::error::Error;
 
 pub(super) const INFO: Info = Info {
-    name: "pca_rotated_space",
     label: "interchange of principal components",
-    paper: None,
-    needs: Needs::Source,
-    weights: Weights::Required,
-    trained: None,
-    collects: false,
-    pyvene: Pyvene { saved: false, ..Pyvene::new("PCARotatedSpaceIntervention", InterchangeDim::Ignored) },
+    ..Info::new(
+        "pca_rotated_space",
+        Pyvene { saved: false, ..Pyvene::new("PCARotatedSpaceIntervention", InterchangeDim::Ignored) },
+    )
 };
 
 /// With `z(x) = ((x − mean) / std) Cᵀ`: the base's z, with the masked components taken from the source, mapped back by

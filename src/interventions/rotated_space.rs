@@ -8,37 +8,30 @@ use rand::Rng;
 
 use super::tensors::ORIGINAL;
 use super::{
-    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, Reader, Start, Subspace, Trained,
-    Weights, edit_in, rotated_edit,
+    BuiltIn, Control, Info, InitialWeights, InterchangeDim, Intervention, Paper, Pyvene, RandomStart, Rank, Reader,
+    Subspace, TrainingInfo, edit_in, rotated_edit,
 };
 use crate::error::Error;
 use crate::orthogonal::Rotation;
 
-const TRAINED: Trained = Trained {
+const TRAINED: TrainingInfo = TrainingInfo {
     shared: Some("DAS, several variables in one basis"),
-    ..Trained::new("Distributed alignment search", Rank::Chosen, Control::Rotation)
+    ..TrainingInfo::new("Distributed alignment search", Rank::Chosen, Control::Rotation)
 };
 
 pub(super) const INFO: Info = Info {
-    name: "rotated_space",
     label: "DAS (distributed alignment search)",
-    paper: Some(Paper::arxiv(
-        "Geiger et al. 2023",
-        "Finding Alignments Between Interpretable Causal Variables and Distributed Neural Representations",
-        "2303.02536",
-    )),
-    needs: Needs::Source,
-    weights: Weights::DrawnOfRank,
+    paper: Some(Paper::arxiv("Geiger et al. 2023", "2303.02536")),
+    weights: InitialWeights::DrawnOfRank,
     trained: Some(TRAINED),
-    collects: false,
-    pyvene: Pyvene::new("RotatedSpaceIntervention", InterchangeDim::Columns),
+    ..Info::new("rotated_space", Pyvene::new("RotatedSpaceIntervention", InterchangeDim::Columns))
 };
 
 /// The same with a rank below the width.
 pub(super) const LOW_RANK: Info = Info {
     name: "low_rank_rotated_space",
     label: "DAS of low rank",
-    trained: Some(Trained { shared: Some("DAS of low rank"), ..TRAINED }),
+    trained: Some(TrainingInfo { shared: Some("DAS of low rank"), ..TRAINED }),
     pyvene: Pyvene {
         low_rank_dimension: Some((ORIGINAL[0], 1)),
         ..Pyvene::new("LowRankRotatedSpaceIntervention", InterchangeDim::Width)
@@ -139,7 +132,7 @@ impl Intervention for RotatedSpace {
 }
 
 impl BuiltIn for RotatedSpace {
-    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+    fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
         Ok(Self::new(start.rotation()))
     }
 

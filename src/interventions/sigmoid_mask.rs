@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor, activation};
 use rand::Rng;
 
 use super::{
-    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, RateGroup, Reader, Start,
-    Temperature, Trained, Weights, Writer, as_row, blend,
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Paper, Pyvene, RandomStart, Rank, RateGroup, Reader,
+    Temperature, TrainingInfo, Writer, as_row, blend,
 };
 use crate::error::Error;
 
@@ -14,26 +14,18 @@ use crate::error::Error;
 const TEMPERATURE: Temperature = Temperature::constant(0.01);
 
 pub(super) const INFO: Info = Info {
-    name: "sigmoid_mask",
     label: "a mask over neurons (DBM)",
-    paper: Some(Paper::arxiv(
-        "Davies et al. 2023",
-        "Discovering Variable Binding Circuitry with Desiderata",
-        "2307.03637",
-    )),
-    needs: Needs::Source,
-    weights: Weights::Required,
-    trained: Some(Trained {
+    paper: Some(Paper::arxiv("Davies et al. 2023", "2307.03637")),
+    trained: Some(TrainingInfo {
         part: Some(", in some of its neurons"),
         group: Some(RateGroup::Mask),
-        ..Trained::new("A search for a mask", Rank::Full, Control::Fresh)
+        ..TrainingInfo::new("A search for a mask", Rank::Full, Control::Fresh)
     }),
-    collects: false,
-    pyvene: Pyvene::new("SigmoidMaskIntervention", InterchangeDim::Ignored),
+    ..Info::new("sigmoid_mask", Pyvene::new("SigmoidMaskIntervention", InterchangeDim::Ignored))
 };
 
 /// `(1 − σ(m / T)) ⊙ base + σ(m / T) ⊙ source`: which coordinates of the row are exchanged. (De Cao et al. 2020, arXiv
-/// 2004.14992; Davies et al. 2023, arXiv 2307.03637.)
+/// 2004.14992; Davies et al. 2023, "Discovering Variable Binding Circuitry with Desiderata", arXiv 2307.03637.)
 #[derive(Module, Debug)]
 pub struct SigmoidMask {
     /// m, `[width]`.
@@ -50,14 +42,16 @@ impl SigmoidMask {
         Self { mask: Param::from_tensor(Tensor::zeros([width], device)), temperature }
     }
 
-    /// `σ(m / T)`
-    ///
-    /// # Shapes
-    /// - output: `[1, 1, width]`
+    /// `σ(m / T)`, `[1, 1, width]`.
     #[must_use]
     pub fn soft_mask(&self) -> Tensor<3> {
-        as_row(activation::sigmoid(self.mask.val().div_scalar(self.temperature.now())))
+        soft_mask(&self.mask, self.temperature)
     }
+}
+
+/// `σ(mask / T)`: `[n]` to `[1, 1, n]`.
+pub(super) fn soft_mask(mask: &Param<Tensor<1>>, temperature: Temperature) -> Tensor<3> {
+    as_row(activation::sigmoid(mask.val().div_scalar(temperature.now())))
 }
 
 impl Intervention for SigmoidMask {
@@ -84,7 +78,7 @@ impl Intervention for SigmoidMask {
 }
 
 impl BuiltIn for SigmoidMask {
-    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+    fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
         Ok(Self::new(start.width, TEMPERATURE, start.device))
     }
 

@@ -1,12 +1,12 @@
 //! A learned mask over the coordinates of a learned basis.
 
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use super::{
-    BuiltIn, Control, Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Rank, RateGroup, Reader, Start,
-    Temperature, Trained, Weights, Writer, as_row, rotated_edit,
+    BuiltIn, Control, Info, InterchangeDim, Intervention, Pyvene, RandomStart, Rank, RateGroup, Reader, Temperature,
+    TrainingInfo, Writer, rotated_edit, sigmoid_mask,
 };
 use crate::error::Error;
 use crate::orthogonal::Rotation;
@@ -14,20 +14,13 @@ use crate::orthogonal::Rotation;
 pub(super) const INFO: Info = Info {
     name: "sigmoid_mask_rotated_space",
     label: "DAS with a mask over the rotation's columns",
-    paper: Some(Paper::arxiv(
-        "Davies et al. 2023",
-        "Discovering Variable Binding Circuitry with Desiderata",
-        "2307.03637",
-    )),
-    needs: Needs::Source,
-    weights: Weights::Required,
-    trained: Some(Trained {
+    trained: Some(TrainingInfo {
         part: Some(", in some directions"),
         group: Some(RateGroup::Mask),
-        ..Trained::new("A search for a mask", Rank::Full, Control::Rotation)
+        ..TrainingInfo::new("A search for a mask", Rank::Full, Control::Rotation)
     }),
-    collects: false,
     pyvene: Pyvene::new("SigmoidMaskRotatedSpaceIntervention", InterchangeDim::Ignored),
+    ..sigmoid_mask::INFO
 };
 
 /// `base + ((source − base) R ⊙ σ(m / T)) Rᵀ`: Boundless DAS with a learned mask for each column.
@@ -53,13 +46,10 @@ impl SigmoidMaskRotatedSpace {
         Self { rotation, mask: Param::from_tensor(mask), temperature }
     }
 
-    /// `σ(m / T)`
-    ///
-    /// # Shapes
-    /// - output: `[1, 1, rank]`
+    /// `σ(m / T)`, `[1, 1, rank]`.
     #[must_use]
     pub fn soft_mask(&self) -> Tensor<3> {
-        as_row(activation::sigmoid(self.mask.val().div_scalar(self.temperature.now())))
+        sigmoid_mask::soft_mask(&self.mask, self.temperature)
     }
 }
 
@@ -99,7 +89,7 @@ impl Intervention for SigmoidMaskRotatedSpace {
 }
 
 impl BuiltIn for SigmoidMaskRotatedSpace {
-    fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+    fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
         Ok(Self::new(start.full_rotation()?, Temperature::ANNEALED, start.device))
     }
 

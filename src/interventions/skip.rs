@@ -3,17 +3,13 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Weights};
+use super::{Info, InitialWeights, InterchangeDim, Intervention, Needs, Pyvene};
 
 pub(super) const INFO: Info = Info {
-    name: "skip",
     label: "skipping of the module",
-    paper: None,
     needs: Needs::Input,
-    weights: Weights::None,
-    trained: None,
-    collects: false,
-    pyvene: Pyvene::new("SkipIntervention", InterchangeDim::Columns),
+    weights: InitialWeights::None,
+    ..Info::new("skip", Pyvene::new("SkipIntervention", InterchangeDim::Columns))
 };
 
 /// The module's input replaces its output, as if the module were absent.

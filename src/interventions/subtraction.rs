@@ -3,21 +3,13 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Weights};
+use super::{Info, InterchangeDim, Intervention, Pyvene, addition};
 
 pub(super) const INFO: Info = Info {
     name: "subtraction",
     label: "subtraction of the source",
-    paper: Some(Paper::arxiv(
-        "Turner et al. 2023",
-        "Steering Language Models With Activation Engineering",
-        "2308.10248",
-    )),
-    needs: Needs::Source,
-    weights: Weights::None,
-    trained: None,
-    collects: false,
     pyvene: Pyvene::new("SubtractionIntervention", InterchangeDim::Columns),
+    ..addition::INFO
 };
 
 /// `base − source`.

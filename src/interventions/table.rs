@@ -9,6 +9,17 @@ macro_rules! each {
     };
 }
 
+/// Methods of a trait that each variant of [`AnyIntervention`](super::AnyIntervention) implements, with `&self` left out.
+macro_rules! dispatch {
+    ($types:tt $Trait:ident $(fn $name:ident($($arg:ident: $Arg:ty),*) $(-> $Out:ty)?;)*) => {
+        $(
+            fn $name(&self, $($arg: $Arg),*) $(-> $Out)? {
+                each!($types self, one => $Trait::$name(one, $($arg),*))
+            }
+        )*
+    };
+}
+
 /// From one row per module: the module itself, [`Kind`](super::Kind), [`AnyIntervention`](super::AnyIntervention), and
 /// the dispatch of both traits. A row names the module, its type, and the kind of that type's low-rank form if it has
 /// one; the module holds the constant `INFO`, and `LOW_RANK` for the low-rank form.
@@ -95,54 +106,28 @@ macro_rules! interventions {
         }
 
         impl Intervention for AnyIntervention {
-            fn forward(&self, base: Tensor<3>, source: Tensor<3>) -> Tensor<3> {
-                each!([$($Type)*] self, one => one.forward(base, source))
-            }
-
-            fn forward_masked(&self, base: Tensor<3>, source: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
-                each!([$($Type)*] self, one => one.forward_masked(base, source, mask))
-            }
-
-            fn forward_swaps(
-                &self,
-                base: Tensor<3>,
-                sources: &[Tensor<3>],
-                columns: &dyn Fn(usize) -> Subspace,
-            ) -> Tensor<3> {
-                each!([$($Type)*] self, one => one.forward_swaps(base, sources, columns))
-            }
-
-            fn space(&self, width: usize) -> usize {
-                each!([$($Type)*] self, one => one.space(width))
+            dispatch! { [$($Type)*] Intervention
+                fn forward(base: Tensor<3>, source: Tensor<3>) -> Tensor<3>;
+                fn forward_masked(base: Tensor<3>, source: Tensor<3>, mask: Tensor<3>) -> Tensor<3>;
+                fn forward_swaps(base: Tensor<3>, sources: &[Tensor<3>], at: &dyn Fn(usize) -> Subspace) -> Tensor<3>;
+                fn space(width: usize) -> usize;
+                fn penalty() -> Option<Tensor<1>>;
+                fn rotation() -> Option<&Rotation>;
+                fn temperature() -> Option<f64>;
+                fn groups() -> Vec<(ParamId, RateGroup)>;
             }
 
             fn anneal(&mut self, progress: f64) {
                 each!([$($Type)*] self, one => one.anneal(progress));
             }
 
-            fn penalty(&self) -> Option<Tensor<1>> {
-                each!([$($Type)*] self, one => one.penalty())
-            }
-
-            fn rotation(&self) -> Option<&Rotation> {
-                each!([$($Type)*] self, one => one.rotation())
-            }
-
             fn temperature_mut(&mut self) -> Option<&mut Temperature> {
                 each!([$($Type)*] self, one => one.temperature_mut())
-            }
-
-            fn temperature(&self) -> Option<f64> {
-                each!([$($Type)*] self, one => one.temperature())
-            }
-
-            fn groups(&self) -> Vec<(ParamId, RateGroup)> {
-                each!([$($Type)*] self, one => one.groups())
             }
         }
 
         impl BuiltIn for AnyIntervention {
-            fn draw<R: Rng>(start: &mut Start<'_, R>) -> Result<Self, Error> {
+            fn draw<R: Rng>(start: &mut RandomStart<'_, R>) -> Result<Self, Error> {
                 match start.kind {
                     $(Kind::$Type $(| Kind::$Low)? => $Type::draw(start).map(Self::$Type),)*
                 }
@@ -154,28 +139,13 @@ macro_rules! interventions {
                 }
             }
 
-            fn write(&self, tensors: &mut Writer) {
-                each!([$($Type)*] self, one => one.write(tensors));
-            }
-
-            fn write_buffers(&self, tensors: &mut Writer) {
-                each!([$($Type)*] self, one => one.write_buffers(tensors));
-            }
-
-            fn width(&self) -> Option<usize> {
-                each!([$($Type)*] self, one => BuiltIn::width(one))
-            }
-
-            fn units(&self) -> Option<usize> {
-                each!([$($Type)*] self, one => BuiltIn::units(one))
-            }
-
-            fn hard_rank(&self) -> Option<usize> {
-                each!([$($Type)*] self, one => BuiltIn::hard_rank(one))
-            }
-
-            fn harden(&self, device: &Device) -> Option<RotatedSpace> {
-                each!([$($Type)*] self, one => BuiltIn::harden(one, device))
+            dispatch! { [$($Type)*] BuiltIn
+                fn write(tensors: &mut Writer);
+                fn write_buffers(tensors: &mut Writer);
+                fn width() -> Option<usize>;
+                fn units() -> Option<usize>;
+                fn hard_rank() -> Option<usize>;
+                fn harden(device: &Device) -> Option<RotatedSpace>;
             }
         }
     };

@@ -133,16 +133,24 @@ impl Reader<'_> {
         names.into_iter().find(|&name| self.tensors.contains_key(name))
     }
 
+    /// A matrix with at least as many rows as columns.
+    fn tall(&self, name: &str) -> Result<Tensor<2>, Error> {
+        let x = self.tensor::<2>(name)?;
+        match x.dims() {
+            [width, rank] if rank > width => {
+                self.wrong(format_args!("`{name}` has more columns than rows: {:?}", [width, rank]))
+            }
+            _ => Ok(x),
+        }
+    }
+
     /// The rotation of any kind that has one.
     pub(super) fn rotation(&self) -> Result<Rotation, Error> {
         let map = self.map;
         let rotation = match (self.either(ORIGINAL), self.either(BASE)) {
             (Some(original), Some(base)) if map.is_some() || !self.tensors.contains_key(WEIGHT) => {
-                let x = self.tensor::<2>(original)?;
+                let x = self.tall(original)?;
                 let [width, rank] = x.dims();
-                if rank > width {
-                    return self.wrong(format_args!("`{original}` has more columns than rows: {:?}", [width, rank]));
-                }
                 let base = self.shaped(base, [width, width])?;
                 let own = map.unwrap_or(Map::default_for(width, rank));
                 let parametrised = Rotation::parametrised(own, x, base, &self.device);
@@ -151,14 +159,7 @@ impl Reader<'_> {
                     None => Rotation::manifold(parametrised.matrix(), &self.device),
                 }
             }
-            _ => {
-                let r = self.tensor::<2>(WEIGHT)?;
-                let [width, rank] = r.dims();
-                if rank > width {
-                    return self.wrong(format_args!("`{WEIGHT}` has more columns than rows: {:?}", [width, rank]));
-                }
-                Rotation::from_matrix(map, r, &self.device)
-            }
+            _ => Rotation::from_matrix(map, self.tall(WEIGHT)?, &self.device),
         };
         match orthogonal::error(&rotation.matrix()) {
             error if error < MAX_ORTHOGONALITY_ERROR => Ok(rotation),

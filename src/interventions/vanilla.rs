@@ -3,17 +3,13 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Info, InterchangeDim, Intervention, Needs, Paper, Pyvene, Weights};
+use super::{Info, InitialWeights, InterchangeDim, Intervention, Paper, Pyvene};
 
 pub(super) const INFO: Info = Info {
-    name: "vanilla",
     label: "interchange of whole rows",
-    paper: Some(Paper::arxiv("Geiger et al. 2021", "Causal Abstractions of Neural Networks", "2106.02997")),
-    needs: Needs::Source,
-    weights: Weights::None,
-    trained: None,
-    collects: false,
-    pyvene: Pyvene::new("VanillaIntervention", InterchangeDim::Columns),
+    paper: Some(Paper::arxiv("Geiger et al. 2021", "2106.02997")),
+    weights: InitialWeights::None,
+    ..Info::new("vanilla", Pyvene::new("VanillaIntervention", InterchangeDim::Columns))
 };
 
 /// The source's row replaces the base's. (Geiger et al. 2021, "Causal Abstractions of Neural Networks", arXiv

@@ -3,17 +3,13 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Info, InterchangeDim, Intervention, Needs, Pyvene, Weights};
+use super::{Info, InitialWeights, InterchangeDim, Intervention, Needs, Pyvene};
 
 pub(super) const INFO: Info = Info {
-    name: "zero",
     label: "ablation to zero",
-    paper: None,
     needs: Needs::Nothing,
-    weights: Weights::None,
-    trained: None,
-    collects: false,
-    pyvene: Pyvene { constant: true, ..Pyvene::new("ZeroIntervention", InterchangeDim::Columns) },
+    weights: InitialWeights::None,
+    ..Info::new("zero", Pyvene { constant: true, ..Pyvene::new("ZeroIntervention", InterchangeDim::Columns) })
 };
 
 /// Zeros replace the base's row. It reads no source.

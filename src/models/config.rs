@@ -17,14 +17,6 @@ pub(super) fn epsilon_1e5() -> f64 {
     1e-5
 }
 
-pub(super) fn epsilon_1e6() -> f64 {
-    1e-6
-}
-
-pub(super) fn silu() -> String {
-    "silu".to_owned()
-}
-
 /// The activation of that name.
 pub(super) fn activation(name: &str, path: &Path) -> Result<Activation, Error> {
     Activation::from_name(name).ok_or_else(|| {
@@ -41,7 +33,7 @@ pub(super) fn divide(width: usize, heads: usize, path: &Path) -> Result<usize, E
     Ok(width / heads)
 }
 
-/// The settings that all families after GPT-2 have under the same names.
+/// The settings that most families after GPT-2 have under the same names, some with different defaults.
 #[derive(Deserialize)]
 pub(super) struct SharedConfig {
     vocab_size: usize,
@@ -51,6 +43,10 @@ pub(super) struct SharedConfig {
     num_attention_heads: usize,
     num_key_value_heads: Option<usize>,
     head_dim: Option<usize>,
+    pub hidden_act: Option<String>,
+    pub rms_norm_eps: Option<f64>,
+    pub attention_bias: Option<bool>,
+    pub tie_word_embeddings: Option<bool>,
     sliding_window: Option<usize>,
     use_sliding_window: Option<bool>,
     max_window_layers: Option<usize>,

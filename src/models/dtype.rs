@@ -1,9 +1,6 @@
 //! The floating-point types of models.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::error::{Error, nearest};
+use crate::error::named;
 use crate::text::serde_as_text;
 
 /// The floating-point type of a model's weights and activations.
@@ -21,28 +18,17 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    const ALL: [(&'static str, Self); 4] =
-        [("keep", Self::Keep), ("f32", Self::F32), ("bf16", Self::BF16), ("f16", Self::F16)];
-}
+    const ALL: [Self; 4] = [Self::Keep, Self::F32, Self::BF16, Self::F16];
 
-impl fmt::Display for Dtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, _) = Self::ALL.into_iter().find(|(_, dtype)| dtype == self).expect("every dtype has a name");
-        f.pad(name)
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::F32 => "f32",
+            Self::BF16 => "bf16",
+            Self::F16 => "f16",
+        }
     }
 }
 
-impl FromStr for Dtype {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        let known = Self::ALL.into_iter().find(|(known, _)| *known == name);
-        known.map(|(_, dtype)| dtype).ok_or_else(|| Error::Unknown {
-            what: "dtype",
-            name: name.to_owned(),
-            hint: nearest(name, Self::ALL.map(|(known, _)| known)),
-        })
-    }
-}
-
+named!(Dtype, "dtype");
 serde_as_text!(Dtype);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::gemma::Gemma;
 use super::gemma2::Gemma2;
 use super::gpt_neox::GptNeox;
 use super::gpt2::Gpt2;
@@ -31,7 +30,7 @@ static FAMILIES: [Family; 8] = [
     Family::new::<Llama>("mistral", "MistralForCausalLM"),
     Family::new::<Llama>("qwen2", "Qwen2ForCausalLM"),
     Family::new::<Qwen3>("qwen3", "Qwen3ForCausalLM"),
-    Family::new::<Gemma>("gemma", "GemmaForCausalLM"),
+    Family::new::<Llama>("gemma", "GemmaForCausalLM"),
     Family::new::<Gemma2>("gemma2", "Gemma2ForCausalLM"),
 ];
 

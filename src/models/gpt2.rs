@@ -8,11 +8,11 @@ use super::config;
 use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, LayerNorm, Linear, Norm};
-use super::rope::{Rope, RopeAngles};
-use super::transformer::{Common, Transformer};
+use super::rope::Rope;
+use super::transformer::{Common, LayerRun, Transformer};
 use super::weights::Loader;
 use crate::error::Error;
-use crate::tap::{Component, Tap};
+use crate::tap::Component;
 
 #[derive(Deserialize)]
 struct Config {
@@ -22,8 +22,7 @@ struct Config {
     n_layer: usize,
     n_head: usize,
     n_inner: Option<usize>,
-    #[serde(default = "gelu_new")]
-    activation_function: String,
+    activation_function: Option<String>,
     #[serde(default = "config::epsilon_1e5")]
     layer_norm_epsilon: f64,
     #[serde(default = "config::yes")]
@@ -34,18 +33,14 @@ struct Config {
     tie_word_embeddings: bool,
 }
 
-fn gelu_new() -> String {
-    "gelu_new".to_owned()
-}
-
 /// GPT-2: learned positions, layer norms before attention and feed-forward, as many key heads as query heads.
 pub(super) struct Gpt2 {
     common: Common,
     positions: Tensor<2>,
-    blocks: Vec<Block>,
+    blocks: Vec<Gpt2Block>,
 }
 
-struct Block {
+struct Gpt2Block {
     ln_1: LayerNorm,
     query: Linear,
     key: Linear,
@@ -62,7 +57,7 @@ impl Transformer for Gpt2 {
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
-        let activation = config::activation(&config.activation_function, path)?;
+        let activation = config::activation(config.activation_function.as_deref().unwrap_or("gelu_new"), path)?;
         let head_dim = config::divide(config.n_embd, config.n_head, path)?;
         let dimensions = Dimensions {
             d_model: config.n_embd,
@@ -86,7 +81,7 @@ impl Transformer for Gpt2 {
                 let qkv = name("attn.c_attn");
                 let scale = if config.scale_attn_weights { (head_dim as f64).sqrt().recip() } else { 1.0 };
                 let inverse = if config.scale_attn_by_inverse_layer_idx { layer as f64 + 1.0 } else { 1.0 };
-                Block {
+                Gpt2Block {
                     ln_1: weights.layer_norm(&name("ln_1"), d_model, config.layer_norm_epsilon),
                     query: weights.conv1d(&qkv, d_model, 3 * d_model, 0..d_model, 1.0),
                     key: weights.conv1d(&qkv, d_model, 3 * d_model, d_model..2 * d_model, 1.0),
@@ -111,36 +106,29 @@ impl Transformer for Gpt2 {
         &self.common
     }
 
-    fn block(
-        &self,
-        x: Tensor<3>,
-        layer: usize,
-        _angles: &RopeAngles,
-        context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
+    fn block(&self, x: Tensor<3>, mut run: LayerRun<'_>) -> Tensor<3> {
         let n_heads = self.common.dimensions.n_heads;
-        let block = &self.blocks[layer];
-        let x = tap.visit(Component::BlockInput.at(layer), x); // [batch, seq, d_model]
+        let block = &self.blocks[run.layer];
+        let x = run.visit(Component::BlockInput, x); // [batch, seq, d_model]
 
-        let h = tap.visit(Component::AttentionInput.at(layer), block.ln_1.forward(x.clone()));
-        let q = tap.visit(Component::QueryOutput.at(layer), block.query.forward(h.clone()));
-        let k = tap.visit(Component::KeyOutput.at(layer), block.key.forward(h.clone()));
-        let v = tap.visit(Component::ValueOutput.at(layer), block.value.forward(h));
+        let h = run.visit(Component::AttentionInput, block.ln_1.forward(x.clone()));
+        let q = run.visit(Component::QueryOutput, block.query.forward(h.clone()));
+        let k = run.visit(Component::KeyOutput, block.key.forward(h.clone()));
+        let v = run.visit(Component::ValueOutput, block.value.forward(h));
         let q = split_heads(q, n_heads); // [batch, n_heads, seq, head_dim]
-        let (k, v) = context.attend(layer, split_heads(k, n_heads), split_heads(v, n_heads));
-        let bias = context.bias(None, &q.device());
+        let (k, v) = run.context.attend(run.layer, split_heads(k, n_heads), split_heads(v, n_heads));
+        let bias = run.context.bias(None, &q.device());
         let z = attention(q, k, v, block.scale, bias); // [batch, seq, d_model]
-        let z = tap.visit(Component::AttentionValueOutput.at(layer), z);
-        let a = tap.visit(Component::AttentionOutput.at(layer), block.attention_out.forward(z));
+        let z = run.visit(Component::AttentionValueOutput, z);
+        let a = run.visit(Component::AttentionOutput, block.attention_out.forward(z));
         let x = x + a;
 
-        let h = tap.visit(Component::MlpInput.at(layer), block.ln_2.forward(x.clone()));
-        let h = tap.visit(Component::MlpActivationInput.at(layer), block.up.forward(h)); // [batch, seq, d_mlp]
+        let h = run.visit(Component::MlpInput, block.ln_2.forward(x.clone()));
+        let h = run.visit(Component::MlpActivationInput, block.up.forward(h)); // [batch, seq, d_mlp]
         let h = block.activation.forward(h);
-        let h = tap.visit(Component::MlpActivation.at(layer), h);
-        let m = tap.visit(Component::MlpOutput.at(layer), block.down.forward(h));
-        tap.visit(Component::BlockOutput.at(layer), x + m)
+        let h = run.visit(Component::MlpActivation, h);
+        let m = run.visit(Component::MlpOutput, block.down.forward(h));
+        run.visit(Component::BlockOutput, x + m)
     }
 
     fn embed(&self, tokens: Tensor<2, Int>, context: &Context) -> Tensor<3> {

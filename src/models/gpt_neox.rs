@@ -5,43 +5,32 @@ use serde::Deserialize;
 
 use super::attention::{attention, split_heads};
 use super::config::{self, SharedConfig};
-use super::context::Context;
 use super::dimensions::Dimensions;
 use super::linear::{Activation, LayerNorm, Linear, Norm};
-use super::rope::{Rope, RopeAngles};
-use super::transformer::{Common, Transformer};
+use super::rope::Rope;
+use super::transformer::{Common, LayerRun, Transformer};
 use super::weights::Loader;
 use crate::error::Error;
-use crate::tap::{Component, Tap};
+use crate::tap::Component;
 
 #[derive(Deserialize)]
 struct Config {
-    #[serde(default = "gelu")]
-    hidden_act: String,
     #[serde(default = "config::epsilon_1e5")]
     layer_norm_eps: f64,
     #[serde(default = "config::yes")]
-    attention_bias: bool,
-    #[serde(default = "config::yes")]
     use_parallel_residual: bool,
-    #[serde(default)]
-    tie_word_embeddings: bool,
     #[serde(flatten)]
     shared: SharedConfig,
-}
-
-fn gelu() -> String {
-    "gelu".to_owned()
 }
 
 /// GPT-NeoX: layer norms, rotary positions in some columns of each head, attention and feed-forward in parallel.
 pub(super) struct GptNeox {
     common: Common,
-    blocks: Vec<Block>,
+    blocks: Vec<GptNeoxBlock>,
     parallel: bool,
 }
 
-struct Block {
+struct GptNeoxBlock {
     input_norm: LayerNorm,
     query: Linear,
     key: Linear,
@@ -57,7 +46,9 @@ impl Transformer for GptNeox {
     fn load(loader: &Loader) -> Result<Self, Error> {
         let path = &loader.path;
         let config: Config = loader.config()?;
-        let activation = config::activation(&config.hidden_act, path)?;
+        let activation = config::activation(config.shared.hidden_act.as_deref().unwrap_or("gelu"), path)?;
+        let attention_bias = config.shared.attention_bias.unwrap_or(true);
+        let tied = config.shared.tie_word_embeddings.unwrap_or(false);
         let dimensions = config.shared.dimensions(2, None, path)?;
         let head_dim = dimensions.head_dim;
         let rope = Rope::new(&config.shared.rope, head_dim, 0.25, path)?;
@@ -67,7 +58,7 @@ impl Transformer for GptNeox {
             let tokens = weights.embedding("embed_in", vocab_size, d_model);
             // Transformers renamed the head in version 5.
             let head = if weights.has("embed_out.weight") { "embed_out" } else { "lm_head" };
-            let head = weights.head(head, &tokens, config.tie_word_embeddings, [vocab_size, d_model]);
+            let head = weights.head(head, &tokens, tied, [vocab_size, d_model]);
             // The rows of the stored matrix are, head by head, the head's queries, keys and values.
             let rows = |part: usize| {
                 (0..n_heads).flat_map(|head| (0..head_dim).map(move |j| (3 * head + part) * head_dim + j)).collect()
@@ -75,15 +66,14 @@ impl Transformer for GptNeox {
             let block = |layer: usize| {
                 let name = |part: &str| format!("layers.{layer}.{part}");
                 let fused = name("attention.query_key_value");
-                let mut third =
-                    |part| weights.linear_rows(&fused, d_model, 3 * d_model, rows(part), config.attention_bias);
+                let mut third = |part| weights.linear_rows(&fused, d_model, 3 * d_model, rows(part), attention_bias);
                 let (query, key, value) = (third(0), third(1), third(2));
-                Block {
+                GptNeoxBlock {
                     input_norm: weights.layer_norm(&name("input_layernorm"), d_model, epsilon),
                     query,
                     key,
                     value,
-                    attention_out: weights.linear(&name("attention.dense"), d_model, d_model, config.attention_bias),
+                    attention_out: weights.linear(&name("attention.dense"), d_model, d_model, attention_bias),
                     mlp_norm: weights.layer_norm(&name("post_attention_layernorm"), d_model, epsilon),
                     up: weights.linear(&name("mlp.dense_h_to_4h"), d_model, d_mlp, true),
                     activation,
@@ -102,37 +92,30 @@ impl Transformer for GptNeox {
         &self.common
     }
 
-    fn block(
-        &self,
-        x: Tensor<3>,
-        layer: usize,
-        angles: &RopeAngles,
-        context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
+    fn block(&self, x: Tensor<3>, mut run: LayerRun<'_>) -> Tensor<3> {
         let Dimensions { n_heads, head_dim, .. } = self.common.dimensions;
-        let block = &self.blocks[layer];
-        let x = tap.visit(Component::BlockInput.at(layer), x); // [batch, seq, d_model]
+        let block = &self.blocks[run.layer];
+        let x = run.visit(Component::BlockInput, x); // [batch, seq, d_model]
 
-        let h = tap.visit(Component::AttentionInput.at(layer), block.input_norm.forward(x.clone()));
-        let q = tap.visit(Component::QueryOutput.at(layer), block.query.forward(h.clone()));
-        let k = tap.visit(Component::KeyOutput.at(layer), block.key.forward(h.clone()));
-        let v = tap.visit(Component::ValueOutput.at(layer), block.value.forward(h));
-        let q = angles.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
-        let k = angles.forward(split_heads(k, n_heads));
-        let (k, v) = context.attend(layer, k, split_heads(v, n_heads));
-        let bias = context.bias(None, &q.device());
+        let h = run.visit(Component::AttentionInput, block.input_norm.forward(x.clone()));
+        let q = run.visit(Component::QueryOutput, block.query.forward(h.clone()));
+        let k = run.visit(Component::KeyOutput, block.key.forward(h.clone()));
+        let v = run.visit(Component::ValueOutput, block.value.forward(h));
+        let q = run.angles.forward(split_heads(q, n_heads)); // [batch, n_heads, seq, head_dim]
+        let k = run.angles.forward(split_heads(k, n_heads));
+        let (k, v) = run.context.attend(run.layer, k, split_heads(v, n_heads));
+        let bias = run.context.bias(None, &q.device());
         let z = attention(q, k, v, (head_dim as f64).sqrt().recip(), bias); // [batch, seq, d_model]
-        let z = tap.visit(Component::AttentionValueOutput.at(layer), z);
-        let a = tap.visit(Component::AttentionOutput.at(layer), block.attention_out.forward(z));
+        let z = run.visit(Component::AttentionValueOutput, z);
+        let a = run.visit(Component::AttentionOutput, block.attention_out.forward(z));
 
         let after = x.clone() + a;
         let h = block.mlp_norm.forward(if self.parallel { x } else { after.clone() });
-        let h = tap.visit(Component::MlpInput.at(layer), h);
-        let h = tap.visit(Component::MlpActivationInput.at(layer), block.up.forward(h)); // [batch, seq, d_mlp]
+        let h = run.visit(Component::MlpInput, h);
+        let h = run.visit(Component::MlpActivationInput, block.up.forward(h)); // [batch, seq, d_mlp]
         let h = block.activation.forward(h);
-        let h = tap.visit(Component::MlpActivation.at(layer), h);
-        let m = tap.visit(Component::MlpOutput.at(layer), block.down.forward(h));
-        tap.visit(Component::BlockOutput.at(layer), after + m)
+        let h = run.visit(Component::MlpActivation, h);
+        let m = run.visit(Component::MlpOutput, block.down.forward(h));
+        run.visit(Component::BlockOutput, after + m)
     }
 }

@@ -186,17 +186,8 @@ impl FrozenModel for Gru {
         Some(SiteShape { width, heads: None })
     }
 
-    fn layers(
-        &self,
-        mut hidden: Tensor<3>,
-        range: Range<usize>,
-        _context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
-        for layer in range {
-            hidden = self.cell(hidden, layer, tap);
-        }
-        hidden
+    fn layers(&self, hidden: Tensor<3>, range: Range<usize>, _: &mut Context, tap: &mut dyn Tap) -> Tensor<3> {
+        range.fold(hidden, |hidden, layer| self.cell(hidden, layer, tap))
     }
 
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {

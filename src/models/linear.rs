@@ -192,22 +192,3 @@ fn gelu_tanh(x: Tensor<3>) -> Tensor<3> {
     let twice_u = x.clone() * (square * (0.044_715 * TWICE_ROOT) + TWICE_ROOT);
     x * activation::sigmoid(twice_u)
 }
-
-#[cfg(test)]
-mod tests {
-    use burn::tensor::{Device, Distribution, Tolerance};
-
-    use super::*;
-
-    #[test]
-    fn blocks_of_a_weight_give_the_product_of_the_whole() {
-        let device = Device::flex();
-        let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
-        // Blocks of 1024 with a remainder, four blocks without and with a remainder, one piece.
-        for (out, width) in [(8 * BLOCK + 5, 40), (512, 512), (1027, 300), (64, 3)] {
-            let (weight, x) = (random([out, width]), random([width, 16]));
-            let whole = weight.clone().matmul(x.clone());
-            weight_first(&weight, x).into_data().assert_approx_eq::<f32>(&whole.into_data(), Tolerance::absolute(1e-4));
-        }
-    }
-}

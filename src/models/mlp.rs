@@ -60,20 +60,13 @@ impl FrozenModel for Mlp {
         }
     }
 
-    fn layers(
-        &self,
-        mut hidden: Tensor<3>,
-        range: Range<usize>,
-        _context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
-        for layer in range {
-            hidden = tap.visit(Component::BlockInput.at(layer), hidden);
-            hidden = activation::relu(linear(hidden, &self.layers[layer]));
-            hidden = tap.visit(Component::MlpActivation.at(layer), hidden);
-            hidden = tap.visit(Component::BlockOutput.at(layer), hidden);
-        }
-        hidden
+    fn layers(&self, hidden: Tensor<3>, range: Range<usize>, _: &mut Context, tap: &mut dyn Tap) -> Tensor<3> {
+        range.fold(hidden, |hidden, layer| {
+            let hidden = tap.visit(Component::BlockInput.at(layer), hidden);
+            let hidden = activation::relu(linear(hidden, &self.layers[layer]));
+            let hidden = tap.visit(Component::MlpActivation.at(layer), hidden);
+            tap.visit(Component::BlockOutput.at(layer), hidden)
+        })
     }
 
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {

@@ -7,7 +7,7 @@ mod context;
 mod dimensions;
 mod dtype;
 mod families;
-mod gemma;
+mod gated_mlp;
 mod gemma2;
 mod generate;
 mod gpt2;

@@ -26,6 +26,36 @@ pub(super) struct Common {
     pub head: Linear,
 }
 
+impl Common {
+    /// The token embeddings times the root of their width.
+    ///
+    /// # Shapes
+    /// - tokens: `[batch, seq]`
+    /// - output: `[batch, seq, d_model]`
+    pub fn scaled_embedding(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        let hidden = module::embedding(self.tokens.clone(), tokens);
+        // The factor is in the model's dtype: bfloat16 rounds it.
+        let root = [(self.dimensions.d_model as f32).sqrt()];
+        let root = Tensor::<1>::from_data(root, (&hidden.device(), hidden.dtype()));
+        hidden * root.unsqueeze()
+    }
+}
+
+/// A run of one layer: the angles of its positions, the keys and values, and the tap.
+pub(super) struct LayerRun<'a> {
+    pub layer: usize,
+    pub angles: &'a RopeAngles,
+    pub context: &'a mut Context,
+    pub tap: &'a mut dyn Tap,
+}
+
+impl LayerRun<'_> {
+    /// Passes the layer's activation at a component to the tap.
+    pub fn visit(&mut self, component: Component, activation: Tensor<3>) -> Tensor<3> {
+        self.tap.visit(component.at(self.layer), activation)
+    }
+}
+
 /// A family of decoder-only transformers. [`FrozenModel`] and [`LanguageModel`] follow from it.
 pub(super) trait Transformer: Sized {
     /// Reads the configuration and builds the model.
@@ -34,18 +64,11 @@ pub(super) trait Transformer: Sized {
     /// The parts before and after the blocks.
     fn common(&self) -> &Common;
 
-    /// Runs one block; `tap` visits its sites.
+    /// Runs the block of `run.layer`; the tap visits its sites.
     ///
     /// # Shapes
     /// - x, output: `[batch, seq, d_model]`
-    fn block(
-        &self,
-        x: Tensor<3>,
-        layer: usize,
-        angles: &RopeAngles,
-        context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3>;
+    fn block(&self, x: Tensor<3>, run: LayerRun<'_>) -> Tensor<3>;
 
     /// The states that enter layer 0.
     ///
@@ -74,19 +97,10 @@ impl<T: Transformer> FrozenModel for T {
         self.common().dimensions.site_shape(component)
     }
 
-    fn layers(
-        &self,
-        mut hidden: Tensor<3>,
-        range: Range<usize>,
-        context: &mut Context,
-        tap: &mut dyn Tap,
-    ) -> Tensor<3> {
+    fn layers(&self, hidden: Tensor<3>, range: Range<usize>, context: &mut Context, tap: &mut dyn Tap) -> Tensor<3> {
         let Common { rope, tokens, .. } = self.common();
-        let angles = rope.at(context, hidden.dtype(), &tokens.device());
-        for layer in range {
-            hidden = self.block(hidden, layer, &angles, context, tap);
-        }
-        hidden
+        let angles = &rope.at(context, hidden.dtype(), &tokens.device());
+        range.fold(hidden, |hidden, layer| self.block(hidden, LayerRun { layer, angles, context, tap }))
     }
 
     fn unembed(&self, hidden: Tensor<3>) -> Tensor<3> {

@@ -94,20 +94,3 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     }
     rest + sums.iter().sum::<f64>()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_error_of_a_matrix_with_nan_is_nan() {
-        let columns = Columns { width: 2, columns: vec![vec![1.0, 0.0], vec![f64::NAN, 1.0]] };
-        assert!(columns.error().is_nan());
-    }
-
-    #[test]
-    fn the_error_is_the_largest_entry() {
-        let columns = Columns { width: 2, columns: vec![vec![1.0, 0.0], vec![0.25, 1.0]] };
-        assert_eq!(columns.error(), 0.25);
-    }
-}

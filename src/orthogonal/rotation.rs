@@ -1,8 +1,5 @@
 //! A trainable matrix with orthonormal columns.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
@@ -12,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::gram_schmidt::Columns;
 use super::projected::{self, ProjectedRotation};
 use super::{cayley, householder, matrix_exp};
-use crate::error::{Error, nearest};
+use crate::error::named;
 
 /// PyTorch's maps from unconstrained matrices to orthonormal columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,23 +44,7 @@ impl Map {
     }
 }
 
-impl fmt::Display for Map {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Map {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|map| map.name() == name).ok_or_else(|| Error::Unknown {
-            what: "orthogonal map",
-            name: name.to_owned(),
-            hint: nearest(name, Self::ALL.map(Self::name)),
-        })
-    }
-}
+named!(Map, "orthogonal map");
 
 /// A rotation whose parameter is R itself; it must be trained with [`super::StiefelAdam`].
 #[derive(Module, Debug)]

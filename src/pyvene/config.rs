@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::files;
 use crate::interventions::Kind;
 
-/// The keys of the file that are read. (transformers adds other keys.)
-#[derive(Debug, Deserialize)]
+/// The keys of the file that are read and written. (transformers adds other keys.)
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct PyveneConfig {
     pub representations: Vec<SavedRepresentation>,
     /// Python's names of the classes, such as `<class 'pyvene.models.interventions.VanillaIntervention'>`.
@@ -161,16 +161,7 @@ impl PyveneConfig {
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), Error> {
-        let config = json!({
-            "representations": self.representations,
-            "intervention_types": self.intervention_types,
-            "mode": self.mode,
-            "sorted_keys": self.sorted_keys,
-            "model_type": self.model_type,
-            "intervention_dimensions": self.intervention_dimensions,
-            "intervention_constant_sources": self.intervention_constant_sources,
-        });
-        files::write_json(&folder.join("config.json"), &config)
+        files::write_json(&folder.join("config.json"), &json!(self))
     }
 }
 

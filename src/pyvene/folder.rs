@@ -17,7 +17,7 @@ const CONSTANT: &str = "source_representation";
 
 /// The interventions of one folder that `IntervenableModel.save` writes.
 #[derive(Clone, Debug)]
-pub struct Folder {
+pub struct PyveneFolder {
     /// Whether the order is serial: source 0 edits source 1, that edits the next, and the last edits the base.
     pub serial: bool,
     /// The model's class, if the folder names it.
@@ -53,7 +53,7 @@ pub struct SavedIntervention {
 
 /// Reads a folder. Returns an error for classes that are not pyvene's, for modules' paths in place of components, and for
 /// missing tensors.
-pub fn read(folder: &Path) -> Result<Folder, Error> {
+pub fn read(folder: &Path) -> Result<PyveneFolder, Error> {
     let config = PyveneConfig::read(folder)?;
     let path = folder.join("config.json");
     let groups = groups(&config.representations).map_err(|problem| Error::content(&path, problem))?;
@@ -94,14 +94,14 @@ pub fn read(folder: &Path) -> Result<Folder, Error> {
             columns: config.intervention_dimensions.as_ref().and_then(|all| all[number]),
         });
     }
-    Ok(Folder { serial: config.mode == Mode::Serial, model_type: config.model_type, interventions })
+    Ok(PyveneFolder { serial: config.mode == Mode::Serial, model_type: config.model_type, interventions })
 }
 
 /// Writes a folder that pyvene's `IntervenableModel.load` reads. The folder has to exist.
 ///
 /// Returns an error for what pyvene cannot load: the tensors of noise and of principal components, and interventions of
 /// one source that do not follow each other.
-pub fn write(folder: &Path, saved: &Folder) -> Result<(), Error> {
+pub fn write(folder: &Path, saved: &PyveneFolder) -> Result<(), Error> {
     let mut config = PyveneConfig {
         representations: Vec::new(),
         intervention_types: Vec::new(),
@@ -192,7 +192,7 @@ fn groups(representations: &[SavedRepresentation]) -> Result<Vec<usize>, String>
 }
 
 /// pyvene's group keys; `None` if each intervention has a source of its own, or no source.
-fn group_keys(saved: &Folder) -> Result<Option<Vec<i64>>, Error> {
+fn group_keys(saved: &PyveneFolder) -> Result<Option<Vec<i64>>, Error> {
     let mut last: Option<usize> = None;
     let (mut keys, mut shared, mut seen) = (Vec::new(), false, Vec::new());
     for (number, one) in saved.interventions.iter().enumerate() {

@@ -12,4 +12,4 @@ pub mod mib;
 pub mod pickle;
 
 pub use archive::read_tensors;
-pub use folder::{Folder, SavedIntervention, read, write};
+pub use folder::{PyveneFolder, SavedIntervention, read, write};

@@ -1,7 +1,9 @@
 //! The model card of a published intervention: `README.md` with the front matter that the Hugging Face Hub reads.
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
+use serde::Serialize;
 
 use crate::error::Error;
 
@@ -9,7 +11,7 @@ use crate::error::Error;
 const TEMPLATE: &str = include_str!("card.md.j2");
 
 /// The content of a card: texts and numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Card {
     /// The repository `ORG/NAME` that it is published in.
     pub id: String,
@@ -40,7 +42,7 @@ pub struct Card {
 }
 
 /// One number of a card.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Metric {
     /// The name in the card's index, for example `iia`.
     pub kind: String,
@@ -81,21 +83,13 @@ impl Card {
         let tags: Vec<String> = own.into_iter().map(str::to_owned).chain(self.tags.iter().cloned()).collect();
         let name = self.id.rsplit('/').next().unwrap_or_default().to_owned();
         let untrained = self.metrics.iter().any(|metric| metric.kind.contains("untrained"));
-        let (dataset, dataset_type) = self.dataset.clone();
-        let metric = |metric: &Metric| {
-            let Metric { kind, name, value, shown, interval } = metric.clone();
-            context! { kind, name, value, shown, interval }
-        };
-        let metrics: Vec<Value> = self.metrics.iter().map(metric).collect();
+        let (dataset, dataset_type) = &self.dataset;
         let pairs = |pairs: &[(String, String)]| -> Vec<Value> {
             pairs.iter().cloned().map(|(name, value)| context! { name, value }).collect()
         };
         let (places, plots) = (pairs(&self.places), pairs(&self.plots));
-        let Self { id, base_model, model, language, datasets, task, summary, method, .. } = self.clone();
-        let values = context! {
-            id, name, base_model, model, language, tags, datasets, task, dataset, dataset_type, summary, metrics, untrained,
-            places, method, plots,
-        };
+        let own = Value::from(Serde(self));
+        let values = context! { name, tags, dataset, dataset_type, untrained, places, plots, ..own };
         environment.get_template("card").and_then(|card| card.render(values)).map_err(wrong)
     }
 }

@@ -264,19 +264,4 @@ pub(super) mod tests {
             }
         }
     }
-
-    #[test]
-    fn csv_quotes_and_leaves_empty() {
-        let mut map = sample(2, 2);
-        map.columns = vec!["a, b".into(), "say \"c\"".into()];
-        assert_eq!(map.csv(), "layer,\"a, b\",\"say \"\"c\"\"\"\n0,0,\n1,,1\n");
-    }
-
-    #[test]
-    fn a_missing_value_is_an_error() {
-        let mut map = sample(2, 3);
-        map.values[1].pop();
-        let error = map.png().unwrap_err().to_string();
-        assert_eq!(error, "heatmap: 2 rows and 3 columns are named, but the rows' lengths are [3, 2]");
-    }
 }

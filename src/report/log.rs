@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::tensorboard::EventFile;
 use crate::error::Error;
@@ -60,55 +61,7 @@ struct LogLine<'a> {
 
 impl Serialize for LogLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let mut map = serializer.serialize_map(Some(2 + self.values.len()))?;
-        map.serialize_entry("phase", self.phase)?;
-        map.serialize_entry("step", &self.step)?;
-        for (name, value) in self.values {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tensorboard::records;
-    use super::*;
-
-    #[test]
-    fn each_step_is_a_line_and_its_scalars() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::create(folder.path()).unwrap();
-        log.step("alignment", 0, &[("loss", 0.7), ("iia", 0.5)]).unwrap();
-        let partial = folder.path().join("metrics.jsonl.partial");
-        assert_eq!(fs::read_to_string(&partial).unwrap().lines().count(), 1, "a line is there as soon as it is logged");
-        log.step("alignment", 10, &[("loss", f64::NAN), ("lr", 1e-3)]).unwrap();
-        log.finish().unwrap();
-        assert!(!partial.exists());
-        let text = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
-        assert_eq!(
-            text,
-            "{\"phase\":\"alignment\",\"step\":0,\"loss\":0.7,\"iia\":0.5}\n\
-             {\"phase\":\"alignment\",\"step\":10,\"loss\":null,\"lr\":0.001}\n"
-        );
-        assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
-        let events = fs::read_dir(folder.path().join("tensorboard")).unwrap().next().unwrap().unwrap().path();
-        assert!(events.to_str().unwrap().ends_with(".0"), "{events:?}");
-        let bytes = fs::read(events).unwrap();
-        let tagged = |tag: &str| {
-            records(&bytes).iter().filter(|record| record.windows(tag.len()).any(|w| w == tag.as_bytes())).count()
-        };
-        assert_eq!((records(&bytes).len(), tagged("alignment/loss"), tagged("alignment/lr")), (5, 2, 1));
-    }
-
-    #[test]
-    fn an_unfinished_log_has_no_final_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::create(folder.path()).unwrap();
-        log.step("alignment", 0, &[("loss", 0.7)]).unwrap();
-        drop(log);
-        assert!(!folder.path().join("metrics.jsonl").exists());
-        assert!(folder.path().join("metrics.jsonl.partial").exists());
+        let values = self.values.iter().map(|(name, value)| (*name, json!(value)));
+        serializer.collect_map([("phase", json!(self.phase)), ("step", json!(self.step))].into_iter().chain(values))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::alignment::{Score, Scores};
-use crate::report::{Column, Row, wilson};
+use crate::report::{Column, ScoreRow, wilson};
 
 /// A share and its 95% interval.
 pub type Interval = [f64; 2];
@@ -174,26 +174,26 @@ impl Measured {
     #[must_use]
     pub fn column(&self, name: &str) -> Column {
         let pair = |interval: Option<&Interval>| interval.map(|[low, high]| (*low, *high));
-        let mut rows: Vec<Row> =
-            self.task_accuracy.map(|value| Row::new("", "task accuracy", value, None)).into_iter().collect();
+        let mut rows: Vec<ScoreRow> =
+            self.task_accuracy.map(|value| ScoreRow::new("", "task accuracy", value, None)).into_iter().collect();
         let overall = if self.completions.is_some() { "completions said whole" } else { "overall" };
-        rows.push(Row::new("IIA", overall, self.iia, pair(Some(&self.iia_interval))));
+        rows.push(ScoreRow::new("IIA", overall, self.iia, pair(Some(&self.iia_interval))));
         // Variables first, then their joint swap. A completion swaps none.
         let swaps = self.completions.is_none();
         let mut by_variable: Vec<(&String, &f64)> = self.iia_by_variable.iter().filter(|_| swaps).collect();
         by_variable.sort_by_key(|(name, _)| name.contains('+'));
         for (variable, value) in by_variable {
-            rows.push(Row::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
+            rows.push(ScoreRow::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
         }
         if let Some(scores) = &self.disentangled {
             let values = [("cause", scores.cause), ("isolate", scores.isolate), ("disentangle", scores.score)];
-            rows.extend(values.map(|(name, value)| Row::new("RAVEL", name, value, None)));
+            rows.extend(values.map(|(name, value)| ScoreRow::new("RAVEL", name, value, None)));
         }
         if let Some(value) = self.iia_validation {
-            rows.push(Row::new("IIA", "validation", value, None));
+            rows.push(ScoreRow::new("IIA", "validation", value, None));
         }
         if let (Some(rank), Some(value)) = (self.hard_rank, self.iia_hard) {
-            rows.push(Row::new("IIA", &format!("hard mask, rank {rank}"), value, None));
+            rows.push(ScoreRow::new("IIA", &format!("hard mask, rank {rank}"), value, None));
         }
         let controls = [
             ("no intervention", "no_intervention", Some(self.controls.no_intervention)),
@@ -203,14 +203,14 @@ impl Measured {
         ];
         for (label, key, value) in controls {
             if let Some(value) = value {
-                rows.push(Row::new("controls (IIA)", label, value, pair(self.controls_interval.get(key))));
+                rows.push(ScoreRow::new("controls (IIA)", label, value, pair(self.controls_interval.get(key))));
             }
         }
         if let Some(completions) = &self.completions {
-            rows.push(Row::new(" ", "cross-entropy of a token", completions.loss, None));
-            rows.push(Row::new(" ", "the same without it", completions.without, None));
+            rows.push(ScoreRow::new(" ", "cross-entropy of a token", completions.loss, None));
+            rows.push(ScoreRow::new(" ", "the same without it", completions.without, None));
         }
-        rows.push(Row::new(" ", "orthogonality error", self.orthogonality_error, None));
+        rows.push(ScoreRow::new(" ", "orthogonality error", self.orthogonality_error, None));
         Column { name: name.to_owned(), rows }
     }
 }

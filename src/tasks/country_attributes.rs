@@ -4,65 +4,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::CausalModel;
-use super::country_capital::capital_of;
+use super::country_capital::{COUNTRIES, country_row};
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
 use super::words::{SplitItems, pick};
-
-/// Countries with their most spoken language and their continent; countries with a disputed answer are left out.
-const COUNTRIES: [(&str, &str, &str); 52] = [
-    ("Algeria", "Arabic", "Africa"),
-    ("Argentina", "Spanish", "South America"),
-    ("Austria", "German", "Europe"),
-    ("Bangladesh", "Bengali", "Asia"),
-    ("Bulgaria", "Bulgarian", "Europe"),
-    ("Chile", "Spanish", "South America"),
-    ("China", "Chinese", "Asia"),
-    ("Colombia", "Spanish", "South America"),
-    ("Croatia", "Croatian", "Europe"),
-    ("Denmark", "Danish", "Europe"),
-    ("Ecuador", "Spanish", "South America"),
-    ("Egypt", "Arabic", "Africa"),
-    ("England", "English", "Europe"),
-    ("Estonia", "Estonian", "Europe"),
-    ("Ethiopia", "Amharic", "Africa"),
-    ("Finland", "Finnish", "Europe"),
-    ("France", "French", "Europe"),
-    ("Germany", "German", "Europe"),
-    ("Ghana", "English", "Africa"),
-    ("Greece", "Greek", "Europe"),
-    ("Hungary", "Hungarian", "Europe"),
-    ("Iceland", "Icelandic", "Europe"),
-    ("India", "Hindi", "Asia"),
-    ("Indonesia", "Indonesian", "Asia"),
-    ("Iran", "Persian", "Asia"),
-    ("Iraq", "Arabic", "Asia"),
-    ("Ireland", "English", "Europe"),
-    ("Italy", "Italian", "Europe"),
-    ("Jamaica", "English", "North America"),
-    ("Japan", "Japanese", "Asia"),
-    ("Kenya", "Swahili", "Africa"),
-    ("Lebanon", "Arabic", "Asia"),
-    ("Libya", "Arabic", "Africa"),
-    ("Morocco", "Arabic", "Africa"),
-    ("Nepal", "Nepali", "Asia"),
-    ("Norway", "Norwegian", "Europe"),
-    ("Pakistan", "Urdu", "Asia"),
-    ("Peru", "Spanish", "South America"),
-    ("Poland", "Polish", "Europe"),
-    ("Portugal", "Portuguese", "Europe"),
-    ("Romania", "Romanian", "Europe"),
-    ("Serbia", "Serbian", "Europe"),
-    ("South Korea", "Korean", "Asia"),
-    ("Spain", "Spanish", "Europe"),
-    ("Sweden", "Swedish", "Europe"),
-    ("Syria", "Arabic", "Asia"),
-    ("Taiwan", "Chinese", "Asia"),
-    ("Thailand", "Thai", "Asia"),
-    ("Uganda", "English", "Africa"),
-    ("Ukraine", "Ukrainian", "Europe"),
-    ("Venezuela", "Spanish", "South America"),
-    ("Vietnam", "Vietnamese", "Asia"),
-];
 
 /// The attributes and their templates. The country comes first, so that the tokens up to its name do not determine the
 /// attribute.
@@ -80,12 +24,13 @@ const QUESTIONS: [(&str, &str); 3] = [
 /// between the splits. The first token of an answer represents it.
 #[must_use]
 pub fn country_attributes(seed: u64) -> LanguageTask<&'static str> {
-    let countries = SplitItems::new(&COUNTRIES.map(|(country, _, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
+    let known: Vec<&str> = COUNTRIES.iter().filter(|row| !row[2].is_empty()).map(|row| row[0]).collect();
+    let countries = SplitItems::new(&known, &mut ChaCha8Rng::seed_from_u64(seed));
     let mut model = CausalModel::<&str>::new();
     let [country, question] = ["country", "question"].map(|name| model.input(name));
-    let capital = model.variable("capital", &[country], |v| capital_of(v[0]));
-    let language = model.variable("language", &[country], |v| entry(v[0]).1);
-    let continent = model.variable("continent", &[country], |v| entry(v[0]).2);
+    let capital = model.variable("capital", &[country], |v| country_row(v[0])[1]);
+    let language = model.variable("language", &[country], |v| country_row(v[0])[2]);
+    let continent = model.variable("continent", &[country], |v| country_row(v[0])[3]);
     let answer = model.variable("answer", &[question, capital, language, continent], |v| {
         let attribute = QUESTIONS.iter().position(|(name, _)| name == v[0]);
         v[1 + attribute.expect("the question is in QUESTIONS")]
@@ -105,8 +50,4 @@ pub fn country_attributes(seed: u64) -> LanguageTask<&'static str> {
         answer: Box::new(move |setting| format!(" {}", setting[answer])),
         balance: Balance::Changes,
     }
-}
-
-fn entry(country: &str) -> (&'static str, &'static str, &'static str) {
-    *COUNTRIES.iter().find(|(known, _, _)| *known == country).expect("the country is in COUNTRIES")
 }

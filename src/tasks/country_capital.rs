@@ -1,74 +1,17 @@
 //! Countries and their capitals.
 
+use std::sync::LazyLock;
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::CausalModel;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
-use super::words::SplitItems;
+use super::words::{SplitItems, table};
 
-const CAPITALS: [(&str, &str); 60] = [
-    ("Afghanistan", "Kabul"),
-    ("Algeria", "Algiers"),
-    ("Argentina", "Buenos Aires"),
-    ("Armenia", "Yerevan"),
-    ("Australia", "Canberra"),
-    ("Austria", "Vienna"),
-    ("Bangladesh", "Dhaka"),
-    ("Belgium", "Brussels"),
-    ("Bulgaria", "Sofia"),
-    ("Canada", "Ottawa"),
-    ("Chile", "Santiago"),
-    ("China", "Beijing"),
-    ("Colombia", "Bogotá"),
-    ("Croatia", "Zagreb"),
-    ("Cuba", "Havana"),
-    ("Denmark", "Copenhagen"),
-    ("Ecuador", "Quito"),
-    ("Egypt", "Cairo"),
-    ("England", "London"),
-    ("Estonia", "Tallinn"),
-    ("Ethiopia", "Addis Ababa"),
-    ("Finland", "Helsinki"),
-    ("France", "Paris"),
-    ("Germany", "Berlin"),
-    ("Ghana", "Accra"),
-    ("Greece", "Athens"),
-    ("Hungary", "Budapest"),
-    ("Iceland", "Reykjavik"),
-    ("India", "New Delhi"),
-    ("Indonesia", "Jakarta"),
-    ("Iran", "Tehran"),
-    ("Iraq", "Baghdad"),
-    ("Ireland", "Dublin"),
-    ("Italy", "Rome"),
-    ("Jamaica", "Kingston"),
-    ("Japan", "Tokyo"),
-    ("Kenya", "Nairobi"),
-    ("Lebanon", "Beirut"),
-    ("Libya", "Tripoli"),
-    ("Morocco", "Rabat"),
-    ("Nepal", "Kathmandu"),
-    ("Norway", "Oslo"),
-    ("Pakistan", "Islamabad"),
-    ("Peru", "Lima"),
-    ("Poland", "Warsaw"),
-    ("Portugal", "Lisbon"),
-    ("Romania", "Bucharest"),
-    ("Russia", "Moscow"),
-    ("Serbia", "Belgrade"),
-    ("South Korea", "Seoul"),
-    ("Spain", "Madrid"),
-    ("Sweden", "Stockholm"),
-    ("Syria", "Damascus"),
-    ("Taiwan", "Taipei"),
-    ("Thailand", "Bangkok"),
-    ("Turkey", "Ankara"),
-    ("Uganda", "Kampala"),
-    ("Ukraine", "Kyiv"),
-    ("Venezuela", "Caracas"),
-    ("Vietnam", "Hanoi"),
-];
+/// Countries with their capital, their most spoken language and their continent. The last two are empty where an answer
+/// is disputed.
+pub(super) static COUNTRIES: LazyLock<Vec<[&str; 4]>> = LazyLock::new(|| table(include_str!("words/countries.tsv")));
 
 /// Creates the task "The capital of {country} is the city of"; the answer is the country's capital.
 ///
@@ -77,10 +20,11 @@ const CAPITALS: [(&str, &str); 60] = [
 /// 2024, arXiv 2402.17700).
 #[must_use]
 pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
-    let countries = SplitItems::new(&CAPITALS.map(|(country, _)| country), &mut ChaCha8Rng::seed_from_u64(seed));
+    let countries =
+        SplitItems::new(&COUNTRIES.iter().map(|row| row[0]).collect::<Vec<_>>(), &mut ChaCha8Rng::seed_from_u64(seed));
     let mut model = CausalModel::<&str>::new();
     let country = model.input("country");
-    let capital = model.variable("capital", &[country], |v| capital_of(v[0]));
+    let capital = model.variable("capital", &[country], |v| country_row(v[0])[1]);
     LanguageTask {
         name: "country_capital",
         question: "What is the capital of this country?",
@@ -97,11 +41,7 @@ pub fn country_capital(seed: u64) -> LanguageTask<&'static str> {
     }
 }
 
-/// Returns the country's capital.
-///
-/// # Panics
-/// If the country is not in [`CAPITALS`].
-pub(super) fn capital_of(country: &str) -> &'static str {
-    let known = CAPITALS.iter().find(|(known, _)| *known == country);
-    known.expect("the country is in CAPITALS").1
+/// The row of a country in [`COUNTRIES`], which has to contain it.
+pub(super) fn country_row(country: &str) -> &'static [&'static str; 4] {
+    COUNTRIES.iter().find(|row| row[0] == country).expect("the country is in COUNTRIES")
 }

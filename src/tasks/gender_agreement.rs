@@ -7,40 +7,6 @@ use super::CausalModel;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
 use super::words::{MEN, SplitItems, WOMEN};
 
-/// Verb phrases.
-const PHRASES: [&str; 30] = [
-    "bought some flowers",
-    "felt very tired",
-    "went home early",
-    "missed the train",
-    "called the doctor",
-    "skipped the meeting",
-    "took a taxi",
-    "left the party",
-    "lost the keys",
-    "slept until noon",
-    "walked to work",
-    "ate lunch alone",
-    "went to bed early",
-    "stayed up late",
-    "cried all night",
-    "returned the book",
-    "sold the car",
-    "drove to the hospital",
-    "smiled all day",
-    "refused to speak",
-    "ran to the store",
-    "worked all night",
-    "baked a cake",
-    "wore a warm coat",
-    "closed the shop",
-    "opened the window",
-    "missed the bus",
-    "drank too much coffee",
-    "left the office late",
-    "read the letter twice",
-];
-
 /// Creates the task "Yesterday, {name} {verb} because"; the name determines the gender, and the gender the pronoun.
 ///
 /// The variable is `gender`. Interchanges always change the answer, so base and source have different genders; half
@@ -48,8 +14,8 @@ const PHRASES: [&str; 30] = [
 #[must_use]
 pub fn gender_agreement(seed: u64) -> LanguageTask<&'static str> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let [women, men] = [WOMEN, MEN].map(|names| SplitItems::new(&names, &mut rng));
-    let phrases = SplitItems::new(&PHRASES, &mut rng);
+    let [women, men] = [&WOMEN, &MEN].map(|names| SplitItems::new(names, &mut rng));
+    let phrases = SplitItems::new(&include_str!("words/verb_phrases.txt").lines().collect::<Vec<_>>(), &mut rng);
     let mut model = CausalModel::new();
     let (name, verb) = (model.input("name"), model.input("verb"));
     let gender = model.variable("gender", &[name], |v| if WOMEN.contains(v[0]) { "female" } else { "male" });

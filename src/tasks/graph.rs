@@ -27,19 +27,3 @@ impl<V: Clone + PartialEq> CausalModel<V> {
         all.iter().map(node).collect()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::{FeatureTask, hierarchical_equality::hierarchical_equality};
-
-    #[test]
-    fn the_graph_is_the_models() {
-        let graph = hierarchical_equality().graph();
-        let nodes: Vec<(&str, &[usize], bool)> =
-            graph.iter().map(|node| (&*node.name, &*node.parents, node.aligned)).collect();
-        let none: &[usize] = &[];
-        let inputs = ["W", "X", "Y", "Z"].map(|name| (name, none, false));
-        assert_eq!(nodes[..4], inputs);
-        assert_eq!(nodes[4..], [("WX", &[0, 1][..], true), ("YZ", &[2, 3][..], true), ("O", &[4, 5][..], false)]);
-    }
-}

@@ -9,7 +9,7 @@ const OBJECT: usize = 4;
 
 /// A value of the causal model: an object is an input of the network; an equality has to be computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
+pub enum EqualityValue {
     /// Four numbers, uniform in [-1, 1], rounded to two decimals.
     Object([f32; OBJECT]),
     /// True if two values are the same.
@@ -20,10 +20,10 @@ pub enum Value {
 ///
 /// A pair is equal with probability 1/2, so WX, YZ and O are balanced and pairwise independent.
 #[must_use]
-pub fn hierarchical_equality() -> Task<Value> {
+pub fn hierarchical_equality() -> Task<EqualityValue> {
     let mut model = CausalModel::new();
     let [w, x, y, z] = ["W", "X", "Y", "Z"].map(|name| model.input(name));
-    let equal = |values: &[&Value]| Value::Equal(values[0] == values[1]);
+    let equal = |values: &[&EqualityValue]| EqualityValue::Equal(values[0] == values[1]);
     let wx = model.variable("WX", &[w, x], equal);
     let yz = model.variable("YZ", &[y, z], equal);
     model.variable("O", &[wx, yz], equal);
@@ -42,52 +42,21 @@ pub fn hierarchical_equality() -> Task<Value> {
     }
 }
 
-fn pair(rng: &mut dyn Rng) -> [Value; 2] {
+fn pair(rng: &mut dyn Rng) -> [EqualityValue; 2] {
     let mut object = || std::array::from_fn(|_| rng.random_range(-100..=100i16) as f32 / 100.0);
     let (first, second) = (object(), object());
     let second = if rng.random() { first } else { second };
-    [Value::Object(first), Value::Object(second)]
+    [EqualityValue::Object(first), EqualityValue::Object(second)]
 }
 
-fn features(setting: &Setting<Value>, into: &mut Vec<f32>) {
+fn features(setting: &Setting<EqualityValue>, into: &mut Vec<f32>) {
     for value in setting.values() {
-        if let Value::Object(numbers) = value {
+        if let EqualityValue::Object(numbers) = value {
             into.extend_from_slice(numbers);
         }
     }
 }
 
-fn label(setting: &Setting<Value>) -> usize {
-    usize::from(setting.values().last() == Some(&Value::Equal(true)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tasks::FeatureTask;
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    #[test]
-    fn labels_are_balanced_and_follow_the_causal_model() {
-        let task = hierarchical_equality();
-        let examples = task.factual(4000, &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
-        let ones: usize = examples.labels.iter().sum();
-        assert!((1800..2200).contains(&ones), "{ones}");
-        for (x, label) in examples.features.chunks(16).zip(&examples.labels) {
-            assert_eq!((x[..4] == x[4..8]) == (x[8..12] == x[12..]), *label == 1);
-            assert!(x.iter().all(|v| v.abs() <= 1.0 && (v * 100.0 - (v * 100.0).round()).abs() < 1e-4));
-        }
-    }
-
-    #[test]
-    fn an_interchange_of_wx_takes_it_from_the_source() {
-        let task = hierarchical_equality();
-        let pairs = task.counterfactual(500, &["WX", "YZ"], &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
-        for (i, label) in pairs.labels.iter().enumerate() {
-            let (wx, yz) = (&pairs.sources[0][i * 16..], &pairs.sources[1][i * 16..]);
-            assert_eq!((wx[..4] == wx[4..8]) == (yz[8..12] == yz[12..16]), *label == 1);
-        }
-        assert!(task.counterfactual(1, &["XW"], &mut ChaCha8Rng::seed_from_u64(1)).is_err());
-    }
+fn label(setting: &Setting<EqualityValue>) -> usize {
+    usize::from(setting.values().last() == Some(&EqualityValue::Equal(true)))
 }

@@ -26,7 +26,7 @@ const OBJECTS: [&str; 8] = ["drink", "ring", "kiss", "bone", "basketball", "comp
 #[must_use]
 pub fn ioi(seed: u64) -> LanguageTask<&'static str> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let names = SplitItems::new(&[WOMEN, MEN].concat(), &mut rng);
+    let names = SplitItems::new(&[&**WOMEN, &**MEN].concat(), &mut rng);
     let mut model = CausalModel::new();
     let [first, second, s2] = ["first", "second", "s2"].map(|name| model.input(name));
     let [place, object, template] = ["place", "object", "template"].map(|name| model.input(name));

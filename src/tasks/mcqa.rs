@@ -5,54 +5,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::CausalModel;
 use super::prompt_task::{Balance, LanguageTask, TextPrompt};
-use super::words::{SplitItems, pick_different};
+use super::words::{SplitItems, pick_different, table};
 
 const COLORS: [&str; 10] = ["red", "green", "blue", "yellow", "brown", "black", "white", "gray", "orange", "purple"];
 const LETTERS: [&str; 26] = [
     "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W",
     "X", "Y", "Z",
-];
-const THINGS: [(&str, &str); 40] = [
-    ("a banana", "yellow"),
-    ("a tomato", "red"),
-    ("a frog", "green"),
-    ("the sky", "blue"),
-    ("a chocolate bar", "brown"),
-    ("coal", "black"),
-    ("snow", "white"),
-    ("an elephant", "gray"),
-    ("a carrot", "orange"),
-    ("an eggplant", "purple"),
-    ("a lemon", "yellow"),
-    ("a strawberry", "red"),
-    ("grass", "green"),
-    ("the ocean", "blue"),
-    ("a walnut", "brown"),
-    ("a raven", "black"),
-    ("milk", "white"),
-    ("a storm cloud", "gray"),
-    ("a pumpkin", "orange"),
-    ("lavender", "purple"),
-    ("a canary", "yellow"),
-    ("a fire truck", "red"),
-    ("a cucumber", "green"),
-    ("a sapphire", "blue"),
-    ("bark", "brown"),
-    ("a tire", "black"),
-    ("a swan", "white"),
-    ("a dolphin", "gray"),
-    ("a basketball", "orange"),
-    ("a plum", "purple"),
-    ("a sunflower", "yellow"),
-    ("a cherry", "red"),
-    ("spinach", "green"),
-    ("a blueberry", "blue"),
-    ("coffee", "brown"),
-    ("a panther", "black"),
-    ("paper", "white"),
-    ("a mouse", "gray"),
-    ("a tangerine", "orange"),
-    ("an amethyst", "purple"),
 ];
 const TEMPLATE: &str = "Question: {Thing} is {color}. What color is {thing}?\n{0}. {choice0}\n{1}. {choice1}\n{2}. \
 {choice2}\n{3}. {choice3}\nAnswer:";
@@ -61,7 +19,7 @@ const CHOICE: [&str; 4] = ["choice0", "choice1", "choice2", "choice3"];
 
 /// A value of the causal model: a word, four words, or the index of one of the four choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum McqaValue {
     /// A thing, a colour or a letter.
     Word(&'static str),
     /// The letters of the four choices, or their colours.
@@ -70,7 +28,7 @@ pub enum Value {
     Index(usize),
 }
 
-impl Value {
+impl McqaValue {
     fn word(self) -> &'static str {
         let Self::Word(word) = self else { panic!("expected a word, not {self:?}") };
         word
@@ -93,15 +51,15 @@ impl Value {
 /// prompts have the letters A to D, the others four random letters; with A to D alone, the two variables would be
 /// equivalent. Interchanges always change the answer. The seed divides the things between the splits.
 #[must_use]
-pub fn mcqa(seed: u64) -> LanguageTask<Value> {
-    let things = SplitItems::new(&THINGS, &mut ChaCha8Rng::seed_from_u64(seed));
-    let mut model = CausalModel::<Value>::new();
+pub fn mcqa(seed: u64) -> LanguageTask<McqaValue> {
+    let things = SplitItems::new(&table(include_str!("words/things.tsv")), &mut ChaCha8Rng::seed_from_u64(seed));
+    let mut model = CausalModel::<McqaValue>::new();
     let [thing, color, symbols, choices] = ["thing", "color", "symbols", "choices"].map(|name| model.input(name));
     let pointer = model.variable("answer_pointer", &[color, choices], |v| {
         let choices = v[1].four();
-        Value::Index(choices.iter().position(|choice| *choice == v[0].word()).expect("one of the choices is right"))
+        McqaValue::Index(choices.iter().position(|choice| *choice == v[0].word()).expect("one of the choices is right"))
     });
-    let token = model.variable("answer_token", &[symbols, pointer], |v| Value::Word(v[0].four()[v[1].index()]));
+    let token = model.variable("answer_token", &[symbols, pointer], |v| McqaValue::Word(v[0].four()[v[1].index()]));
     LanguageTask {
         name: "mcqa",
         question: "Which letter stands before the right one of four choices?",
@@ -110,12 +68,12 @@ pub fn mcqa(seed: u64) -> LanguageTask<Value> {
         slots: &["thing", "color", "correct_symbol", "correct_symbol_period", "correct_choice", "last"],
         answers: &[],
         inputs: Box::new(move |split, rng| {
-            let (thing, color) = things.draw(split, rng);
+            let [thing, color] = things.draw(split, rng);
             let others: Vec<&str> = COLORS.into_iter().filter(|other| *other != color).collect();
             let mut choices: [&str; 4] = pick_different(&others, rng);
             choices[rng.random_range(0..4)] = color;
             let symbols = if rng.random() { ["A", "B", "C", "D"] } else { pick_different(&LETTERS, rng) };
-            vec![Value::Word(thing), Value::Word(color), Value::Four(symbols), Value::Four(choices)]
+            vec![McqaValue::Word(thing), McqaValue::Word(color), McqaValue::Four(symbols), McqaValue::Four(choices)]
         }),
         render: Box::new(move |setting| {
             let (name, symbols, choices) = (setting[thing].word(), setting[symbols].four(), setting[choices].four());

@@ -14,14 +14,14 @@ between {lower} and {upper} dollars, otherwise no.\n\n### Input:\n{amount} dolla
 
 /// A value of the causal model: a price in cents, or the result of a comparison with a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum PriceValue {
     /// A price in cents.
     Price(u32),
     /// The result of a comparison.
     Is(bool),
 }
 
-impl Value {
+impl PriceValue {
     fn price(self) -> u32 {
         let Self::Price(cents) = self else { panic!("expected a price, not {self:?}") };
         cents
@@ -40,14 +40,14 @@ impl Value {
 /// are "Yes" after the interchange, whether it changes the answer or not, so guessing reaches an IIA of 0.5. The seed
 /// divides the amounts, in cents, between the splits.
 #[must_use]
-pub fn price_tagging(seed: u64) -> LanguageTask<Value> {
+pub fn price_tagging(seed: u64) -> LanguageTask<PriceValue> {
     let amounts = SplitItems::new(&(1..=999).collect::<Vec<u32>>(), &mut ChaCha8Rng::seed_from_u64(seed));
-    let mut model = CausalModel::<Value>::new();
+    let mut model = CausalModel::<PriceValue>::new();
     let [lower, upper, amount] = ["lower", "upper", "amount"].map(|name| model.input(name));
-    let left = model.variable("left", &[lower, amount], |v| Value::Is(v[1].price() >= v[0].price()));
-    let right = model.variable("right", &[upper, amount], |v| Value::Is(v[1].price() <= v[0].price()));
-    let within =
-        model.variable("within", &[left, right], |v| Value::Is(v.iter().all(|side| **side == Value::Is(true))));
+    let left = model.variable("left", &[lower, amount], |v| PriceValue::Is(v[1].price() >= v[0].price()));
+    let right = model.variable("right", &[upper, amount], |v| PriceValue::Is(v[1].price() <= v[0].price()));
+    let within = model
+        .variable("within", &[left, right], |v| PriceValue::Is(v.iter().all(|side| **side == PriceValue::Is(true))));
     LanguageTask {
         name: "price_tagging",
         question: "Is the price within the two bounds?",
@@ -68,13 +68,13 @@ pub fn price_tagging(seed: u64) -> LanguageTask<Value> {
                     break pick(&within, rng);
                 }
             };
-            [lower, upper, amount].map(Value::Price).to_vec()
+            [lower, upper, amount].map(PriceValue::Price).to_vec()
         }),
         render: Box::new(move |setting| {
             let [low, high, cost] = [lower, upper, amount].map(|variable| setting[variable].dollars());
             TextPrompt::fill(TEMPLATE, &[("lower", &low), ("upper", &high), ("amount", &cost)])
         }),
-        answer: Box::new(move |setting| if setting[within] == Value::Is(true) { "Yes" } else { "No" }.to_owned()),
+        answer: Box::new(move |setting| if setting[within] == PriceValue::Is(true) { "Yes" } else { "No" }.to_owned()),
         balance: Balance::Labels(["Yes", "No"]),
     }
 }

@@ -1,13 +1,11 @@
 //! Language tasks: causal models whose inputs are rendered as prompts.
 
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 
 use rand::{Rng, RngExt};
 
 use super::{CausalModel, Counterfactual, GraphNode, Setting, Variable};
-use crate::error::{Error, nearest};
+use crate::error::{Error, named, nearest};
 
 /// One of the three disjoint parts of a task's words: no name, country, amount or thing is in two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,26 +18,19 @@ pub enum Split {
     Test,
 }
 
-const SPLITS: [(Split, &str); 3] = [(Split::Train, "train"), (Split::Validation, "validation"), (Split::Test, "test")];
+impl Split {
+    const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(SPLITS[*self as usize].1)
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
     }
 }
 
-impl FromStr for Split {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        let split = SPLITS.iter().find(|(_, known)| *known == name);
-        split.map(|(split, _)| *split).ok_or_else(|| Error::Unknown {
-            what: "split",
-            name: name.to_owned(),
-            hint: nearest(name, SPLITS.map(|(_, known)| known)),
-        })
-    }
-}
+named!(Split, "split");
 
 /// A prompt with its named positions.
 #[derive(Clone, Debug, PartialEq, Eq)]

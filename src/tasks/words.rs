@@ -1,105 +1,26 @@
 //! Lists of words, and their division into train, validation and test.
 
+use std::sync::LazyLock;
+
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
 use super::Split;
 
 /// Women's names; each is one token after a space in the tokenizers of GPT-2, SmolLM2 and Llama 3.
-pub(super) const WOMEN: [&str; 44] = [
-    "Mary",
-    "Sarah",
-    "Alice",
-    "Kate",
-    "Anna",
-    "Jane",
-    "Lisa",
-    "Emma",
-    "Julia",
-    "Helen",
-    "Susan",
-    "Laura",
-    "Emily",
-    "Elizabeth",
-    "Margaret",
-    "Jennifer",
-    "Jessica",
-    "Rachel",
-    "Rebecca",
-    "Barbara",
-    "Linda",
-    "Patricia",
-    "Karen",
-    "Sophie",
-    "Sophia",
-    "Amy",
-    "Diana",
-    "Michelle",
-    "Nicole",
-    "Angela",
-    "Christine",
-    "Katherine",
-    "Martha",
-    "Hannah",
-    "Claire",
-    "Lucy",
-    "Ellen",
-    "Maria",
-    "Amanda",
-    "Melissa",
-    "Stephanie",
-    "Samantha",
-    "Catherine",
-    "Caroline",
-];
+pub(super) static WOMEN: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("words/women.txt").lines().collect());
 
 /// Men's names; each is one token after a space in the tokenizers of GPT-2, SmolLM2 and Llama 3.
-pub(super) const MEN: [&str; 44] = [
-    "John",
-    "James",
-    "Peter",
-    "Paul",
-    "Mark",
-    "Jack",
-    "Tom",
-    "Bob",
-    "Henry",
-    "Mike",
-    "Dan",
-    "Robert",
-    "George",
-    "Charles",
-    "Thomas",
-    "Joseph",
-    "Michael",
-    "Daniel",
-    "Matthew",
-    "Andrew",
-    "Kevin",
-    "Brian",
-    "Jason",
-    "Eric",
-    "Adam",
-    "Simon",
-    "Philip",
-    "Jacob",
-    "Nathan",
-    "Joshua",
-    "Ryan",
-    "Tim",
-    "Steve",
-    "Jim",
-    "Joe",
-    "Alexander",
-    "Patrick",
-    "Stephen",
-    "Jeff",
-    "Greg",
-    "Oliver",
-    "Martin",
-    "Kenneth",
-    "Carl",
-];
+pub(super) static MEN: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("words/men.txt").lines().collect());
+
+/// The rows of a table whose `N` columns are separated by tabs.
+pub(super) fn table<const N: usize>(text: &'static str) -> Vec<[&'static str; N]> {
+    let row = |line: &'static str| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        columns.try_into().expect("every row of a word table has all columns")
+    };
+    text.lines().map(row).collect()
+}
 
 /// A shuffled list, divided into 60% train, 20% validation and 20% test.
 pub(super) struct SplitItems<T>([Vec<T>; 3]);

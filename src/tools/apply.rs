@@ -10,7 +10,7 @@ use super::{ModelChoice, OpenedModel, label};
 use crate::data::{InputReader, Positions, Tokenised};
 use crate::error::Error;
 use crate::hub;
-use crate::intervenable::{Input, Intervenable, RunOutput};
+use crate::intervenable::{Intervenable, RunInput, RunOutput};
 use crate::models::LanguageModel;
 use crate::report::Observer;
 use crate::tap::{Rows, Site};
@@ -129,7 +129,7 @@ pub fn apply(options: &ApplyOptions, observer: &mut dyn Observer) -> Result<Appl
         write(&batch, &prepared, &collected, done, &run, &mut file)?;
         if done < options.show {
             let base = tokens(batch.iter().map(|example| &example.base));
-            let base = Input::tokens(&opened.model, &base, &opened.device)?;
+            let base = RunInput::tokens(&opened.model, &base, &opened.device)?;
             let nothing = vec![None; intervenable.sources()];
             let clean = intervenable.run(&base, &nothing, &vec![None; prepared.spec.interventions.len()])?;
             for (at, example) in batch.iter().enumerate().take(options.show - done) {
@@ -202,7 +202,7 @@ fn run(
     intervenable: &Intervenable<'_>,
     batch: &[ReadyExample],
 ) -> Result<RunOutput, Error> {
-    let input = |tokens: Vec<Vec<u32>>| Input::tokens(&opened.model, &tokens, &opened.device);
+    let input = |tokens: Vec<Vec<u32>>| RunInput::tokens(&opened.model, &tokens, &opened.device);
     let base = input(tokens(batch.iter().map(|example| &example.base)))?;
     let source = |number: usize| input(tokens(batch.iter().map(|example| &example.sources[number]))).map(Some);
     let sources = (0..prepared.sources()).map(source).collect::<Result<Vec<_>, _>>()?;

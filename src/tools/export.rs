@@ -12,7 +12,7 @@ use crate::files;
 use crate::intervenable::{Layout, Order};
 use crate::interventions::{AnyIntervention, InterchangeDim, Needs, SubspacePartition};
 use crate::models::Dtype;
-use crate::pyvene::{self, Folder, SavedIntervention};
+use crate::pyvene::{self, PyveneFolder, SavedIntervention};
 use crate::report::Observer;
 use crate::tap::{Component, Site};
 use crate::tensors::Tensors;
@@ -32,7 +32,7 @@ pub fn export(options: &ExportOptions, observer: &mut dyn Observer) -> Result<Ex
     for (number, one) in spec.interventions.iter().enumerate() {
         interventions.push(saved(&spec, number, one, opened.as_ref())?);
     }
-    let folder = Folder { serial: spec.order == Order::Serial, model_type: None, interventions };
+    let folder = PyveneFolder { serial: spec.order == Order::Serial, model_type: None, interventions };
     files::create_new_dir(&options.out)?;
     pyvene::write(&options.out, &folder)?;
     let run_arguments =

@@ -96,7 +96,7 @@ fn intervened(
     let line = data::InputLine { base, sources: vec![], positions, source_positions, subspaces: vec![] };
     let locations = prepared.locations(&line, prompt, &sources)?;
     let input = |source: &Tokenised| {
-        intervenable::Input::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)
+        intervenable::RunInput::tokens(&opened.model, &[source.tokens().to_vec()], &opened.device).map(Some)
     };
     let sources = sources.iter().map(input).collect::<Result<Vec<_>, _>>()?;
     let placements = prepared.placements(&[&locations]);

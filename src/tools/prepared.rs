@@ -13,7 +13,8 @@ use crate::data::{InputLine, Positions, Tokenised};
 use crate::error::Error;
 use crate::intervenable::{Intervenable, Layout, Order, Placement, Representation, Units};
 use crate::interventions::{
-    AnyIntervention, BuiltIn, Intervention, Needs, Start, Subspace, SubspacePartition, Weights, constant_source,
+    AnyIntervention, BuiltIn, InitialWeights, Intervention, Needs, RandomStart, Subspace, SubspacePartition,
+    constant_source,
 };
 use crate::models::SiteShape;
 use crate::saved::ModelIdentity;
@@ -257,13 +258,13 @@ fn operation(
         Err(Error::Invalid(format!("{kind} needs its tensors: weights = \"FILE.safetensors\"{alternative}")))
     };
     match (kind.info().weights, one.rank) {
-        (Weights::DrawnOfRank, None) => needed(", or a rank to draw a random one"),
-        (Weights::DrawnOfRank, rank) => AnyIntervention::fresh(kind, width, rank, None, random, device),
-        (Weights::None | Weights::Drawn, _) => {
+        (InitialWeights::DrawnOfRank, None) => needed(", or a rank to draw a random one"),
+        (InitialWeights::DrawnOfRank, rank) => AnyIntervention::fresh(kind, width, rank, None, random, device),
+        (InitialWeights::None | InitialWeights::Drawn, _) => {
             let (rank, level) = (width, one.level);
-            AnyIntervention::draw(&mut Start { kind, width, rank, map: None, level, rng: random, device })
+            AnyIntervention::draw(&mut RandomStart { kind, width, rank, map: None, level, rng: random, device })
         }
-        (Weights::Required, _) => needed(""),
+        (InitialWeights::Required, _) => needed(""),
     }
 }
 

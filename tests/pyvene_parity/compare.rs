@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use intervene::Error;
-use intervene::intervenable::{During, Input, Intervenable, Operation, Order, Placement, Representation};
+use intervene::intervenable::{During, Intervenable, Operation, Order, Placement, Representation, RunInput};
 use intervene::interventions::Kind;
 use intervene::models::{GenerateOptions, Generation};
 use intervene::tap::Component;
@@ -19,7 +19,7 @@ use crate::common::device::tolerance;
 struct Translated {
     representations: Vec<Representation>,
     placements: Vec<Option<Placement>>,
-    sources: Vec<Option<Input>>,
+    sources: Vec<Option<RunInput>>,
     order: Order,
     operations: Operations,
 }
@@ -57,10 +57,12 @@ fn translate(family: &Family, case: &Case) -> Result<Translated, String> {
         Some([one]) => vec![*one; count],
         Some(several) => several.to_vec(),
     };
-    let input = |source: &Option<usize>| -> Result<Option<Input>, String> {
-        source.map(|source| Input::tokens(&family.model, &family.tokens(source), &device()).map_err(words)).transpose()
+    let input = |source: &Option<usize>| -> Result<Option<RunInput>, String> {
+        source
+            .map(|source| RunInput::tokens(&family.model, &family.tokens(source), &device()).map_err(words))
+            .transpose()
     };
-    let sources: Vec<Option<Input>> = sources.iter().map(input).collect::<Result<_, _>>()?;
+    let sources: Vec<Option<RunInput>> = sources.iter().map(input).collect::<Result<_, _>>()?;
 
     let (mut representations, mut placements) = (Vec::new(), Vec::new());
     for (number, (given, (from, to))) in case.representations.iter().zip(locations(case)?).enumerate() {
@@ -88,10 +90,10 @@ fn run(
     family: &Family,
     case: &Case,
     intervenable: &Intervenable,
-    sources: &[Option<Input>],
+    sources: &[Option<RunInput>],
     placements: &[Option<Placement>],
 ) -> Result<Outcome, String> {
-    let base = Input::tokens(&family.model, &family.tokens(case.base), &device()).map_err(words)?;
+    let base = RunInput::tokens(&family.model, &family.tokens(case.base), &device()).map_err(words)?;
     let run = intervenable.run(&base, sources, placements).map_err(words)?;
     if case.error.is_some() {
         let mut all = run.collected.iter().map(|rows| values(rows.clone())).collect::<Vec<_>>();
@@ -115,7 +117,7 @@ fn generate(
     case: &Case,
     name: &str,
     intervenable: &Intervenable,
-    sources: &[Option<Input>],
+    sources: &[Option<RunInput>],
     placements: &[Option<Placement>],
 ) -> Result<Outcome, String> {
     let prompts = family.tokens(case.base);

@@ -5,7 +5,7 @@ use burn::module::{ParamGroup, ParamId};
 use burn::lr_scheduler::module_lr_scheduler::ModuleLrSchedulerConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Int, Tensor, TensorData, activation};
-use intervene::intervenable::{Input, Intervenable, Order, Placement, Representation, Units};
+use intervene::intervenable::{Intervenable, Order, Placement, Representation, RunInput, Units};
 use intervene::interventions::{AnyIntervention, Intervention, Kind, NamedTensors, Subspace};
 use intervene::orthogonal::{Map, Rotation};
 use intervene::tap::Component;
@@ -104,7 +104,7 @@ fn train(family: &Family, case: &Case, kind: Kind, settle: bool) -> Result<usize
             own.set(temperatures[step]);
         }
         let input = |name: &str| {
-            Input::tokens(&family.model, &tokens(&numbers.batch(name, step)), &device()).map_err(|e| e.to_string())
+            RunInput::tokens(&family.model, &tokens(&numbers.batch(name, step)), &device()).map_err(|e| e.to_string())
         };
         let (base, sources) = (input("base_ids")?, [Some(input("source_ids")?)]);
         let representation = Representation::new(site, 0).source(0);

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::experiment::examples;
 use crate::files;
 use crate::recipe::Recipe;
-use crate::report::page::{Chapter, Example, Node, Picture, Piece};
-use crate::report::{Column, Row};
+use crate::report::page::{Chapter, DiagramNode, Example, Picture, Piece};
+use crate::report::{Column, ScoreRow};
 use crate::saved::RunConfig;
 use crate::saved::{Measured, Metrics};
 use crate::tasks::{GraphNode, prompt_task};
@@ -89,10 +89,10 @@ pub fn variables(recipe: &Recipe, config: &RunConfig) -> Vec<String> {
     if recipe.task.is_some() { config.partition.keys().cloned().collect() } else { Vec::new() }
 }
 
-fn nodes(graph: Vec<GraphNode>, variables: &[String]) -> Vec<Node> {
+fn nodes(graph: Vec<GraphNode>, variables: &[String]) -> Vec<DiagramNode> {
     let node = |GraphNode { name, parents, .. }: GraphNode| {
         let aligned = variables.contains(&name);
-        Node { name, parents, aligned }
+        DiagramNode { name, parents, aligned }
     };
     graph.into_iter().map(node).collect()
 }
@@ -172,8 +172,8 @@ fn scores(recipe: &Recipe, metrics: &Metrics) -> Vec<Column> {
     };
     let column = |name: &str, measured: &Measured| {
         let rows = measured.column(name).rows.into_iter().filter(|row| row.group != " ");
-        let rows = rows.map(|row| Row { group: heading(&row.group).to_owned(), ..row });
-        let (task, mut rows): (Vec<Row>, Vec<Row>) = rows.partition(|row| row.label == "task accuracy");
+        let rows = rows.map(|row| ScoreRow { group: heading(&row.group).to_owned(), ..row });
+        let (task, mut rows): (Vec<ScoreRow>, Vec<ScoreRow>) = rows.partition(|row| row.label == "task accuracy");
         rows.extend(task);
         Column { name: name.to_owned(), rows }
     };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::files;
-use crate::report::page::Curve;
+use crate::report::page::QuantityCurves;
 
 /// What is drawn, in this order, under what heading, and whether it is a share. Learning rates, temperatures and the
 /// orthogonality error are TensorBoard's.
@@ -18,7 +18,7 @@ const DRAWN: [(&str, &str, bool); 4] = [
 ];
 
 /// The curves of the searches in a run folder's log; `name` is what a run without several networks calls its own.
-pub fn curves(folder: &Path, name: &str) -> Result<Vec<Curve>, Error> {
+pub fn curves(folder: &Path, name: &str) -> Result<Vec<QuantityCurves>, Error> {
     let path = folder.join("metrics.jsonl");
     let text = files::read_text(&path)?;
     let mut lines: Vec<Map<String, Value>> = Vec::new();
@@ -45,7 +45,7 @@ pub fn curves(folder: &Path, name: &str) -> Result<Vec<Curve>, Error> {
             let network = search.strip_suffix("/search").unwrap_or(name).to_owned();
             (!points.is_empty()).then_some((network, points))
         };
-        Curve { title: title.to_owned(), share, lines: searches.iter().filter_map(of).collect() }
+        QuantityCurves { title: title.to_owned(), share, lines: searches.iter().filter_map(of).collect() }
     };
     Ok(DRAWN.into_iter().map(curve).filter(|curve| !curve.lines.is_empty()).collect())
 }

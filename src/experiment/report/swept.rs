@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::experiment::sweep::{self, Axis, Finished, Map, Swept, columns, maps};
 use crate::files;
 use crate::recipe::Recipe;
-use crate::report::page::{Chapter, Curve, Figure, Sweep, SweepCell};
+use crate::report::page::{Chapter, Figure, QuantityCurves, SweepCell, SweepGrid};
 use crate::saved::RunConfig;
 
 /// Reads a sweep's folder; its recipe comes beside, for comparisons. What is said of one run is said of the best cell's.
@@ -72,10 +72,10 @@ fn facts(swept: &Swept, varied: &[Axis], best: Vec<(String, String)>) -> Vec<(St
     facts
 }
 
-fn grid(recipe: &Recipe, swept: &Swept) -> Sweep {
+fn grid(recipe: &Recipe, swept: &Swept) -> SweepGrid {
     let maps = maps(&recipe.name, &swept.axes, &swept.finished.iter().collect::<Vec<_>>());
     let of_map = |map: &Map| map.cells.iter().map(|index| cell(swept, &swept.axes.cell(*index))).collect();
-    Sweep {
+    SweepGrid {
         cells: maps.iter().map(of_map).collect(),
         maps: maps.into_iter().map(|map| map.heatmap).collect(),
         columns: columns().map(str::to_owned).collect(),
@@ -87,7 +87,7 @@ fn cell(swept: &Swept, of: &sweep::Cell) -> Option<SweepCell> {
     let row = swept.finished.iter().position(|finished| finished.cell == *of)?;
     let Finished { judged, search, .. } = &swept.finished[row];
     let points: Vec<(usize, f64)> = search.iter().map(|point| (point.step, point.iia)).collect();
-    let curve = |points| Curve {
+    let curve = |points| QuantityCurves {
         title: "IIA on the training batch".to_owned(),
         share: true,
         lines: vec![("IIA".to_owned(), points)],

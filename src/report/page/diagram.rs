@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Node;
+use super::DiagramNode;
 
 /// The space between two boxes of a row, in pixels; half of it is left at each side of the picture.
 const GAP: f64 = 22.0;
@@ -42,7 +42,7 @@ struct Arrow {
 }
 
 /// Places inputs at the top and every other variable below its lowest parent, as close to its parents' middle as possible.
-pub(super) fn view(nodes: &[Node]) -> Diagram {
+pub(super) fn view(nodes: &[DiagramNode]) -> Diagram {
     let used = |at: usize| !nodes[at].parents.is_empty() || nodes.iter().any(|node| node.parents.contains(&at));
     let (drawn, alone): (Vec<usize>, Vec<usize>) = (0..nodes.len()).partition(|at| used(*at));
     let mut row = vec![0; nodes.len()];
@@ -114,8 +114,8 @@ fn spread(row: &[usize], middle: &mut [f64], width_of: &dyn Fn(usize) -> f64) {
 mod tests {
     use super::*;
 
-    fn node(name: &str, parents: &[usize], aligned: bool) -> Node {
-        Node { name: name.to_owned(), parents: parents.to_vec(), aligned }
+    fn node(name: &str, parents: &[usize], aligned: bool) -> DiagramNode {
+        DiagramNode { name: name.to_owned(), parents: parents.to_vec(), aligned }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::colour::{Rgb, text_on, viridis};
 use super::super::heatmap::{Heatmap, cell_text};
-use super::{Sweep, SweepCell, plot};
+use super::{SweepCell, SweepGrid, plot};
 
 /// The template's values for one cell.
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ struct Square {
 }
 
 /// The template's values for a sweep. `id` prefixes the ids of its panels.
-pub(super) fn view(sweep: &Sweep, id: &str) -> Value {
+pub(super) fn view(sweep: &SweepGrid, id: &str) -> Value {
     let maps: Vec<Value> = sweep.maps.iter().zip(&sweep.cells).map(|(map, cells)| map_view(map, cells, id)).collect();
     let panels = sweep.cells.iter().flatten().flatten().map(|cell| {
         let row = sweep.rows.get(cell.row);

@@ -63,9 +63,9 @@ pub struct Chapter {
     /// Shares from 0 to 1, one column for each network.
     pub scores: Vec<Column>,
     /// The logged quantities, one picture for each.
-    pub curves: Vec<Curve>,
+    pub curves: Vec<QuantityCurves>,
     /// The cells of a sweep.
-    pub sweep: Option<Sweep>,
+    pub sweep: Option<SweepGrid>,
     /// The model's predictions on some pairs.
     pub examples: Vec<Example>,
     /// The commands that reproduce the run.
@@ -91,7 +91,7 @@ pub struct Figure {
 #[derive(Clone, Debug)]
 pub enum Picture {
     /// The variables of a causal model, parents before children.
-    Causal(Vec<Node>),
+    Causal(Vec<DiagramNode>),
     /// One pair, for runs without a causal model: the label of a base after the interchange with a source.
     Pair {
         /// The prompt whose activations are replaced.
@@ -107,7 +107,7 @@ pub enum Picture {
 
 /// A variable of a causal model.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct DiagramNode {
     /// The name.
     pub name: String,
     /// The indices of its parents.
@@ -118,7 +118,7 @@ pub struct Node {
 
 /// The curves of one quantity over the steps of trainings.
 #[derive(Clone, Debug)]
-pub struct Curve {
+pub struct QuantityCurves {
     /// The name of the quantity.
     pub title: String,
     /// Whether it is a share, drawn from 0 to 1.
@@ -129,7 +129,7 @@ pub struct Curve {
 
 /// The cells of a sweep and their results.
 #[derive(Clone, Debug)]
-pub struct Sweep {
+pub struct SweepGrid {
     /// The heatmaps; several if the sweep has more than two axes.
     pub maps: Vec<Heatmap>,
     /// The cells of each heatmap, row by row.
@@ -152,7 +152,7 @@ pub struct SweepCell {
     /// Whether it is the best cell.
     pub best: bool,
     /// The curve of its training, if it was logged.
-    pub curve: Option<Curve>,
+    pub curve: Option<QuantityCurves>,
 }
 
 /// A pair and the model's predictions with and without the intervention: an entry of `examples.json`.
@@ -239,13 +239,13 @@ impl Page {
     }
 
     /// The first curve with this title of every chapter, in one picture.
-    fn curves(&self, title: &str) -> Curve {
+    fn curves(&self, title: &str) -> QuantityCurves {
         let first = |chapter: &Chapter| {
             let curve = chapter.curves.iter().find(|curve| curve.title == title)?;
             curve.lines.first().map(|(_, points)| (curve.share, (chapter.name.clone(), points.clone())))
         };
         let (shares, lines): (Vec<bool>, Vec<_>) = self.chapters.iter().filter_map(first).unzip();
-        Curve { title: title.to_owned(), share: shares.contains(&true), lines }
+        QuantityCurves { title: title.to_owned(), share: shares.contains(&true), lines }
     }
 }
 

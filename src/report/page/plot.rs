@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::axis::ValueAxis;
 use super::super::colour::SERIES;
-use super::Curve;
+use super::QuantityCurves;
 
 /// The largest number of steps in the picture and in the table below it; longer curves are thinned.
 const MOST_STEPS: usize = 200;
@@ -44,7 +44,7 @@ struct StepRow {
     values: Vec<Option<Tick>>,
 }
 
-pub(super) fn view(curve: &Curve) -> Plot {
+pub(super) fn view(curve: &QuantityCurves) -> Plot {
     let lines: Vec<(&String, Vec<(usize, f64)>)> =
         curve.lines.iter().map(|(name, points)| (name, thinned(points))).collect();
     let points = || lines.iter().flat_map(|(_, points)| points.iter().copied());
@@ -125,8 +125,8 @@ fn value_text(value: f64, share: bool) -> String {
 mod tests {
     use super::*;
 
-    fn curve(share: bool, points: &[(usize, f64)]) -> Curve {
-        Curve { title: "IIA".into(), share, lines: vec![("run".into(), points.to_vec())] }
+    fn curve(share: bool, points: &[(usize, f64)]) -> QuantityCurves {
+        QuantityCurves { title: "IIA".into(), share, lines: vec![("run".into(), points.to_vec())] }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::super::table::{Column, lines};
 
 /// The measures under one heading.
 #[derive(Serialize)]
-pub(super) struct Group {
+pub(super) struct MeasureGroup {
     name: String,
     measures: Vec<Measure>,
 }
@@ -33,11 +33,11 @@ struct ShareBar {
 #[derive(Serialize)]
 pub(super) struct ScoreTable {
     columns: Vec<String>,
-    groups: Vec<Group>,
+    groups: Vec<MeasureGroup>,
 }
 
 pub(super) fn view(columns: &[Column]) -> ScoreTable {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<MeasureGroup> = Vec::new();
     for (group, label) in lines(columns) {
         let score = |(at, column): (usize, &Column)| {
             let row = column.rows.iter().find(|row| row.group == group && row.label == label)?;
@@ -48,7 +48,7 @@ pub(super) fn view(columns: &[Column]) -> ScoreTable {
         let measure = Measure { label: label.to_owned(), values };
         match groups.last_mut().filter(|last| last.name == group) {
             Some(last) => last.measures.push(measure),
-            None => groups.push(Group { name: group.to_owned(), measures: vec![measure] }),
+            None => groups.push(MeasureGroup { name: group.to_owned(), measures: vec![measure] }),
         }
     }
     ScoreTable { columns: columns.iter().map(|column| column.name.clone()).collect(), groups }
@@ -56,7 +56,7 @@ pub(super) fn view(columns: &[Column]) -> ScoreTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::table::Row;
+    use super::super::super::table::ScoreRow;
     use super::*;
 
     #[test]
@@ -64,9 +64,9 @@ mod tests {
         let column = |name: &str, last: &str| Column {
             name: name.into(),
             rows: vec![
-                Row::new("IIA", "overall", 0.9, Some((0.8, 0.95))),
-                Row::new("Controls", "full swap", 0.2, None),
-                Row::new("Controls", last, 0.4, None),
+                ScoreRow::new("IIA", "overall", 0.9, Some((0.8, 0.95))),
+                ScoreRow::new("Controls", "full swap", 0.2, None),
+                ScoreRow::new("Controls", last, 0.4, None),
             ],
         };
         let columns = [column("a", "random rotation"), column("b", "untrained model")];

@@ -1,0 +1,4 @@
+//! Sites and rows of activations.
+
+mod names;
+mod rows;

@@ -1,0 +1,4 @@
+//! Safetensors files of any size.
+
+mod growing;
+mod whole;
