@@ -125,6 +125,7 @@ impl RmsNorm {
 
 /// The norm before the logits.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one")]
 pub(super) enum Norm {
     Layer(LayerNorm),
     Rms(RmsNorm),
