@@ -16,7 +16,7 @@ use crate::tasks::Split;
 /// What is done to the base's rows.
 #[derive(Clone, Copy)]
 pub enum Edit<'a> {
-    /// Nothing: how often is the base's own answer the counterfactual one?
+    /// Nothing is changed, which measures how often the base's own answer is the counterfactual one.
     Nothing,
     /// They are swapped whole, from the first source.
     Full,

@@ -9,7 +9,7 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     parts: Vec<(String, Range<usize>)>,
-    /// Has the only variable all columns, however many there are?
+    /// Whether there is one variable, which has all columns of every rotation.
     whole: bool,
 }
 
@@ -76,7 +76,7 @@ impl Partition {
         swap.iter().map(|variable| self.parts[*variable].0.as_str()).collect::<Vec<_>>().join("+")
     }
 
-    /// Has every variable that the pairs swap columns here?
+    /// Checks that every variable that the pairs swap has columns.
     pub fn check(&self, pairs: &[Pair]) -> Result<(), Error> {
         for (at, pair) in pairs.iter().enumerate() {
             if let Some((variable, _)) = pair.sources.iter().find(|(variable, _)| *variable >= self.parts.len()) {

@@ -59,6 +59,13 @@ interventions! {
 named!(Kind, "intervention", Kind::pyvene);
 serde_as_text!(Kind);
 
+/// Distributed alignment search.
+impl Default for Kind {
+    fn default() -> Self {
+        Self::RotatedSpace
+    }
+}
+
 /// Maps base rows and source rows to the rows that take the base's place.
 ///
 /// A custom intervention needs only [`forward`](Self::forward); to be trained with a [`Rotation`], also

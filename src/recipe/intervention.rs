@@ -14,7 +14,7 @@ use crate::tap::Component;
 #[serde(deny_unknown_fields)]
 pub struct Intervention {
     /// The intervention's name: `rotated_space` for an MLP, any that is trained for a language model.
-    #[serde(default = "rotated_space")]
+    #[serde(default)]
     pub kind: Kind,
     /// The site's component, under pyvene's name.
     pub component: Component,
@@ -36,10 +36,6 @@ pub struct Intervention {
     /// The columns `[from, to)` of the rotation that are to carry each variable; one variable takes all by default.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partition: BTreeMap<String, [usize; 2]>,
-}
-
-fn rotated_space() -> Kind {
-    Kind::RotatedSpace
 }
 
 /// `[[also]]`: a further place; keys that are left out have the values of `[intervention]`.

@@ -8,21 +8,13 @@ use crate::alignment::loss::{Objective, Penalty};
 use crate::alignment::search::Search;
 use crate::alignment::{Partition, Rates};
 use crate::error::{Error, nearest};
-use crate::tasks::{FeatureTask, hierarchical_equality::hierarchical_equality};
-
-/// The tasks for an MLP.
-const FEATURE_TASKS: [&str; 1] = ["hierarchical_equality"];
+use crate::tasks::{FeatureTask, feature_task};
 
 impl Recipe {
     /// The task of an MLP that the recipe names.
     pub fn feature_task(&self) -> Result<Box<dyn FeatureTask>, Error> {
-        match self.task.as_ref().map(|task| task.name.as_str()) {
-            Some("hierarchical_equality") => Ok(Box::new(hierarchical_equality())),
-            Some(name) => {
-                Err(Error::Unknown { what: "task", name: name.to_owned(), hint: nearest(name, FEATURE_TASKS) })
-            }
-            None => Err(Error::Invalid("a task has to be named".to_owned())),
-        }
+        let task = self.task.as_ref().ok_or_else(|| Error::Invalid("a task has to be named".to_owned()))?;
+        feature_task(&task.name)
     }
 
     /// A partition as the recipe writes it, in the order of the variables; without one, a single variable takes all.

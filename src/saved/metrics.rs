@@ -48,7 +48,7 @@ pub struct Measured {
     pub iia_validation: Option<f64>,
     /// Steps of the search that were done.
     pub steps: usize,
-    /// Did the search run out of patience?
+    /// Whether the search ran out of patience.
     #[serde(default)]
     pub stopped_early: bool,
     /// The step after which what was kept was so: the last, or with a patience the best.

@@ -22,22 +22,40 @@ pub use task::{Examples, FeatureTask, Pairs, Task};
 
 use crate::error::{Error, nearest};
 
-/// The names of the language tasks.
-pub const PROMPT_TASKS: [&str; 6] =
-    ["gender_agreement", "ioi", "country_capital", "country_attributes", "price_tagging", "mcqa"];
+/// The tasks of prompts, by name. The seed divides a task's words into train, validation and test.
+const PROMPT_TASKS: [(&str, fn(u64) -> Box<dyn PromptTask>); 6] = [
+    ("gender_agreement", |seed| Box::new(gender_agreement::gender_agreement(seed))),
+    ("ioi", |seed| Box::new(ioi::ioi(seed))),
+    ("country_capital", |seed| Box::new(country_capital::country_capital(seed))),
+    ("country_attributes", |seed| Box::new(country_attributes::country_attributes(seed))),
+    ("price_tagging", |seed| Box::new(price_tagging::price_tagging(seed))),
+    ("mcqa", |seed| Box::new(mcqa::mcqa(seed))),
+];
 
-/// Returns the language task with this name; the seed divides its words into train, validation and test. An unknown
-/// name is an error.
+/// The tasks with features as inputs, by name.
+const FEATURE_TASKS: [(&str, fn() -> Box<dyn FeatureTask>); 1] =
+    [("hierarchical_equality", || Box::new(hierarchical_equality::hierarchical_equality()))];
+
+/// The names of the tasks of prompts.
+pub fn prompt_tasks() -> impl Iterator<Item = &'static str> {
+    PROMPT_TASKS.iter().map(|(name, _)| *name)
+}
+
+/// Returns the task of prompts with this name. An unknown name is an error.
 pub fn prompt_task(name: &str, seed: u64) -> Result<Box<dyn PromptTask>, Error> {
-    Ok(match name {
-        "gender_agreement" => Box::new(gender_agreement::gender_agreement(seed)),
-        "ioi" => Box::new(ioi::ioi(seed)),
-        "country_capital" => Box::new(country_capital::country_capital(seed)),
-        "country_attributes" => Box::new(country_attributes::country_attributes(seed)),
-        "price_tagging" => Box::new(price_tagging::price_tagging(seed)),
-        "mcqa" => Box::new(mcqa::mcqa(seed)),
-        _ => {
-            return Err(Error::Unknown { what: "task", name: name.to_owned(), hint: nearest(name, PROMPT_TASKS) });
-        }
+    Ok(find(&PROMPT_TASKS, name)?(seed))
+}
+
+/// Returns the task with features as inputs with this name. An unknown name is an error.
+pub fn feature_task(name: &str) -> Result<Box<dyn FeatureTask>, Error> {
+    Ok(find(&FEATURE_TASKS, name)?())
+}
+
+fn find<F: Copy>(tasks: &[(&'static str, F)], name: &str) -> Result<F, Error> {
+    let known = tasks.iter().find(|(known, _)| *known == name);
+    known.map(|(_, task)| *task).ok_or_else(|| Error::Unknown {
+        what: "task",
+        name: name.to_owned(),
+        hint: nearest(name, tasks.iter().map(|(known, _)| *known)),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use intervene::tasks::{PROMPT_TASKS, PromptTask, Split, TextPrompt, prompt_task};
+use intervene::tasks::{PromptTask, Split, TextPrompt, prompt_task, prompt_tasks};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -28,7 +28,7 @@ fn splits_do_not_overlap_and_are_determined_by_the_seed() {
         let prompts = pairs.iter().flat_map(|pair| [&pair.base, &pair.sources[0].1]);
         prompts.flat_map(|prompt| slots.iter().map(|slot| prompt.part(slot).unwrap().to_owned())).collect()
     };
-    for name in PROMPT_TASKS {
+    for name in prompt_tasks() {
         let [train, validation, test] = SPLITS.map(|split| words(task(name).as_ref(), split, owned(name)));
         for (a, b) in [(&train, &validation), (&train, &test), (&validation, &test)] {
             assert!(a.is_disjoint(b), "{name}: {:?}", a.intersection(b).collect::<Vec<_>>());
@@ -41,7 +41,7 @@ fn splits_do_not_overlap_and_are_determined_by_the_seed() {
 
 #[test]
 fn every_prompt_has_every_slot() {
-    for name in PROMPT_TASKS {
+    for name in prompt_tasks() {
         let task = task(name);
         assert_eq!(task.name(), name);
         for (_, pair) in all(name, 20) {

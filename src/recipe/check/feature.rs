@@ -32,11 +32,8 @@ impl Recipe {
     fn check_feature_site(&self) -> Result<(), Mistake> {
         let (intervention, layers) = (&self.intervention, self.model.layers);
         let (kind, component, layer) = (intervention.kind, intervention.component, intervention.layer);
-        if kind != Kind::RotatedSpace {
-            return wrong(
-                "intervention.kind",
-                format!("an MLP is searched with {}, not with {kind}", Kind::RotatedSpace),
-            );
+        if kind != Kind::default() {
+            return wrong("intervention.kind", format!("an MLP is searched with {}, not with {kind}", Kind::default()));
         }
         if !matches!(component, Component::BlockOutput | Component::MlpActivation) {
             let problem = format!("an MLP has no {component}; it has block_output and mlp_activation");

@@ -5,7 +5,7 @@ use crate::error::nearest;
 use crate::hub;
 use crate::interventions::{Kind, Needs};
 use crate::recipe::{Data, Recipe};
-use crate::tasks::PROMPT_TASKS;
+use crate::tasks::prompt_tasks;
 
 impl Recipe {
     pub(super) fn check_language(&self) -> Result<(), Mistake> {
@@ -58,8 +58,8 @@ impl Recipe {
     /// Where the pairs come from.
     fn check_pairs(&self) -> Result<(), Mistake> {
         match (&self.task, &self.data) {
-            (Some(task), _) if !PROMPT_TASKS.contains(&task.name.as_str()) => {
-                let hint = nearest(&task.name, PROMPT_TASKS);
+            (Some(task), _) if !prompt_tasks().any(|name| name == task.name) => {
+                let hint = nearest(&task.name, prompt_tasks());
                 wrong("task.name", format!("unknown task `{}` for a language model{hint}", task.name))
             }
             (Some(_), Some(data)) if data.train.is_some() || data.validation.is_some() || data.test.is_some() => {
