@@ -4,6 +4,7 @@ mod comparison;
 mod network_run;
 mod prompts_run;
 mod sweep;
+mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::hits::hits;
 use super::interchange::{Batch, interchange};
 use super::loss::{self, Loss};
+use super::scores::hits;
 use super::{Candidate, PairSet, Problem, Rewrite, Score, Scores, Validated};
 use crate::error::Error;
 use crate::interventions::Intervention;
@@ -16,7 +16,7 @@ use crate::tasks::Split;
 /// What is done to the base's rows.
 #[derive(Clone, Copy)]
 pub enum Edit<'a> {
-    /// Nothing: how often is the base's own answer the counterfactual one?
+    /// Nothing: counts how often the base's own answer is the counterfactual one.
     Nothing,
     /// They are swapped whole, from the first source.
     Full,

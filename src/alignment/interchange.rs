@@ -50,7 +50,7 @@ impl Batch {
         self.answers.batch()
     }
 
-    /// Is there no example?
+    /// Whether there is no example.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

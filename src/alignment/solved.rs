@@ -11,7 +11,7 @@ use crate::tap::Rows;
 /// Prompts that run at once.
 const BATCH: usize = 16;
 
-/// Of each pair: does the model say the right answer of the base and of every source? A prompt whose answer is not known
+/// Whether the model gives the right answer of each pair's base and of every source. A prompt without a known answer
 /// counts as solved.
 pub fn solved(model: &dyn LanguageModel, pairs: &[Pair], device: &Device) -> Result<Vec<bool>, Error> {
     let mut known: Vec<(usize, &Prompt, u32)> = Vec::new();

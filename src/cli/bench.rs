@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::console::Console;
-use super::json::to_json;
+use super::console::{Console, to_json};
 use crate::bench::{self, Limit, Method, RotationWorkload, StepPart, TimedRotation, TimedStep, Workload};
 use crate::device;
 use crate::error::Error;

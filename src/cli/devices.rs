@@ -1,6 +1,6 @@
 //! `devices`: lists and tests the devices.
 
-use super::json::to_json;
+use super::console::to_json;
 use crate::bench::{self, DeviceReport, SelfTest, TOLERANCE};
 use crate::device;
 use crate::error::Error;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::run_args::RunArgs;
+use super::train::RunArgs;
 use crate::error::Error;
 use crate::experiment::{default_folder, sweep, write_recipe};
 use crate::recipe::Recipe;

@@ -55,7 +55,7 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
     let (mut recipe, recorded) = match &options.recipe {
         Some(recipe) => (recipe.clone(), None),
         None => {
-            let metrics = read_metrics(&folder)?;
+            let metrics = Metrics::read(&folder)?;
             (own_recipe(&folder, options.device.as_deref().unwrap_or(&metrics.device))?, Some(metrics))
         }
     };
@@ -90,19 +90,6 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
     })?;
     let contrast = (all.len() > 1).then(|| Box::new(all.remove(1)));
     Ok(Evaluated { contrast, ..all.remove(0) })
-}
-
-/// The metrics of a run folder.
-pub(super) fn read_metrics(folder: &Path) -> Result<Metrics, Error> {
-    let path = folder.join("metrics.json");
-    if path.is_file() {
-        return files::read_json(&path);
-    }
-    let problem = match folder.join("cells").is_dir() {
-        true => "no metrics.json: this is a sweep's folder; the run of its best cell is in best/",
-        false => "no metrics.json: this is no run folder, or its run did not get to its end",
-    };
-    Err(Error::content(folder, problem))
 }
 
 /// The recipe of a run folder, on a device. Where it names a file of a network's weights, the folder's own copy
@@ -201,13 +188,13 @@ impl Evaluated {
     /// For people.
     #[must_use]
     pub fn table(&self) -> String {
-        use crate::report::{Column, Row};
+        use crate::report::{Column, TableRow};
         let column = |name: &str, of: &Self| {
             let [low, high] = of.iia_interval;
-            let mut rows = vec![Row::new("IIA", "overall", of.iia, Some((low, high)))];
-            rows.extend(of.iia_by_variable.iter().map(|(name, value)| Row::new("IIA", name, *value, None)));
-            rows.extend(of.recorded_iia.map(|recorded| Row::new("IIA", "in metrics.json", recorded, None)));
-            rows.push(Row::new(" ", "orthogonality error", of.orthogonality_error, None));
+            let mut rows = vec![TableRow::new("IIA", "overall", of.iia, Some((low, high)))];
+            rows.extend(of.iia_by_variable.iter().map(|(name, value)| TableRow::new("IIA", name, *value, None)));
+            rows.extend(of.recorded_iia.map(|recorded| TableRow::new("IIA", "in metrics.json", recorded, None)));
+            rows.push(TableRow::new(" ", "orthogonality error", of.orthogonality_error, None));
             Column { name: name.to_owned(), rows }
         };
         let mut columns = vec![column("network", self)];

@@ -21,14 +21,14 @@ const SHOWN: usize = 8;
 const LIKELIEST: usize = 5;
 
 /// The test pairs that examples are chosen from.
-pub struct Examples<'a> {
+pub struct TestExamples<'a> {
     pub tokenizer: &'a Tokenizer,
     /// The names of the variables, by number.
     pub variables: &'a [String],
     pub pairs: &'a [Pair],
 }
 
-impl Examples<'_> {
+impl TestExamples<'_> {
     /// Writes some of the test pairs, evenly spaced, with the likeliest next tokens.
     pub fn write(&self, problem: &dyn Problem, candidate: &Candidate, folder: &Path) -> Result<(), Error> {
         let Some(test) = problem.held_out(Split::Test) else { return Ok(()) };

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::hypothesis::Hypothesis;
 use super::network::Network;
-use super::random::{Stream, rng};
+use super::random::{RandomStream, rng};
 use super::session::Session;
 use crate::alignment::feature::network::{self, NetworkTraining, Shape};
 use crate::alignment::feature::{FeaturePairs, FeatureProblem};
@@ -19,7 +19,7 @@ use crate::saved::{self, ModelIdentity};
 use crate::tasks::FeatureTask;
 
 /// One network that a recipe asks for: its own, or its contrast network.
-pub struct Plan<'a> {
+pub struct NetworkPlan<'a> {
     name: &'static str,
     task: &'a dyn FeatureTask,
     recipe: Recipe,
@@ -30,15 +30,15 @@ pub struct Plan<'a> {
 
 /// A frozen MLP and its task.
 pub struct FeatureNetwork<'a> {
-    plan: Plan<'a>,
+    plan: NetworkPlan<'a>,
     model: Mlp,
     hypothesis: Hypothesis,
     /// The stream that training pairs are drawn from.
-    pairs: Stream,
+    pairs: RandomStream,
     device: Device,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> NetworkPlan<'a> {
     fn new(name: &'static str, recipe: Recipe, task: &'a dyn FeatureTask) -> Self {
         let model = &recipe.model;
         let training = NetworkTraining {
@@ -80,7 +80,7 @@ impl<'a> Plan<'a> {
 
     fn train(&self, session: &mut Session<'_>) -> Result<Mlp, Error> {
         let seed = self.recipe.seed;
-        let start = network::untrained(self.task, self.shape, &mut rng(seed, Stream::Network), session.device);
+        let start = network::untrained(self.task, self.shape, &mut rng(seed, RandomStream::Network), session.device);
         session.observer.begin(&format!("{}: training", self.name), self.training.steps);
         let phase = format!("{}/network", self.name);
         let mut failed = None;
@@ -91,7 +91,7 @@ impl<'a> Plan<'a> {
                 failed = failed.take().or(log.step(&phase, step, &[("loss", loss)]).err());
             }
         };
-        let mut examples = rng(seed, Stream::Examples);
+        let mut examples = rng(seed, RandomStream::Examples);
         let trained = network::train(&start, self.task, &self.training, &mut examples, session.device, &mut watch)?;
         session.observer.end();
         failed.map_or(Ok(trained), Err)
@@ -100,7 +100,7 @@ impl<'a> Plan<'a> {
 
 impl<'a> FeatureNetwork<'a> {
     /// Trains the network of a plan, or reads it; `folder` is its place within a run folder.
-    pub fn open(plan: Plan<'a>, folder: &str, session: &mut Session<'_>) -> Result<Self, Error> {
+    pub fn open(plan: NetworkPlan<'a>, folder: &str, session: &mut Session<'_>) -> Result<Self, Error> {
         let trained = session.trained.as_ref().map(|run| saved::mlp_file(&run.join(folder)));
         let model = match trained.as_ref().or(plan.weights.as_ref()) {
             Some(path) => plan.load(path, session.device)?,
@@ -108,10 +108,10 @@ impl<'a> FeatureNetwork<'a> {
         };
         let variables: Vec<String> = plan.task.aligned().iter().map(|name| (*name).to_owned()).collect();
         let hypothesis = Hypothesis::new(&plan.recipe, &model, &variables)?;
-        Ok(Self { plan, model, hypothesis, pairs: Stream::Pairs, device: session.device.clone() })
+        Ok(Self { plan, model, hypothesis, pairs: RandomStream::Pairs, device: session.device.clone() })
     }
 
-    fn seed(&self, stream: Stream) -> rand_chacha::ChaCha8Rng {
+    fn seed(&self, stream: RandomStream) -> rand_chacha::ChaCha8Rng {
         rng(self.plan.recipe.seed, stream)
     }
 }
@@ -138,7 +138,7 @@ impl Network for FeatureNetwork<'_> {
     }
 
     fn task_accuracy(&self) -> Result<Option<f64>, Error> {
-        let (count, mut rng) = (self.plan.recipe.evaluation.pairs, self.seed(Stream::TaskAccuracy));
+        let (count, mut rng) = (self.plan.recipe.evaluation.pairs, self.seed(RandomStream::TaskAccuracy));
         network::accuracy(&self.model, self.plan.task, count, &mut rng, &self.device).map(Some)
     }
 
@@ -157,16 +157,16 @@ impl Network for FeatureNetwork<'_> {
             device: &self.device,
         };
         let problem = FeatureProblem::new(pairs, recipe.training.batch, rng(recipe.search_seed(), self.pairs));
-        Ok(Box::new(problem.with_test(recipe.evaluation.pairs, &mut self.seed(Stream::HeldOut))?))
+        Ok(Box::new(problem.with_test(recipe.evaluation.pairs, &mut self.seed(RandomStream::HeldOut))?))
     }
 
     fn untrained(&self) -> Result<Box<dyn Network + '_>, Error> {
-        let mut weights = self.seed(Stream::UntrainedNetwork);
+        let mut weights = self.seed(RandomStream::UntrainedNetwork);
         Ok(Box::new(FeatureNetwork {
-            plan: Plan::new(self.plan.name, self.plan.recipe.clone(), self.plan.task),
+            plan: NetworkPlan::new(self.plan.name, self.plan.recipe.clone(), self.plan.task),
             model: network::untrained(self.plan.task, self.plan.shape, &mut weights, &self.device),
             hypothesis: self.hypothesis.clone(),
-            pairs: Stream::UntrainedPairs,
+            pairs: RandomStream::UntrainedPairs,
             device: self.device.clone(),
         }))
     }

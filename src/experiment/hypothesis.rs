@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::interventions::{AnyIntervention, BuiltIn, Kind, Temperature};
 use crate::models::FrozenModel;
 use crate::orthogonal::Map;
-use crate::recipe::{Intervention, Recipe};
+use crate::recipe::{InterventionSection, Recipe};
 
 /// The kind of intervention, the locations that it acts at, and the columns that are to carry each variable.
 #[derive(Clone)]
@@ -86,7 +86,11 @@ impl Hypothesis {
 }
 
 /// One of the recipe's locations, and its rows' width and the intervention's rank.
-fn locate(recipe: &Recipe, place: &Intervention, model: &dyn FrozenModel) -> Result<(Location, [usize; 2]), Error> {
+fn locate(
+    recipe: &Recipe,
+    place: &InterventionSection,
+    model: &dyn FrozenModel,
+) -> Result<(Location, [usize; 2]), Error> {
     // Only a language model reads tokens.
     let position = recipe.model.source.as_ref().map(|_| place.position.clone());
     let site = place.component.at(place.layer);

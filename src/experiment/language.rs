@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::examples::Examples;
+use super::examples::TestExamples;
 use super::hypothesis::Hypothesis;
 use super::network::Network;
-use super::random::{Stream, rng};
+use super::random::{RandomStream, rng};
 use super::session::Session;
 use super::splits::{EncodedSplits, SolvedPairs, Splits};
 use crate::alignment::{
@@ -167,7 +167,7 @@ impl Network for LanguageNetwork {
     fn problem(&self, storage: &Storage, observer: &mut dyn Observer) -> Result<Box<dyn Problem + '_>, Error> {
         let mut caches = self.pairs.as_ref().map_named(|name, solved| self.cache(name, solved, storage, observer))?;
         let training = &self.recipe.training;
-        let order = training.shuffle.then(|| rng(self.recipe.search_seed(), Stream::Order));
+        let order = training.shuffle.then(|| rng(self.recipe.search_seed(), RandomStream::Order));
         let order = Batches::new(self.pairs.train.pairs.len(), training.batch, order);
         let validation = caches.validation.take();
         let problem = LanguageProblem::new(&self.model, &self.variables).with_training(caches.train, vec![order]);
@@ -199,7 +199,7 @@ impl Network for LanguageNetwork {
 
     fn save(&self, folder: &Path, problem: &dyn Problem, candidate: &Candidate) -> Result<(), Error> {
         let (tokenizer, variables, pairs) = (&self.tokenizer, &self.variables[..], &self.pairs.test.pairs[..]);
-        Examples { tokenizer, variables, pairs }.write(problem, candidate, folder)
+        TestExamples { tokenizer, variables, pairs }.write(problem, candidate, folder)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::feature::{FeatureNetwork, Plan};
+use super::feature::{FeatureNetwork, NetworkPlan};
 use super::language::LanguageNetwork;
 use super::network::Network;
 use super::session::Session;
@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// A network that was just opened.
 #[derive(Clone, Copy)]
-pub struct Opened<'a> {
+pub struct OpenedNetwork<'a> {
     pub network: &'a dyn Network,
     /// Its folder within the run folder.
     pub folder: &'a str,
@@ -22,20 +22,20 @@ pub struct Opened<'a> {
 /// `work`, and closed before the next is opened.
 pub fn each(
     session: &mut Session<'_>,
-    mut work: impl FnMut(&mut Session<'_>, Opened<'_>) -> Result<(), Error>,
+    mut work: impl FnMut(&mut Session<'_>, OpenedNetwork<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     match &session.recipe.model.source {
         Some(source) => {
             let started = Instant::now();
             let network = LanguageNetwork::open(session, source)?;
-            work(session, Opened { network: &network, folder: "", started })
+            work(session, OpenedNetwork { network: &network, folder: "", started })
         }
         None => {
             let task = session.recipe.feature_task()?;
-            for (folder, plan) in Plan::all(session.recipe, task.as_ref()) {
+            for (folder, plan) in NetworkPlan::all(session.recipe, task.as_ref()) {
                 let started = Instant::now();
                 let network = FeatureNetwork::open(plan, folder, session)?;
-                work(session, Opened { network: &network, folder, started })?;
+                work(session, OpenedNetwork { network: &network, folder, started })?;
             }
             Ok(())
         }

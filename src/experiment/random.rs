@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// What random numbers are drawn for.
 #[derive(Clone, Copy)]
-pub enum Stream {
+pub enum RandomStream {
     Network,
     Examples,
     Rotation,
@@ -21,7 +21,7 @@ pub enum Stream {
 }
 
 /// The generator of a seed's stream.
-pub fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
+pub fn rng(seed: u64, stream: RandomStream) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream as u64);
     rng

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 
 use super::hypothesis::Hypothesis;
-use super::random::{Stream, rng};
+use super::random::{RandomStream, rng};
 use crate::alignment::{Candidate, Storage};
 use crate::error::Error;
 use crate::recipe::Recipe;
@@ -37,6 +37,6 @@ impl Session<'_> {
     /// The interventions that a search begins with.
     pub fn start(&self, hypothesis: &Hypothesis) -> Result<Candidate, Error> {
         let tracked = self.device.clone().autodiff();
-        hypothesis.start(&mut rng(self.recipe.search_seed(), Stream::Rotation), &tracked)
+        hypothesis.start(&mut rng(self.recipe.search_seed(), RandomStream::Rotation), &tracked)
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 
-use super::random::{Stream, rng};
+use super::random::{RandomStream, rng};
 use crate::alignment::solved;
 use crate::data::{self, EncodedRow, Encoder, Marks, Pair, Tokenizer, show};
 use crate::error::Error;
@@ -102,7 +102,7 @@ impl EncodedSplits {
             true => known.iter().map(|name| (*name).to_owned()).collect(),
             false => asked.keys().cloned().collect(),
         };
-        let draw = |split: Split, count: usize, stream: Stream| {
+        let draw = |split: Split, count: usize, stream: RandomStream| {
             let mut random = rng(recipe.seed, stream);
             let mut rows = Vec::with_capacity(count);
             for (at, variable) in variables.iter().enumerate() {
@@ -118,9 +118,11 @@ impl EncodedSplits {
         };
         let some = data.validation_pairs > 0;
         let rows = Splits {
-            train: draw(Split::Train, data.train_pairs, Stream::Pairs)?,
-            validation: some.then(|| draw(Split::Validation, data.validation_pairs, Stream::Validation)).transpose()?,
-            test: draw(Split::Test, data.test_pairs, Stream::HeldOut)?,
+            train: draw(Split::Train, data.train_pairs, RandomStream::Pairs)?,
+            validation: some
+                .then(|| draw(Split::Validation, data.validation_pairs, RandomStream::Validation))
+                .transpose()?,
+            test: draw(Split::Test, data.test_pairs, RandomStream::HeldOut)?,
         };
         Ok(Self { rows, variables })
     }

@@ -223,12 +223,12 @@ impl Commit<'_> {
 }
 
 #[derive(Deserialize)]
-struct WeightIndex {
+struct ShardList {
     weight_map: HashMap<String, String>,
 }
 
 /// Returns the files that an index lists.
 fn shards(index: &Path) -> Result<BTreeSet<String>, Error> {
-    let WeightIndex { weight_map } = files::read_json(index)?;
+    let ShardList { weight_map } = files::read_json(index)?;
     Ok(weight_map.into_values().collect())
 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 /// `[sweep]`: every layer with every position, head, rank and seed. What has no axis here stays as the recipe has it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
-pub struct Sweep {
+pub struct SweepSection {
     /// `[0, 5]`, `"0..30"`, `"0..30:3"` or `"all"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<AxisValues>,
@@ -69,7 +69,7 @@ impl AxisValues {
 /// The values of the longest axis.
 const MOST: usize = 100_000;
 
-impl Sweep {
+impl SweepSection {
     /// The axis that is wrong, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let axes = [("layers", &self.layers), ("heads", &self.heads), ("ranks", &self.ranks), ("seeds", &self.seeds)];
@@ -166,45 +166,5 @@ impl<'de> Visitor<'de> for ListOrRange {
             values.push(value);
         }
         Ok(AxisValues::List(values))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(text: &str) -> Vec<usize> {
-        text.parse::<AxisValues>().unwrap().values(4)
-    }
-
-    #[test]
-    fn ranges_leave_out_their_end() {
-        assert_eq!(values("0..3"), [0, 1, 2]);
-        assert_eq!(values("2..9:3"), [2, 5, 8]);
-        assert_eq!(values("2..8:3"), [2, 5]);
-        assert_eq!(values("all"), [0, 1, 2, 3]);
-        assert_eq!(AxisValues::List(vec![7, 5]).values(4), [7, 5]);
-    }
-
-    #[test]
-    fn what_is_no_axis_is_refused() {
-        for text in ["", "3", "0..", "..3", "0..3:0", "0..3:x", "-1..3", "0-3", "every"] {
-            let error = text.parse::<AxisValues>().unwrap_err().to_string();
-            assert!(error.contains(&format!("`{text}` is no axis")) && error.contains("\"0..30:3\""), "{error}");
-        }
-        let refused = |text: &str| toml::from_str::<Sweep>(text).unwrap().check().unwrap_err();
-        assert_eq!(refused("layers = \"3..3\""), ("layers", "at least one is needed".to_owned()));
-        assert_eq!(refused("seeds = [1, 5, 1]"), ("seeds", "1 stands there twice".to_owned()));
-        assert_eq!(refused("positions = [\"last\", \"last\"]"), ("positions", "last stands there twice".to_owned()));
-        assert_eq!(refused("ranks = \"all\"").0, "ranks");
-    }
-
-    #[test]
-    fn an_axis_is_written_as_it_was_read() {
-        for text in ["layers = [0, 5]\n", "layers = \"0..30\"\n", "layers = \"0..30:3\"\n", "layers = \"all\"\n"] {
-            let sweep: Sweep = toml::from_str(text).unwrap();
-            let written = toml::to_string(&sweep).unwrap();
-            assert!(written.starts_with(text), "{text} became {written}");
-        }
     }
 }

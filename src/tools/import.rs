@@ -1,12 +1,12 @@
 //! `intervene import`: converts a folder of pyvene into a specification with its tensors.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::folder_spec::{SEVERAL, TENSORS};
-use super::{ModelChoice, OpenedModel, make_folder};
+use super::{OpenedModel, make_folder};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, InterchangeDim, Kind};
 use crate::models::{Dtype, SiteShape};
@@ -18,41 +18,32 @@ use crate::tap::Site;
 use crate::tensors::Tensors;
 use crate::{files, hub};
 
-/// The options of [`import`].
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
-    /// A folder that pyvene's IntervenableModel.save wrote, or `ORG/NAME[@REVISION]` on the Hub.
-    pub from: PathBuf,
-    /// The folder to create.
-    pub out: PathBuf,
-    /// The model of the interventions: checks that they fit, and stores its identity, so that other models are rejected.
-    pub model: Option<String>,
-}
-
-/// Reads a folder of pyvene and writes one for `apply`, `generate --with` and `export`. Returns the interventions.
+/// Reads `from`, a folder that pyvene's `IntervenableModel.save` wrote or `ORG/NAME[@REVISION]` on the Hub, and creates the
+/// folder `out` for `apply`, `generate --with` and `export`. Returns the interventions.
 ///
 /// `interventions.toml` is the specification; `0/intervention.safetensors` and so on have the tensors. With a model,
 /// `0/config.json` describes model and site, and `evaluate --recipe` accepts `0` as an intervention. Pickles are never
 /// executed; a pickle with code, and a class that is not pyvene's, are errors.
-pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<Vec<Imported>, Error> {
-    let from = hub::folder(&options.from, observer)?;
-    let folder = pyvene::read(&from)?;
-    let opened = options.model.as_ref().map(|model| {
-        let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        OpenedModel::open(&choice, observer)
-    });
-    let opened = opened.transpose()?;
+pub fn import(
+    from: &Path,
+    out: &Path,
+    model: Option<&str>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Imported>, Error> {
+    let folder_of_pyvene = hub::folder(from, observer)?;
+    let folder = pyvene::read(&folder_of_pyvene)?;
+    let opened = model.map(|model| OpenedModel::on_the_cpu(model, Dtype::F32, observer)).transpose()?;
     let mut parts = Vec::new();
     for (number, saved) in folder.interventions.iter().enumerate() {
         let part = ImportedPart::new(saved, opened.as_ref());
-        parts.push(part.map_err(|error| Error::content(&from, format!("intervention {number}: {error}")))?);
+        parts.push(part.map_err(|error| Error::content(&folder_of_pyvene, format!("intervention {number}: {error}")))?);
     }
-    files::create_new_dir(&options.out)?;
+    files::create_new_dir(out)?;
     for (number, part) in parts.iter().enumerate() {
-        part.write(&options.out.join(number.to_string()), opened.as_ref())?;
+        part.write(&out.join(number.to_string()), opened.as_ref())?;
     }
-    let text = specification(folder.serial, &parts, &options.from);
-    files::write(&options.out.join(SEVERAL), text.as_bytes())?;
+    let text = specification(folder.serial, &parts, from);
+    files::write(&out.join(SEVERAL), text.as_bytes())?;
     Ok(parts.iter().map(ImportedPart::result).collect())
 }
 

@@ -12,7 +12,6 @@ mod export_options;
 mod folder_spec;
 mod generate;
 mod import;
-mod named_tensors;
 mod opened;
 mod patch;
 mod prepared;
@@ -22,7 +21,6 @@ mod spec;
 mod submission;
 mod tails;
 mod trace;
-mod trace_options;
 
 pub use apply::{Applied, AppliedExample, ApplyOptions, apply};
 pub use collect::collect;
@@ -30,14 +28,13 @@ pub use collect_options::{CollectOptions, Collection, Direction, DirectionSize};
 pub use export::export;
 pub use export_options::{ExportOptions, Exported, Format};
 pub use generate::{GenerateArguments, generate};
-pub use import::{ImportOptions, Imported, import};
+pub use import::{Imported, import};
 pub use opened::{ModelChoice, OpenedModel};
 pub use patch::{PatchOptions, Patched, patch};
 pub use rows::SiteChoice;
-pub use sites::{ModelSites, SitesOptions, sites};
+pub use sites::{ModelSites, sites};
 pub use spec::{Constant, InterventionSpec, Spec};
-pub use trace::trace;
-pub use trace_options::{TraceKind, TraceOptions, Traced};
+pub use trace::{TraceKind, TraceOptions, Traced, trace};
 
 use std::path::Path;
 

@@ -44,6 +44,11 @@ impl OpenedModel {
         Ok(Self { model, device, folder, tokenizer })
     }
 
+    /// Loads the model on the processor.
+    pub(super) fn on_the_cpu(model: &str, dtype: Dtype, observer: &mut dyn Observer) -> Result<Self, Error> {
+        Self::open(&ModelChoice { model: model.to_owned(), device: "cpu".to_owned(), dtype }, observer)
+    }
+
     /// The tokenizer; an error if the folder has none.
     pub fn tokenizer(&self) -> Result<&Tokenizer, Error> {
         self.tokenizer.as_ref().ok_or_else(|| {
@@ -105,7 +110,7 @@ impl OpenedModel {
         let layers = self.model.n_layers();
         if site.layer >= layers {
             return Err(Error::Invalid(format!(
-                "{site}: layer {} is not there: the model has {layers} layers, counted from 0",
+                "{site}: layer {} does not exist: the model has {layers} layers, counted from 0",
                 site.layer
             )));
         }

@@ -6,7 +6,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::tails;
 use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
-use crate::alignment::{RecordedRun, Start};
+use crate::alignment::{RecordedRun, TailStart};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
@@ -89,8 +89,8 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
     let mut done = 0;
     for (layer, rows) in rows.iter().enumerate() {
         for positions in tails::batches((0..tokens).collect(), tokens, |position| *position) {
-            let starts: Vec<Start> =
-                positions.iter().map(|position| Start { example: 0, position: *position }).collect();
+            let starts: Vec<TailStart> =
+                positions.iter().map(|position| TailStart { example: 0, position: *position }).collect();
             // The output of one block is the input of the next, which saves running one layer.
             let site = match component {
                 Component::BlockOutput if layer + 1 < layers => Component::BlockInput.at(layer + 1),

@@ -7,7 +7,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::OpenedModel;
-use super::named_tensors::read_tensors;
 use super::spec::{Constant, InterventionSpec, Spec};
 use crate::data::{InputLine, Positions, Tokenised};
 use crate::error::Error;
@@ -234,7 +233,7 @@ fn heads(one: &InterventionSpec, site: Site, shape: SiteShape) -> Result<Option<
         (Some(known), None) => Ok(Some((0..known).collect())),
         (Some(known), Some(heads)) => match heads.iter().find(|head| **head >= known) {
             Some(head) => {
-                Err(Error::Rows(format!("head {head} is not there: the site has {known} heads, counted from 0")))
+                Err(Error::Rows(format!("head {head} does not exist: the site has {known} heads, counted from 0")))
             }
             None if heads.is_empty() => Err(Error::Rows("no heads: at least one is needed".to_owned())),
             None => Ok(Some(heads.clone())),
@@ -251,7 +250,7 @@ fn operation(
 ) -> Result<AnyIntervention, Error> {
     let kind = one.kind;
     if let Some(path) = &one.weights {
-        return AnyIntervention::from_tensors(kind, &read_tensors(&spec.path(path))?, None, device);
+        return AnyIntervention::from_tensors(kind, &spec.tensors(path)?, None, device);
     }
     let needed = |alternative: &str| {
         Err(Error::Invalid(format!("{kind} needs its tensors: weights = \"FILE.safetensors\"{alternative}")))

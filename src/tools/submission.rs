@@ -3,7 +3,6 @@
 use burn::tensor::Device;
 
 use super::export_options::{ExportOptions, Exported};
-use super::named_tensors::read_tensors;
 use super::spec::{InterventionSpec, Spec};
 use super::{OpenedModel, make_folder};
 use crate::error::Error;
@@ -69,7 +68,8 @@ fn residual_subspace(
     let Some(weights) = &one.weights else {
         return wrong("kind", format!("a {} has no rotation to submit", one.kind));
     };
-    let made = read_tensors(&spec.path(weights))
+    let made = spec
+        .tensors(weights)
         .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
         .map_err(at("weights"))?;
     let kind = made.kind();

@@ -47,7 +47,7 @@ impl Deref for Bytes {
     }
 }
 
-/// Numbers of rows, on the host and, once somebody asks, on the device.
+/// Numbers of rows, on the host and, once it is needed, on the device.
 pub(super) struct Index {
     numbers: Vec<usize>,
     on_device: OnceCell<Tensor<1, Int>>,
@@ -162,7 +162,7 @@ impl Filling {
             Sink::Memory(bytes) => Bytes::Memory(bytes),
             Sink::File { folder, file } => {
                 let file = file.into_inner().map_err(|error| error.into_error());
-                // SAFETY: the file has no name and this process alone has it open, so nobody changes it.
+                // SAFETY: the file has no name and this process alone has it open, so it does not change.
                 let map = file.and_then(|file| unsafe { Mmap::map(&file) });
                 Bytes::File(map.map_err(Error::file(&folder, "cannot keep the cache in"))?)
             }

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::alignment::hits::count_hits;
+use crate::alignment::scores::count_hits;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, Mlp};
 use crate::tasks::FeatureTask;

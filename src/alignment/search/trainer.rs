@@ -6,8 +6,8 @@ use burn::tensor::{Int, Tensor};
 
 use super::config::Search;
 use super::schedule::{optimizer, scheduler};
-use crate::alignment::hits::hits;
 use crate::alignment::loss::loss;
+use crate::alignment::scores::hits;
 use crate::alignment::{Candidate, Problem};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, Intervention};

@@ -13,8 +13,7 @@ use crate::error::Error;
 use crate::hub::{self, Content, Id, Upload};
 use crate::recipe::Recipe;
 use crate::report::Observer;
-use crate::saved::Metrics;
-use crate::saved::RunConfig;
+use crate::saved::{Metrics, RunConfig};
 use crate::{files, places};
 
 /// The options of [`push`].
@@ -74,11 +73,7 @@ pub struct UnsentFile {
 pub fn push(options: &PushOptions, observer: &mut dyn Observer) -> Result<PushResult, Error> {
     let folder = &options.dir;
     let id: Id = options.id.parse()?;
-    if !folder.join("metrics.json").is_file() {
-        let problem = "has no metrics.json: it is not a run folder, or its run did not finish";
-        return Err(Error::content(folder, problem));
-    }
-    let metrics: Metrics = files::read_json(&folder.join("metrics.json"))?;
+    let metrics = Metrics::read(folder)?;
     let configs = RunConfig::read_all(folder)?;
     // A run whose tensors cannot be loaded is not published.
     for (part, config) in &configs {

@@ -8,26 +8,32 @@ use super::{logged, words};
 use crate::alignment::Location;
 use crate::error::Error;
 use crate::experiment::examples;
-use crate::files;
 use crate::recipe::Recipe;
 use crate::report::page::{Chapter, Example, Node, Picture, Piece};
-use crate::report::{Column, Row};
-use crate::saved::RunConfig;
-use crate::saved::{Measured, Metrics};
+use crate::report::{Column, TableRow};
+use crate::saved::{Measured, Metrics, RunConfig};
 use crate::tasks::{GraphNode, prompt_task};
+use crate::{files, places};
+
+/// The `recipe.toml` of a folder.
+pub struct RecipeText {
+    pub text: String,
+    pub recipe: Recipe,
+    pub table: Table,
+}
+
+impl RecipeText {
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("recipe.toml");
+        let text = files::read_text(&path)?;
+        Ok(Self { recipe: Recipe::parse(&text, &path, &[])?, table: places::parse(&text, &path)?, text })
+    }
+}
 
 /// Reads a run folder; its recipe comes beside, for comparisons.
 pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
-    let path = folder.join("metrics.json");
-    if !path.is_file() {
-        let problem = "no metrics.json: this is no run folder, or its run did not get to its end";
-        return Err(Error::content(folder, problem));
-    }
-    let metrics: Metrics = files::read_json(&path)?;
-    let recipe_path = folder.join("recipe.toml");
-    let text = files::read_text(&recipe_path)?;
-    let recipe = Recipe::parse(&text, &recipe_path, &[])?;
-    let table = crate::places::parse(&text, &recipe_path)?;
+    let metrics = Metrics::read(folder)?;
+    let RecipeText { text, recipe, table } = RecipeText::read(folder)?;
     let configs = RunConfig::read_all(folder)?;
     let config = &configs[0].1;
     let target = config.location()?;
@@ -172,8 +178,8 @@ fn scores(recipe: &Recipe, metrics: &Metrics) -> Vec<Column> {
     };
     let column = |name: &str, measured: &Measured| {
         let rows = measured.column(name).rows.into_iter().filter(|row| row.group != " ");
-        let rows = rows.map(|row| Row { group: heading(&row.group).to_owned(), ..row });
-        let (task, mut rows): (Vec<Row>, Vec<Row>) = rows.partition(|row| row.label == "task accuracy");
+        let rows = rows.map(|row| TableRow { group: heading(&row.group).to_owned(), ..row });
+        let (task, mut rows): (Vec<TableRow>, Vec<TableRow>) = rows.partition(|row| row.label == "task accuracy");
         rows.extend(task);
         Column { name: name.to_owned(), rows }
     };

@@ -17,7 +17,7 @@ pub enum Axis {
 }
 
 /// A value of each axis, by its number.
-pub type Index = [usize; Axis::ALL.len()];
+pub type CellIndex = [usize; Axis::ALL.len()];
 
 /// What is varied, each with its values; what is not has one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ impl Axes {
     }
 
     /// How many values each axis has.
-    pub fn lengths(&self) -> Index {
+    pub fn lengths(&self) -> CellIndex {
         Axis::ALL.map(|axis| axis.length(self))
     }
 
@@ -138,7 +138,7 @@ impl Axes {
     }
 
     /// The cell of these numbers.
-    pub fn cell(&self, [layer, position, head, rank, seed]: Index) -> Cell {
+    pub fn cell(&self, [layer, position, head, rank, seed]: CellIndex) -> Cell {
         Cell {
             layer: self.layers[layer],
             position: self.positions[position].clone(),
@@ -150,7 +150,7 @@ impl Axes {
 
     /// What a value of an axis is called.
     pub fn label(&self, axis: Axis, at: usize) -> String {
-        let mut index = Index::default();
+        let mut index = CellIndex::default();
         index[axis as usize] = at;
         axis.text(&self.cell(index)).unwrap_or_else(|| "full".to_owned())
     }

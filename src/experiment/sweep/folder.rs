@@ -16,12 +16,12 @@ use crate::{files, places};
 const FREE: [&str; 4] = ["name", "device", "cache", "versions"];
 
 /// A sweep's folder.
-pub struct Folder {
+pub struct SweepFolder {
     pub path: PathBuf,
     pub claims: Claims,
 }
 
-impl Folder {
+impl SweepFolder {
     /// The folder as it is, which may be not at all. One that holds anything else than this recipe's sweep is refused.
     pub fn find(recipe: &Recipe, out: Option<&Path>) -> Result<Self, Error> {
         let path = out.map_or_else(|| folder::default_folder(&recipe.name), Path::to_owned);
@@ -44,7 +44,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes what is not there.
+    /// Makes what does not exist.
     pub fn make(&self, recipe: &Recipe) -> Result<(), Error> {
         for part in ["cells", "claims"] {
             let part = self.path.join(part);

@@ -20,10 +20,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::axis::{Axes, Axis, Cell};
-use self::cells::Group;
+use self::cells::CellGroup;
 use self::claim::Taken;
-use self::folder::Folder;
-pub use self::maps::{Map, maps};
+use self::folder::SweepFolder;
+pub use self::maps::{SweepMap, maps};
 use self::searcher::{CellPairs, Searcher};
 use self::table::FinishedCells;
 pub use self::table::{Finished, columns};
@@ -57,7 +57,7 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
         return wrong("a sweep searches a language model: set model.source");
     };
     let device = device::find_name(recipe.device, observer)?;
-    let folder = Folder::find(recipe, out)?;
+    let folder = SweepFolder::find(recipe, out)?;
     let whole = folder.path.join("sweep.json");
     if whole.is_file() {
         let axes = files::read_json::<Whole>(&whole)?.axes;
@@ -92,7 +92,7 @@ pub struct Swept {
     pub best: Finished,
 }
 
-/// Is this the folder of a sweep, whole or not?
+/// Whether this is the folder of a sweep, complete or not.
 pub fn is_sweep(folder: &Path) -> bool {
     folder.join("cells").is_dir()
 }
@@ -117,9 +117,9 @@ pub fn read(folder: &Path) -> Result<Swept, Error> {
 /// Takes groups of cells, one after the other, until every one is finished, by this process or by another.
 fn search(
     session: &mut Session<'_>,
-    folder: &Folder,
+    folder: &SweepFolder,
     searcher: &Searcher<'_>,
-    groups: &[Group],
+    groups: &[CellGroup],
     finished: &mut FinishedCells<'_>,
 ) -> Result<(), Error> {
     let before = finished.cells();
@@ -166,7 +166,12 @@ fn search(
 }
 
 /// The heatmaps' pictures, and the best cell's run.
-fn finish(session: &mut Session<'_>, folder: &Folder, axes: &Axes, finished: &FinishedCells<'_>) -> Result<(), Error> {
+fn finish(
+    session: &mut Session<'_>,
+    folder: &SweepFolder,
+    axes: &Axes,
+    finished: &FinishedCells<'_>,
+) -> Result<(), Error> {
     let recipe = session.recipe;
     let board = folder.path.join("tensorboard");
     if board.exists() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::axis::{Axis, Cell};
-use super::cells::Group;
+use super::cells::CellGroup;
 use crate::error::Error;
 use crate::files;
 use crate::report::quoted;
@@ -57,10 +57,10 @@ pub struct Point {
     pub iia: f64,
 }
 
-/// The cells that are finished, whoever did them.
+/// The cells that are finished, by any process.
 pub struct FinishedCells<'a> {
     folder: &'a Path,
-    groups: &'a [Group],
+    groups: &'a [CellGroup],
     found: BTreeMap<String, Vec<Finished>>,
 }
 
@@ -74,18 +74,18 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
 
 impl<'a> FinishedCells<'a> {
     /// What is there already.
-    pub fn new(folder: &'a Path, groups: &'a [Group]) -> Result<Self, Error> {
+    pub fn new(folder: &'a Path, groups: &'a [CellGroup]) -> Result<Self, Error> {
         let mut finds = Self { folder, groups, found: BTreeMap::new() };
         finds.look()?;
         Ok(finds)
     }
 
-    fn path(&self, group: &Group) -> PathBuf {
+    fn path(&self, group: &CellGroup) -> PathBuf {
         self.folder.join("cells").join(format!("{}.json", group.name))
     }
 
-    /// Has this place been finished? Looks at the disk where that is not known.
-    pub fn has(&self, group: &Group) -> bool {
+    /// Whether a group is finished; looks at the disk where that is not known.
+    pub fn has(&self, group: &CellGroup) -> bool {
         self.found.contains_key(&group.name) || self.path(group).is_file()
     }
 
@@ -106,7 +106,7 @@ impl<'a> FinishedCells<'a> {
     }
 
     /// Writes what came of a place, and the table anew.
-    pub fn put(&self, group: &Group, found: &[Finished]) -> Result<(), Error> {
+    pub fn put(&self, group: &CellGroup, found: &[Finished]) -> Result<(), Error> {
         files::write_json(&self.path(group), found)
     }
 
@@ -115,7 +115,7 @@ impl<'a> FinishedCells<'a> {
         self.found.values().map(Vec::len).sum()
     }
 
-    /// Is every place finished, as far as is known?
+    /// Whether every group is finished, as far as is known.
     pub fn whole(&self) -> bool {
         self.found.len() == self.groups.len()
     }

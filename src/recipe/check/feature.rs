@@ -43,7 +43,7 @@ impl Recipe {
             return wrong("intervention.component", problem);
         }
         if layer >= layers {
-            let problem = format!("layer {layer} is not there: the model has {layers} layers, counted from 0");
+            let problem = format!("layer {layer} does not exist: the model has {layers} layers, counted from 0");
             return wrong("intervention.layer", problem);
         }
         if intervention.rank.is_some_and(|rank| rank != self.model.width) {

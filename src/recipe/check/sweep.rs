@@ -1,10 +1,10 @@
 //! `[sweep]`.
 
 use super::{Mistake, NO_VALIDATION, positive, wrong};
-use crate::recipe::{Recipe, Sweep};
+use crate::recipe::{Recipe, SweepSection};
 
 impl Recipe {
-    pub(super) fn check_sweep(&self, sweep: &Sweep) -> Result<(), Mistake> {
+    pub(super) fn check_sweep(&self, sweep: &SweepSection) -> Result<(), Mistake> {
         if self.model.source.is_none() {
             return wrong("sweep", "only for a language model: set model.source");
         }
