@@ -13,18 +13,14 @@ use crate::interventions::{Intervention, RotatedSpace};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
 use crate::orthogonal::{self, Rotation, StiefelAdam};
 
-/// The sizes of the rotation and the numbers of steps: the flags of `benches/peer_rotation.py`.
+/// The flags of `intervene bench rotation` and of `benches/peer_rotation.py`, which `--help` explains.
 #[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct RotationWorkload {
-    /// The width of the rows.
     pub width: usize,
-    /// The number of the rotation's columns; the width by default.
     pub rank: Option<usize>,
-    /// The number of rows in a batch.
     pub rows: usize,
-    /// The number of steps before the measured ones, in which the rotation leaves its starting point.
     pub warmup: usize,
-    /// The number of measured steps.
     pub steps: usize,
 }
 

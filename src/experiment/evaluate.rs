@@ -13,7 +13,7 @@ use crate::alignment::{Candidate, Scores};
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
 use crate::recipe::{Override, Recipe};
-use crate::report::{Observer, table};
+use crate::report::{Column, Observer, TableRow, table};
 use crate::saved::{Measured, Metrics, ModelIdentity, RunConfig};
 use crate::tasks::Split;
 use crate::{device, files, hub};
@@ -179,16 +179,9 @@ impl Evaluated {
         }
     }
 
-    /// For machines.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("numbers and names make JSON")
-    }
-
-    /// For people.
+    /// A column for each network.
     #[must_use]
     pub fn table(&self) -> String {
-        use crate::report::{Column, TableRow};
         let column = |name: &str, of: &Self| {
             let [low, high] = of.iia_interval;
             let mut rows = vec![TableRow::new("IIA", "overall", of.iia, Some((low, high)))];

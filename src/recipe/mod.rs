@@ -13,6 +13,7 @@ mod resolve;
 mod sections;
 mod shipped;
 mod sweep;
+mod text_or_list;
 
 pub use answers::Answers;
 pub use cache::{CacheSection, MemoryLimit};

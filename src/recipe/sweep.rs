@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text_or_list::TextOrList;
 use crate::data::Position;
 use crate::error::Error;
 
@@ -143,28 +143,11 @@ impl Serialize for AxisValues {
 
 impl<'de> Deserialize<'de> for AxisValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListOrRange)
-    }
-}
-
-struct ListOrRange;
-
-impl<'de> Visitor<'de> for ListOrRange {
-    type Value = AxisValues;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list such as [0, 5], a range such as \"0..30\" or \"0..30:3\", or \"all\"")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<AxisValues, E> {
-        text.parse().map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AxisValues, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = list.next_element()? {
-            values.push(value);
-        }
-        Ok(AxisValues::List(values))
+        deserializer.deserialize_any(TextOrList {
+            expected: "a list such as [0, 5], a range such as \"0..30\" or \"0..30:3\", or \"all\"",
+            text: |text| text.parse().map_err(|error: Error| error.to_string()),
+            least: 0,
+            list: Self::List,
+        })
     }
 }

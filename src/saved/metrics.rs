@@ -110,6 +110,15 @@ pub struct Controls {
     pub untrained_model: Option<f64>,
 }
 
+impl Controls {
+    /// The controls that were measured, with their keys.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let untrained = self.untrained_model.map(|value| ("untrained_model", value));
+        let always = [self.no_intervention, self.full_swap, self.random_rotation];
+        ["no_intervention", "full_swap", "random_rotation"].into_iter().zip(always).chain(untrained)
+    }
+}
+
 /// Wall-clock seconds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Seconds {
@@ -213,16 +222,9 @@ impl Measured {
         if let (Some(rank), Some(value)) = (self.hard_rank, self.iia_hard) {
             rows.push(TableRow::new("IIA", &format!("hard mask, rank {rank}"), value, None));
         }
-        let controls = [
-            ("no intervention", "no_intervention", Some(self.controls.no_intervention)),
-            ("full swap", "full_swap", swaps.then_some(self.controls.full_swap)),
-            ("random rotation", "random_rotation", Some(self.controls.random_rotation)),
-            ("untrained model", "untrained_model", self.controls.untrained_model),
-        ];
-        for (label, key, value) in controls {
-            if let Some(value) = value {
-                rows.push(TableRow::new("controls (IIA)", label, value, pair(self.controls_interval.get(key))));
-            }
+        for (key, value) in self.controls.all().filter(|(key, _)| swaps || *key != "full_swap") {
+            let (label, interval) = (key.replace('_', " "), pair(self.controls_interval.get(key)));
+            rows.push(TableRow::new("controls (IIA)", &label, value, interval));
         }
         if let Some(completions) = &self.completions {
             rows.push(TableRow::new(" ", "cross-entropy of a token", completions.loss, None));

@@ -11,14 +11,12 @@ use crate::report::Observer;
 use crate::tap::{Component, Site};
 use crate::{device, hub};
 
-/// The options that choose a model, a device and a dtype.
+/// The flags that choose a model: a checkpoint folder or `ORG/NAME[@REVISION]` on the Hub, a device's name, a dtype.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct ModelChoice {
-    /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or `ORG/NAME[@REVISION]` on the Hub.
     pub model: String,
-    /// auto, cpu, wgpu:N or cuda:N (without N the first one); `intervene devices` lists them.
     pub device: String,
-    /// The dtype of the model: f32, bf16, f16, or keep (the checkpoint's).
     pub dtype: Dtype,
 }
 

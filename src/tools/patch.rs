@@ -13,22 +13,16 @@ use crate::models::{Context, FrozenModel, LanguageModel};
 use crate::report::{Heatmap, Observer};
 use crate::tap::{Component, Patch, Rows};
 
-/// The options of [`patch`].
+/// The options of [`patch`]: the flags of `intervene patch`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct PatchOptions {
-    /// The model, its device and its dtype.
     pub model: ModelChoice,
-    /// The prompt whose activations are replaced.
     pub base: String,
-    /// The prompt whose activations replace the base's; it must have the same number of tokens.
     pub source: String,
-    /// The component that is patched.
     pub component: Component,
-    /// The answer to the source, one token with its leading space; by default its most probable next token.
     pub answer: Option<String>,
-    /// The answer to the base, one token; by default its most probable next token.
     pub foil: Option<String>,
-    /// The folder for patch.png and patch.csv; without it no files are written.
     pub out: Option<PathBuf>,
 }
 

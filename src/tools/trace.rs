@@ -48,28 +48,19 @@ impl FromStr for TraceKind {
     }
 }
 
-/// The options of [`trace`](super::trace()).
+/// The options of [`trace`]: the flags of `intervene trace`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct TraceOptions {
-    /// The model, its device and its dtype.
     pub model: ModelChoice,
-    /// The prompt, without the answer.
     pub prompt: String,
-    /// The part of the prompt whose embeddings are noised.
     pub subject: String,
-    /// The correct answer, with its leading space; by default the model's most probable next token.
     pub answer: Option<String>,
-    /// The number of noise samples.
     pub samples: usize,
-    /// The standard deviation of the noise, as a multiple of the embeddings' standard deviation.
     pub noise: f64,
-    /// The number of layers whose MLPs or attentions are restored together.
     pub window: usize,
-    /// The activations that are restored.
     pub kind: TraceKind,
-    /// The seed of the noise.
     pub seed: u64,
-    /// The folder for trace_states, trace_mlp and trace_attention, each as .png and .csv; without it no files are written.
     pub out: Option<PathBuf>,
 }
 

@@ -16,18 +16,14 @@ use crate::report::Observer;
 use crate::saved::{Metrics, RunConfig};
 use crate::{files, places};
 
-/// The options of [`push`].
+/// The options of [`push`]: the flags of `intervene push`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct PushOptions {
-    /// A run folder.
     pub dir: PathBuf,
-    /// The repository, ORG/NAME; it is created if it does not exist.
     pub id: String,
-    /// A new repository is private.
     pub private: bool,
-    /// Nothing is sent; the result has the card and the list of files.
     pub dry_run: bool,
-    /// The model's name on the Hub, if the run used a checkpoint folder.
     pub base_model: Option<String>,
 }
 
