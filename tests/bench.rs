@@ -1,7 +1,7 @@
 //! The benchmark of a rotation alone.
 
 use burn::tensor::Device;
-use intervene::bench::{RotationWorkload, rotation};
+use intervene::bench::{RotationWorkload, SelfTest, devices, rotation};
 
 fn work(width: usize, rank: Option<usize>) -> RotationWorkload {
     RotationWorkload { width, rank, rows: 3, warmup: 1, steps: 2 }
@@ -23,4 +23,12 @@ fn a_rank_of_zero_or_above_the_width_is_an_error() {
         let error = rotation(&work(32, Some(rank)), &Device::flex()).unwrap_err().to_string();
         assert!(error.contains(&format!("rank {rank} of width 32")), "{error}");
     }
+}
+
+#[test]
+fn the_processor_equals_itself_and_a_wrong_gradient_does_not_pass() {
+    let test = devices(&["cpu".to_owned()]).unwrap()[0].self_test.unwrap();
+    assert_eq!(test, SelfTest { logits: 0.0, gradient: 0.0 });
+    assert!(test.passes());
+    assert!(!SelfTest { logits: 0.0, gradient: 2e-3 }.passes());
 }

@@ -5,6 +5,7 @@ mod network_run;
 mod prompts_run;
 mod sweep;
 mod table;
+mod terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};

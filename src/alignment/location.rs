@@ -63,7 +63,6 @@ impl Location {
         }
     }
 
-    /// The site with its whole rows.
     pub(super) fn whole(&self) -> Site {
         self.site.component.site().at(self.site.layer)
     }

@@ -8,7 +8,6 @@ use crate::error::Error;
 use crate::models::LanguageModel;
 use crate::tap::Rows;
 
-/// Prompts that run at once.
 const BATCH: usize = 16;
 
 /// Whether the model gives the right answer of each pair's base and of every source. A prompt without a known answer

@@ -134,7 +134,6 @@ fn rotation_text(timed: &TimedRotation) -> String {
     )
 }
 
-/// A table of the parts, and the rates that it was computed from.
 fn limit_text(limit: &Limit) -> String {
     let line = |name: &str, gflop: f64, mb: f64, ms: f64| format!("{name:<16} {gflop:>7.2} {mb:>7.0} {ms:>7.1}\n");
     let sum = |value: fn(&StepPart) -> f64| limit.parts.iter().map(value).sum::<f64>();

@@ -23,7 +23,6 @@ impl DevicesArgs {
     }
 }
 
-/// A paragraph about one device.
 fn text(report: &DeviceReport) -> String {
     let mut lines = Vec::new();
     let state = if report.works { "works" } else { "does not work" };

@@ -74,7 +74,6 @@ fn sweep_on(
     }
 }
 
-/// A process of this program.
 fn start(recipe: &Path, out: &Path) -> Result<Child, Error> {
     let program = std::env::current_exe().map_err(Error::file(Path::new("intervene"), "cannot find this program"))?;
     let mut command = Command::new(&program);

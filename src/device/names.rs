@@ -40,7 +40,6 @@ pub enum Adapter {
     Software,
 }
 
-/// The names without numbers.
 const NAMES: [&str; 6] = ["auto", "cpu", "wgpu", "wgpu:cpu", "cuda", "rocm"];
 
 impl Name {

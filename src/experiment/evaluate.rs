@@ -29,7 +29,7 @@ pub struct Evaluated {
     pub iia_by_variable: std::collections::BTreeMap<String, f64>,
     /// The largest entry of |RᵀR − I| of R as it was read.
     pub orthogonality_error: f64,
-    /// What the run's `metrics.json` says.
+    /// The IIA in the run's `metrics.json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_iia: Option<f64>,
     /// The contrast network's.
@@ -105,7 +105,6 @@ fn own_recipe(folder: &Path, device: &str) -> Result<Recipe, Error> {
     Recipe::load(&path, &set)
 }
 
-/// Evaluates the interventions of a folder on the test pairs of a network.
 fn one(
     session: &mut Session<'_>,
     network: &dyn Network,
@@ -131,7 +130,6 @@ fn one(
     Ok(Evaluated::new(&test.iia(&candidate)?, &candidate.interventions, recorded_iia))
 }
 
-/// Checks that a config is for the network, and for its location of a number.
 fn check(
     folder: &Path,
     config: &RunConfig,

@@ -13,7 +13,6 @@ use crate::files;
 use crate::report::page::{Example, NextToken, Piece};
 use crate::tasks::Split;
 
-/// The file in a run folder.
 pub const FILE: &str = "examples.json";
 /// Pairs that are shown, from beginning to end of the test pairs.
 const SHOWN: usize = 8;
@@ -23,7 +22,6 @@ const LIKELIEST: usize = 5;
 /// The test pairs that examples are chosen from.
 pub struct TestExamples<'a> {
     pub tokenizer: &'a Tokenizer,
-    /// The names of the variables, by number.
     pub variables: &'a [String],
     pub pairs: &'a [Pair],
 }

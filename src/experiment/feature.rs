@@ -28,7 +28,6 @@ pub struct NetworkPlan<'a> {
     weights: Option<PathBuf>,
 }
 
-/// A frozen MLP and its task.
 pub struct FeatureNetwork<'a> {
     plan: NetworkPlan<'a>,
     model: Mlp,
@@ -52,7 +51,6 @@ impl<'a> NetworkPlan<'a> {
         Self { name, task, shape, training, weights, recipe }
     }
 
-    /// The recipe's networks, each with its folder within the run folder.
     pub fn all(recipe: &Recipe, task: &'a dyn FeatureTask) -> Vec<(&'static str, Self)> {
         let mut plans = vec![("", Self::new("network", recipe.clone(), task))];
         if let Some(contrast) = &recipe.contrast {
@@ -66,7 +64,6 @@ impl<'a> NetworkPlan<'a> {
         plans
     }
 
-    /// The weights, which have to fit the recipe and the task.
     fn load(&self, path: &Path, device: &Device) -> Result<Mlp, Error> {
         let model = Mlp::load(path, device)?;
         let there = [model.layers[0].0.dims()[0], model.width(), model.layers.len(), model.score.0.dims()[1]];

@@ -24,7 +24,6 @@ pub struct Hypothesis {
 }
 
 impl Hypothesis {
-    /// Checks that the recipe's locations are in the model; `variables` are the names of what its pairs swap.
     pub fn new(recipe: &Recipe, model: &dyn FrozenModel, variables: &[String]) -> Result<Self, Error> {
         let key = |at: usize| if at == 0 { "intervention".to_owned() } else { format!("also, number {at}") };
         let places = recipe.places();
@@ -85,7 +84,6 @@ impl Hypothesis {
     }
 }
 
-/// One of the recipe's locations, and its rows' width and the intervention's rank.
 fn locate(
     recipe: &Recipe,
     place: &InterventionSection,

@@ -8,13 +8,10 @@ use super::network::Network;
 use super::session::Session;
 use crate::error::Error;
 
-/// A network that was just opened.
 #[derive(Clone, Copy)]
 pub struct OpenedNetwork<'a> {
     pub network: &'a dyn Network,
-    /// Its folder within the run folder.
     pub folder: &'a str,
-    /// When opening it began.
     pub started: Instant,
 }
 

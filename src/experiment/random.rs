@@ -4,7 +4,6 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What random numbers are drawn for.
 #[derive(Clone, Copy)]
 pub enum RandomStream {
     Network,
@@ -20,7 +19,6 @@ pub enum RandomStream {
     Validation,
 }
 
-/// The generator of a seed's stream.
 pub fn rng(seed: u64, stream: RandomStream) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream as u64);

@@ -15,12 +15,10 @@ use crate::report::{Log, Observer};
 pub const LOWER: &str = "training.batch (training.accumulate makes up for it), fewer cells of a sweep at once, cache.level = \"host\", \
                          model.dtype = \"bf16\"";
 
-/// A recipe that is carried out on a device.
 pub struct Session<'a> {
     pub recipe: &'a Recipe,
     pub device: &'a Device,
     pub observer: &'a mut dyn Observer,
-    /// The log of a training run.
     pub log: Option<Log>,
     /// Where files go: the run folder of a training run, else a folder for temporary files.
     pub folder: PathBuf,
@@ -34,7 +32,6 @@ impl Session<'_> {
         self.recipe.cache.storage(&self.folder)
     }
 
-    /// The interventions that a search begins with.
     pub fn start(&self, hypothesis: &Hypothesis) -> Result<Candidate, Error> {
         let tracked = self.device.clone().autodiff();
         hypothesis.start(&mut rng(self.recipe.search_seed(), RandomStream::Rotation), &tracked)

@@ -18,7 +18,6 @@ use crate::tasks::{Split, prompt_task};
 /// One value for each split.
 #[derive(Clone)]
 pub struct Splits<T> {
-    /// The split that the search is trained on.
     pub train: T,
     /// The split that decides when to stop, and which of several searches is best, where there is one.
     pub validation: Option<T>,
@@ -33,12 +32,10 @@ impl<T> Splits<T> {
         std::iter::once(("train", &self.train)).chain(validation).chain(std::iter::once(("test", &self.test)))
     }
 
-    /// Maps each split's value.
     pub fn map<U>(self, mut to: impl FnMut(T) -> Result<U, Error>) -> Result<Splits<U>, Error> {
         self.map_named(|_, value| to(value))
     }
 
-    /// Maps each split's name and value.
     pub fn map_named<U>(self, mut to: impl FnMut(&'static str, T) -> Result<U, Error>) -> Result<Splits<U>, Error> {
         Ok(Splits {
             train: to("train", self.train)?,
@@ -47,7 +44,6 @@ impl<T> Splits<T> {
         })
     }
 
-    /// References.
     pub fn as_ref(&self) -> Splits<&T> {
         Splits { train: &self.train, validation: self.validation.as_ref(), test: &self.test }
     }
@@ -59,12 +55,10 @@ pub struct EncodedSplits {
     pub variables: Vec<String>,
 }
 
-/// The pairs of one split that the model solves.
 #[derive(Clone)]
 pub struct SolvedPairs {
     pub rows: Vec<EncodedRow>,
     pub pairs: Vec<Pair>,
-    /// The number of pairs that there were.
     pub total: usize,
     /// The number of those that the model solves, where the answers are known.
     pub solved: Option<usize>,
@@ -158,7 +152,6 @@ impl SolvedPairs {
 }
 
 impl Splits<SolvedPairs> {
-    /// Reports three examples with their intervened tokens marked, and how many pairs there are.
     pub fn explain(&self, tokenizer: &Tokenizer, observer: &mut dyn Observer) {
         for pair in self.train.pairs.iter().take(3) {
             observer.example(&show(pair, tokenizer, Marks::Brackets), &show(pair, tokenizer, Marks::Ansi));

@@ -65,7 +65,6 @@ pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     Ok(folder)
 }
 
-/// The results on one network.
 struct NetworkResult {
     title: String,
     measured: Measured,
@@ -153,7 +152,6 @@ fn find(
     Ok((result, lines))
 }
 
-/// What a line of the log says.
 fn values(line: &Logged, kind: Kind, rates: &Rates) -> Vec<(&'static str, f64)> {
     let mut values = vec![
         ("loss", line.loss),

@@ -9,7 +9,6 @@ use hf_hub::{HFClient, HFClientSync, HFRepositorySync};
 use super::id::Id;
 use crate::error::Error;
 
-/// The number of retries after a temporary failure.
 const RETRIES: usize = 3;
 
 /// A client of the Hub, configured from environment variables.
@@ -55,11 +54,9 @@ pub(super) fn offline() -> bool {
     ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
 }
 
-/// An optional access token.
 #[derive(Clone)]
 pub(super) struct Token(Option<String>);
 
-/// The output does not contain the token.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "Token(***)" } else { "Token(none)" })

@@ -54,7 +54,6 @@ impl MemoryLimit {
     }
 }
 
-/// The text as it was written.
 impl fmt::Display for MemoryLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)

@@ -10,7 +10,6 @@ use crate::alignment::{Partition, Rates};
 use crate::error::{Error, nearest};
 use crate::tasks::{FeatureTask, hierarchical_equality::hierarchical_equality};
 
-/// The tasks for an MLP.
 const FEATURE_TASKS: [&str; 1] = ["hierarchical_equality"];
 
 impl Recipe {
@@ -65,7 +64,6 @@ impl Recipe {
         self.training.seed.unwrap_or(self.seed)
     }
 
-    /// What the search minimises.
     fn objective(&self) -> Objective {
         let training = &self.training;
         let mut penalties = vec![(Penalty::Subspace, training.penalty)];

@@ -66,7 +66,6 @@ impl AxisValues {
     }
 }
 
-/// The values of the longest axis.
 const MOST: usize = 100_000;
 
 impl SweepSection {

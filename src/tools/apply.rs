@@ -53,7 +53,6 @@ pub struct AppliedExample {
     pub after: Vec<(String, f32)>,
 }
 
-/// An example that is ready to run.
 struct ReadyExample {
     base: Tokenised,
     sources: Vec<Tokenised>,

@@ -49,11 +49,7 @@ fn saved(
     let unit = shape
         .map(|shape| shape.heads.filter(|_| site.component.is_head()).map_or(shape.width, |heads| shape.width / heads));
     let made = match &one.weights {
-        Some(path) => Some(
-            spec.tensors(path)
-                .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
-                .map_err(at("weights"))?,
-        ),
+        Some(path) => Some(spec.intervention(one.kind, path, &Device::flex()).map_err(at("weights"))?),
         None if one.rank.is_some() || one.level.is_some() => {
             let problem = "an intervention that is drawn at random has no tensors to write: set `weights`";
             return Err(at("kind")(Error::Invalid(problem.to_owned())));

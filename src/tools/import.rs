@@ -64,7 +64,6 @@ pub struct Imported {
     pub linked: bool,
 }
 
-/// An intervention that has been read and not yet written.
 struct ImportedPart<'a> {
     saved: &'a SavedIntervention,
     made: AnyIntervention,
@@ -74,11 +73,8 @@ struct ImportedPart<'a> {
     exchanged: Option<Exchanged>,
 }
 
-/// The exchanged columns of a space.
 enum Exchanged {
-    /// The first columns.
     First(usize),
-    /// One column.
     One(usize),
 }
 

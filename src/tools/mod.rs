@@ -39,6 +39,7 @@ pub use trace::{TraceKind, TraceOptions, Traced, trace};
 use std::path::Path;
 
 use crate::error::Error;
+use crate::report::Heatmap;
 
 /// A token's text as a label, with line breaks and tabs escaped.
 fn label(text: &str) -> String {
@@ -52,6 +53,21 @@ fn label(text: &str) -> String {
 /// Creates a folder for results, if it does not exist.
 fn make_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(Error::file(path, "cannot create the folder"))
+}
+
+/// A heatmap of values from 0 to 1 with a row for each layer, without a title and columns.
+fn by_layer(values: Vec<Vec<Option<f64>>>) -> Heatmap {
+    let rows = (0..values.len()).map(|layer| layer.to_string()).collect();
+    let (title, row_axis, column_axis, columns) = (String::new(), "layer".to_owned(), String::new(), Vec::new());
+    Heatmap { title, row_axis, column_axis, rows, columns, values, range: (0.0, 1.0) }
+}
+
+/// Writes a heatmap into a folder, if there is one, as `NAME.png` and `NAME.csv`.
+fn write_heatmap(heatmap: &Heatmap, folder: Option<&Path>, name: &str) -> Result<(), Error> {
+    let Some(folder) = folder else { return Ok(()) };
+    make_folder(folder)?;
+    heatmap.write_png(&folder.join(format!("{name}.png")))?;
+    heatmap.write_csv(&folder.join(format!("{name}.csv")))
 }
 
 /// The index of the highest value; the first of equal ones.

@@ -42,7 +42,6 @@ impl OpenedModel {
         Ok(Self { model, device, folder, tokenizer })
     }
 
-    /// Loads the model on the processor.
     pub(super) fn on_the_cpu(model: &str, dtype: Dtype, observer: &mut dyn Observer) -> Result<Self, Error> {
         Self::open(&ModelChoice { model: model.to_owned(), device: "cpu".to_owned(), dtype }, observer)
     }

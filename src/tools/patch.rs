@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::{DType, Tensor};
 
 use super::tails;
-use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
+use super::{ModelChoice, OpenedModel, by_layer, label, likeliest, write_heatmap};
 use crate::alignment::{RecordedRun, TailStart};
 use crate::data::Tokenised;
 use crate::error::Error;
@@ -107,18 +107,11 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
     observer.end();
     let heatmap = Heatmap {
         title: format!("{component} from the source: 0 is the base, 1 is the source"),
-        row_axis: "layer".to_owned(),
         column_axis: "position".to_owned(),
-        rows: (0..layers).map(|layer| layer.to_string()).collect(),
         columns: columns(&opened, &base, &source),
-        values,
-        range: (0.0, 1.0),
+        ..by_layer(values)
     };
-    if let Some(folder) = &options.out {
-        make_folder(folder)?;
-        heatmap.write_png(&folder.join("patch.png"))?;
-        heatmap.write_csv(&folder.join("patch.csv"))?;
-    }
+    write_heatmap(&heatmap, options.out.as_deref(), "patch")?;
     Ok(Patched { heatmap, answers, differences: (d_source, d_base) })
 }
 

@@ -19,7 +19,6 @@ use crate::saved::ModelIdentity;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
-/// A specification that has been checked against a model.
 pub(super) struct Prepared {
     pub spec: Spec,
     representations: Vec<Representation>,
@@ -117,13 +116,11 @@ impl Prepared {
         Ok(this)
     }
 
-    /// The model with the specification's interventions.
     pub fn intervenable<'a>(&'a self, opened: &'a OpenedModel) -> Result<Intervenable<'a>, Error> {
         let operations = self.operations.iter().map(|operation| operation as _).collect();
         Intervenable::new(&opened.model, self.representations.clone(), operations, self.spec.order)
     }
 
-    /// The number of sources that each example needs.
     pub fn sources(&self) -> usize {
         self.representations.iter().filter_map(|one| one.source).max().map_or(0, |last| last + 1)
     }
@@ -196,7 +193,6 @@ impl Prepared {
         (0..self.representations.len()).map(placement).collect()
     }
 
-    /// The collecting interventions, in the order of a run's results.
     pub fn collected(&self) -> Vec<Collected> {
         let collects = |(number, one): (usize, &InterventionSpec)| {
             let heads = self.heads[number].as_ref();
@@ -250,7 +246,7 @@ fn operation(
 ) -> Result<AnyIntervention, Error> {
     let kind = one.kind;
     if let Some(path) = &one.weights {
-        return AnyIntervention::from_tensors(kind, &spec.tensors(path)?, None, device);
+        return spec.intervention(kind, path, device);
     }
     let needed = |alternative: &str| {
         Err(Error::Invalid(format!("{kind} needs its tensors: weights = \"FILE.safetensors\"{alternative}")))

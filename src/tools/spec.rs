@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{DType, TensorData};
+use burn::tensor::{DType, Device, TensorData};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::data::Positions;
 use crate::error::Error;
 use crate::intervenable::{During, Layout, Order};
-use crate::interventions::{Kind, NamedTensors};
+use crate::interventions::{AnyIntervention, Kind, NamedTensors};
 use crate::saved::RunConfig;
 use crate::{files, places};
 
@@ -158,7 +158,7 @@ impl Spec {
 
     /// Reads the tensors of one intervention, with the names and dtypes of their file; an error for dtypes other than floats
     /// and I64. `path` is relative to the specification's folder.
-    pub(super) fn tensors(&self, path: &Path) -> Result<NamedTensors, Error> {
+    fn tensors(&self, path: &Path) -> Result<NamedTensors, Error> {
         let path = &self.path(path);
         let bytes = files::read(path)?;
         let file = SafeTensors::deserialize(&bytes)
@@ -178,6 +178,11 @@ impl Spec {
             Ok((name, TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)))
         };
         file.tensors().into_iter().map(tensor).collect()
+    }
+
+    /// Reads an intervention from its file of tensors.
+    pub(super) fn intervention(&self, kind: Kind, path: &Path, device: &Device) -> Result<AnyIntervention, Error> {
+        AnyIntervention::from_tensors(kind, &self.tensors(path)?, None, device)
     }
 
     /// Resolves a path of the file, relative to the file's folder.

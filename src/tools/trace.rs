@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::tails;
-use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
+use super::{ModelChoice, OpenedModel, by_layer, label, likeliest, write_heatmap};
 use crate::alignment::{RecordedRun, TailStart};
 use crate::data::Tokenised;
 use crate::error::Error;
@@ -148,18 +148,12 @@ pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Trac
         let highest = values.iter().flatten().flatten().copied().fold(p_clean, f64::max);
         let heatmap = Heatmap {
             title,
-            row_axis: "layer".to_owned(),
             column_axis: "restored position".to_owned(),
-            rows: (0..layers).map(|layer| layer.to_string()).collect(),
             columns: columns(&opened, &prompt, &corrupted.subject),
-            values,
             range: (p_corrupted.min(p_clean), highest),
+            ..by_layer(values)
         };
-        if let Some(folder) = &options.out {
-            make_folder(folder)?;
-            heatmap.write_png(&folder.join(format!("trace_{name}.png")))?;
-            heatmap.write_csv(&folder.join(format!("trace_{name}.csv")))?;
-        }
+        write_heatmap(&heatmap, options.out.as_deref(), &format!("trace_{name}"))?;
         heatmaps.push(heatmap);
     }
     observer.end();

@@ -228,7 +228,6 @@ impl PairSet for Cache<'_> {
     }
 }
 
-/// The variables that a pair swaps, by number.
 fn swapped(pair: &Pair) -> Vec<usize> {
     pair.sources.iter().map(|(variable, _)| *variable).collect()
 }

@@ -39,7 +39,6 @@ pub struct Stepped {
     pub learning_rate: f64,
 }
 
-/// The logits at the answers, and the labels.
 struct AnswerLogits {
     /// Off the tape, `[candidates × pairs, answers, classes]`.
     logits: Tensor<3>,

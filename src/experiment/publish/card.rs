@@ -51,7 +51,6 @@ pub(super) fn card(
     }
 }
 
-/// The data sets of the Hub that the pairs came from.
 fn datasets(recipe: &Recipe) -> Vec<String> {
     let paths = recipe.data.iter().flat_map(|data| [&data.train, &data.validation, &data.test]).flatten();
     let mut names: Vec<String> =
@@ -106,7 +105,6 @@ fn subspace(config: &RunConfig) -> String {
     }
 }
 
-/// The sites, with commas.
 fn sites(configs: &[RunConfig]) -> String {
     let site = |config: &RunConfig| format!("`{}.{}`", config.layer, config.component);
     configs.iter().map(site).collect::<Vec<_>>().join(", ")

@@ -15,7 +15,6 @@ use crate::saved::{Measured, Metrics, RunConfig};
 use crate::tasks::{GraphNode, prompt_task};
 use crate::{files, places};
 
-/// The `recipe.toml` of a folder.
 pub struct RecipeText {
     pub text: String,
     pub recipe: Recipe,
@@ -62,7 +61,6 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     Ok((chapter, table))
 }
 
-/// The last part of a folder's path, links resolved.
 pub fn folder_name(folder: &Path) -> String {
     let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     real.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
@@ -85,7 +83,6 @@ fn task(recipe: &Recipe, config: &RunConfig) -> Result<Option<(String, Vec<Graph
     Ok(Some((task.question().to_owned(), task.graph())))
 }
 
-/// What the recipe's task asks; data alone asks nothing in words.
 pub fn asked(recipe: &Recipe, config: &RunConfig) -> Result<Option<String>, Error> {
     Ok(task(recipe, config)?.map(|(question, _)| question))
 }
@@ -169,7 +166,6 @@ fn short(source: &str) -> String {
     }
 }
 
-/// A column for each network, under headings for a page.
 fn scores(recipe: &Recipe, metrics: &Metrics) -> Vec<Column> {
     let heading = |group: &str| match group {
         "" => "The task by itself",

@@ -98,7 +98,6 @@ fn cell(swept: &Swept, of: &sweep::Cell) -> Option<SweepCell> {
     })
 }
 
-/// A number of the table with four places.
 fn short(field: String) -> String {
     match field.parse::<f64>() {
         Ok(value) if field.contains('.') => format!("{value:.4}"),

@@ -10,7 +10,6 @@ const TOGETHER: usize = 16;
 /// together, and one process takes them all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CellGroup {
-    /// What its file is called.
     pub name: String,
     pub cells: Vec<Cell>,
 }
@@ -32,7 +31,6 @@ impl Axes {
         all
     }
 
-    /// The groups of cells, layer by layer.
     pub fn groups(&self) -> Vec<CellGroup> {
         let indices = self.indices();
         let alike = indices.chunk_by(|a, b| a[..Axis::PLACE] == b[..Axis::PLACE]);
@@ -64,7 +62,6 @@ impl Cell {
         recipe
     }
 
-    /// `layer 3, position last, head 1, rank 2, seed 0`
     pub fn title(&self) -> String {
         let part = |axis: Axis| Some(format!("{} {}", axis.name(), axis.text(self)?));
         Axis::ALL.into_iter().filter_map(part).collect::<Vec<_>>().join(", ")

@@ -15,7 +15,6 @@ use crate::{files, places};
 /// The keys of a recipe that may differ between the processes of a sweep: they change nothing in the table.
 const FREE: [&str; 4] = ["name", "device", "cache", "versions"];
 
-/// A sweep's folder.
 pub struct SweepFolder {
     pub path: PathBuf,
     pub claims: Claims,
@@ -44,7 +43,6 @@ impl SweepFolder {
         Ok(folder)
     }
 
-    /// Makes what does not exist.
     pub fn make(&self, recipe: &Recipe) -> Result<(), Error> {
         for part in ["cells", "claims"] {
             let part = self.path.join(part);

@@ -52,7 +52,6 @@ pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<SweepMap> {
     maps.into_iter().map(|(_, map)| map).collect()
 }
 
-/// The axes of rows and columns.
 fn shown(lengths: CellIndex) -> [Axis; 2] {
     let (long, short): (Vec<Axis>, Vec<Axis>) = Axis::ALL.into_iter().partition(|axis| lengths[*axis as usize] > 1);
     let mut two: Vec<Axis> = long.into_iter().chain(short).take(2).collect();

@@ -87,7 +87,6 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
 /// A whole sweep, as its folder holds it.
 pub struct Swept {
     pub axes: Axes,
-    /// In the order of the table.
     pub finished: Vec<Finished>,
     pub best: Finished,
 }

@@ -23,7 +23,6 @@ use crate::recipe::Recipe;
 use crate::saved::interval;
 use crate::tasks::Split;
 
-/// The locations and the pairs of all cells.
 pub struct CellPairs {
     /// Each location with its position, in the order of the cells.
     locations: Vec<Location>,
@@ -114,7 +113,6 @@ impl<'a> Searcher<'a> {
         Ok(problem.with_validation(Some(cache(&self.validation, &pairs.validation)?)))
     }
 
-    /// Searches the cells of a group, all in one pass.
     pub fn search(&self, session: &Session<'_>, group: &CellGroup) -> Result<Vec<Finished>, Error> {
         let started = Instant::now();
         let recipes: Vec<Recipe> = group.cells.iter().map(|cell| cell.searched(session.recipe)).collect();

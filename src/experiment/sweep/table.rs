@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::files;
 use crate::report::quoted;
 
-/// What came of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     #[serde(flatten)]
@@ -20,21 +19,16 @@ pub struct Finished {
     /// None where the search diverged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Judged>,
-    /// How the search went.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<Point>,
-    /// How long the cell took.
     pub seconds: f64,
 }
 
 /// How good what a cell's search found is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
-    /// IIA on the validation pairs.
     pub iia: f64,
-    /// Its 95% interval.
     pub iia_interval: [f64; 2],
-    /// The mean cross-entropy on the validation pairs.
     pub loss: f64,
     /// Boundless DAS: the number of columns that a hard mask exchanges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,11 +43,9 @@ pub struct Judged {
 /// What a search logged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// Steps done.
     pub step: usize,
     /// The mean loss of the steps since the last point.
     pub loss: f64,
-    /// IIA on those steps' pairs.
     pub iia: f64,
 }
 
@@ -64,10 +56,8 @@ pub struct FinishedCells<'a> {
     found: BTreeMap<String, Vec<Finished>>,
 }
 
-/// The columns of `sweep.csv` behind the axes.
 const MEASURES: [&str; 7] = ["iia", "iia_low", "iia_high", "loss", "hard_rank", "random_rotation", "steps"];
 
-/// The columns of `sweep.csv`.
 pub fn columns() -> impl Iterator<Item = &'static str> {
     Axis::ALL.into_iter().map(Axis::name).chain(MEASURES)
 }
@@ -105,7 +95,6 @@ impl<'a> FinishedCells<'a> {
         Ok(())
     }
 
-    /// Writes what came of a place, and the table anew.
     pub fn put(&self, group: &CellGroup, found: &[Finished]) -> Result<(), Error> {
         files::write_json(&self.path(group), found)
     }

@@ -28,7 +28,6 @@ impl Recipe {
         }
     }
 
-    /// The kind of intervention and its site.
     fn check_feature_site(&self) -> Result<(), Mistake> {
         let (intervention, layers) = (&self.intervention, self.model.layers);
         let (kind, component, layer) = (intervention.kind, intervention.component, intervention.layer);
@@ -52,7 +51,6 @@ impl Recipe {
         Ok(())
     }
 
-    /// Keys that only a language model has.
     fn check_only_feature(&self) -> Result<(), Mistake> {
         let training = &self.training;
         for (key, is_set) in
