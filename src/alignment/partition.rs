@@ -59,8 +59,7 @@ impl Partition {
         self.parts[variable].1.clone()
     }
 
-    /// The interchanges that are trained and evaluated, as the numbers of the variables: each variable alone, and all of
-    /// them at once.
+    /// The interchanges that are trained and evaluated, as numbers of variables: each alone, and all at once.
     #[must_use]
     pub fn swaps(&self) -> Vec<Vec<usize>> {
         let mut swaps: Vec<Vec<usize>> = (0..self.parts.len()).map(|variable| vec![variable]).collect();
@@ -68,12 +67,6 @@ impl Partition {
             swaps.push((0..self.parts.len()).collect());
         }
         swaps
-    }
-
-    /// What a swap of these variables is called: `WX`, or `WX+YZ` when several are swapped at once.
-    #[must_use]
-    pub fn swap_name(&self, swap: &[usize]) -> String {
-        swap.iter().map(|variable| self.parts[*variable].0.as_str()).collect::<Vec<_>>().join("+")
     }
 
     /// Checks that every variable that the pairs swap has columns here.

@@ -56,8 +56,7 @@ impl Validated {
     }
 }
 
-/// 1 for each example that has the label as the largest logit, of `[batch, answers, classes]`, at every one of its answers,
-/// else 0: `[batch]`.
+/// `[batch]`: 1 for each example whose label is the largest of `[batch, answers, classes]` at every answer, else 0.
 pub(crate) fn hits(logits: Tensor<3>, labels: &Tensor<2, Int>, weights: Option<&Tensor<2>>) -> Tensor<1, Int> {
     let [batch, answers, _] = logits.dims();
     let wrong = logits.argmax(2).reshape([batch, answers]).not_equal(labels.clone()).float();

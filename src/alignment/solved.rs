@@ -10,8 +10,7 @@ use crate::tap::Rows;
 
 const BATCH: usize = 16;
 
-/// Whether the model gives the right answer of each pair's base and of every source. A prompt without a known answer
-/// counts as solved.
+/// Whether the model gives the right answer of each pair's base and every source, as far as the answers are known.
 pub fn solved(model: &dyn LanguageModel, pairs: &[Pair], device: &Device) -> Result<Vec<bool>, Error> {
     let mut known: Vec<(usize, &Prompt, u32)> = Vec::new();
     for (at, pair) in pairs.iter().enumerate() {

@@ -24,8 +24,7 @@ fn limit() -> Result<Option<u64>, Error> {
     parse_bytes(&text).map(Some).map_err(|error| Error::Invalid(format!("{LIMIT}: {error}")))
 }
 
-/// Returns the free bytes of a device: the machine's free memory for the processor, else the budget minus the bytes in
-/// use; `None` if the budget is unknown.
+/// Returns the free bytes: for the processor the machine's, else the budget minus the bytes in use, if it is known.
 #[must_use]
 pub fn free(device: &Device) -> Option<u64> {
     if is_cpu(device) {

@@ -27,8 +27,7 @@ pub use names::{Adapter, Name, check};
 pub use opened::{OpenedDevice, describe, is_cpu, name, opened};
 pub use survey::{SurveyedDevice, survey};
 
-/// Returns the device with this name, ready to use. `auto` selects the best device that works, with a warning for each
-/// better one that does not.
+/// Returns the device with this name, ready to use. `auto` is the best that works; others give a warning.
 pub fn find(name: &str, monitor: &mut dyn Monitor) -> Result<Device, Error> {
     find_name(name.parse()?, monitor)
 }

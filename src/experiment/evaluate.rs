@@ -79,9 +79,8 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
     if recorded[1].is_none() {
         recipe.contrast = None;
     }
-    let (log, temporary) = (None, std::env::temp_dir());
-    let trained = Some(folder.clone());
-    let mut session = Session { recipe: &recipe, device: &device, observer, log, folder: temporary, trained };
+    let mut session = Session::new(&recipe, &device, observer, &std::env::temp_dir());
+    session.trained = Some(folder.clone());
     let mut all = Vec::new();
     open::each(&mut session, |session, opened| {
         let evaluated = one(session, opened.network, &folder.join(opened.folder), recorded[all.len()])?;

@@ -1,6 +1,6 @@
 //! An MLP on a task with inputs as features: trained on the task first, or read from a file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
 
@@ -8,7 +8,7 @@ use super::hypothesis::Hypothesis;
 use super::network::Network;
 use super::random::{RandomStream, rng};
 use super::session::Session;
-use crate::alignment::feature::network::{self, NetworkTraining, Shape};
+use crate::alignment::feature::network::{self, Shape};
 use crate::alignment::feature::{FeaturePairs, FeatureProblem};
 use crate::alignment::{Candidate, Problem, Storage};
 use crate::error::Error;
@@ -19,13 +19,11 @@ use crate::saved::{self, ModelIdentity};
 use crate::tasks::FeatureTask;
 
 /// One network that a recipe asks for: its own, or its contrast network.
+#[derive(Clone)]
 pub struct NetworkPlan<'a> {
     name: &'static str,
     task: &'a dyn FeatureTask,
     recipe: Recipe,
-    shape: Shape,
-    training: NetworkTraining,
-    weights: Option<PathBuf>,
 }
 
 pub struct FeatureNetwork<'a> {
@@ -38,28 +36,19 @@ pub struct FeatureNetwork<'a> {
 }
 
 impl<'a> NetworkPlan<'a> {
-    fn new(name: &'static str, recipe: Recipe, task: &'a dyn FeatureTask) -> Self {
-        let model = &recipe.model;
-        let training = NetworkTraining {
-            steps: model.training.steps,
-            batch: model.training.batch,
-            learning_rate: model.training.learning_rate,
-            weight_decay: model.training.weight_decay,
-            l1: model.training.l1,
-        };
-        let (shape, weights) = (Shape { width: model.width, n_layers: model.layers }, model.weights.clone());
-        Self { name, task, shape, training, weights, recipe }
+    fn shape(&self) -> Shape {
+        Shape { width: self.recipe.model.width, n_layers: self.recipe.model.layers }
     }
 
     pub fn all(recipe: &Recipe, task: &'a dyn FeatureTask) -> Vec<(&'static str, Self)> {
-        let mut plans = vec![("", Self::new("network", recipe.clone(), task))];
+        let mut plans = vec![("", Self { name: "network", task, recipe: recipe.clone() })];
         if let Some(contrast) = &recipe.contrast {
             let mut other = recipe.clone();
             other.model.width = contrast.width;
             other.model.training.l1 = contrast.l1;
             other.model.training.weight_decay = contrast.weight_decay;
             other.intervention.partition.clone_from(&contrast.partition);
-            plans.push(("contrast", Self::new("contrast", other, task)));
+            plans.push(("contrast", Self { name: "contrast", task, recipe: other }));
         }
         plans
     }
@@ -67,7 +56,8 @@ impl<'a> NetworkPlan<'a> {
     fn load(&self, path: &Path, device: &Device) -> Result<Mlp, Error> {
         let model = Mlp::load(path, device)?;
         let there = [model.layers[0].0.dims()[0], model.width(), model.layers.len(), model.score.0.dims()[1]];
-        let wanted = [self.task.n_features(), self.shape.width, self.shape.n_layers, self.task.n_classes()];
+        let Shape { width, n_layers } = self.shape();
+        let wanted = [self.task.n_features(), width, n_layers, self.task.n_classes()];
         if there != wanted {
             let sizes = |[i, w, l, c]: [usize; 4]| format!("{i} inputs, {l} layers of width {w} and {c} classes");
             return Err(Error::content(path, format!("it has {}; the recipe says {}", sizes(there), sizes(wanted))));
@@ -76,9 +66,9 @@ impl<'a> NetworkPlan<'a> {
     }
 
     fn train(&self, session: &mut Session<'_>) -> Result<Mlp, Error> {
-        let seed = self.recipe.seed;
-        let start = network::untrained(self.task, self.shape, &mut rng(seed, RandomStream::Network), session.device);
-        session.observer.begin(&format!("{}: training", self.name), self.training.steps);
+        let (seed, training) = (self.recipe.seed, &self.recipe.model.training);
+        let start = network::untrained(self.task, self.shape(), &mut rng(seed, RandomStream::Network), session.device);
+        session.observer.begin(&format!("{}: training", self.name), training.steps);
         let phase = format!("{}/network", self.name);
         let mut failed = None;
         let mut watch = |step: usize, loss: Option<f64>| {
@@ -89,7 +79,7 @@ impl<'a> NetworkPlan<'a> {
             }
         };
         let mut examples = rng(seed, RandomStream::Examples);
-        let trained = network::train(&start, self.task, &self.training, &mut examples, session.device, &mut watch)?;
+        let trained = network::train(&start, self.task, training, &mut examples, session.device, &mut watch)?;
         session.observer.end();
         failed.map_or(Ok(trained), Err)
     }
@@ -99,7 +89,7 @@ impl<'a> FeatureNetwork<'a> {
     /// Trains the network of a plan, or reads it; `folder` is its place within a run folder.
     pub fn open(plan: NetworkPlan<'a>, folder: &str, session: &mut Session<'_>) -> Result<Self, Error> {
         let trained = session.trained.as_ref().map(|run| saved::mlp_file(&run.join(folder)));
-        let model = match trained.as_ref().or(plan.weights.as_ref()) {
+        let model = match trained.as_ref().or(plan.recipe.model.weights.as_ref()) {
             Some(path) => plan.load(path, session.device)?,
             None => plan.train(session)?,
         };
@@ -115,15 +105,15 @@ impl<'a> FeatureNetwork<'a> {
 
 impl Network for FeatureNetwork<'_> {
     fn title(&self) -> String {
-        let penalised = self.plan.weights.is_none() && self.plan.training.l1 > 0.0;
-        let how = if self.plan.weights.is_some() {
+        let penalised = self.plan.recipe.model.weights.is_none() && self.plan.recipe.model.training.l1 > 0.0;
+        let how = if self.plan.recipe.model.weights.is_some() {
             "given"
         } else if penalised {
             "sparse"
         } else {
             "no penalty"
         };
-        format!("{} (width {}, {how})", self.plan.name, self.plan.shape.width)
+        format!("{} (width {}, {how})", self.plan.name, self.plan.recipe.model.width)
     }
 
     fn phase(&self, name: &str) -> String {
@@ -160,8 +150,8 @@ impl Network for FeatureNetwork<'_> {
     fn untrained(&self) -> Result<Box<dyn Network + '_>, Error> {
         let mut weights = self.seed(RandomStream::UntrainedNetwork);
         Ok(Box::new(FeatureNetwork {
-            plan: NetworkPlan::new(self.plan.name, self.plan.recipe.clone(), self.plan.task),
-            model: network::untrained(self.plan.task, self.plan.shape, &mut weights, &self.device),
+            plan: self.plan.clone(),
+            model: network::untrained(self.plan.task, self.plan.shape(), &mut weights, &self.device),
             hypothesis: self.hypothesis.clone(),
             pairs: RandomStream::UntrainedPairs,
             device: self.device.clone(),
@@ -172,7 +162,7 @@ impl Network for FeatureNetwork<'_> {
         let (model, trained) = (&self.model, "trained by the recipe".to_owned());
         ModelIdentity {
             kind: "mlp".to_owned(),
-            source: self.plan.weights.as_ref().map_or(trained, |path| path.display().to_string()),
+            source: self.plan.recipe.model.weights.as_ref().map_or(trained, |path| path.display().to_string()),
             revision: None,
             width: model.width(),
             layers: model.layers.len(),

@@ -16,8 +16,7 @@ pub fn default_folder(name: &str) -> PathBuf {
     Path::new("runs").join(format!("{name}-{now}"))
 }
 
-/// Writes `recipe.toml` into a folder, with every default and override in it, and the versions that ran it: it runs
-/// again as it is.
+/// Writes `recipe.toml` with every default and override in it, and the versions: it runs again as it is.
 pub fn write_recipe(recipe: &Recipe, folder: &Path) -> Result<(), Error> {
     let mut resolved = recipe.clone();
     resolved.versions = [("intervene", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]

@@ -15,8 +15,7 @@ pub struct OpenedNetwork<'a> {
     pub started: Instant,
 }
 
-/// Opens the recipe's networks one after the other: its model, and its contrast network where it has one. Each is given to
-/// `work`, and closed before the next is opened.
+/// Opens the recipe's network, then its contrast network. Each is closed after `work`, before the next is opened.
 pub fn each(
     session: &mut Session<'_>,
     mut work: impl FnMut(&mut Session<'_>, OpenedNetwork<'_>) -> Result<(), Error>,

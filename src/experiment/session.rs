@@ -1,12 +1,13 @@
 //! What every step of a run needs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
 use super::hypothesis::Hypothesis;
 use super::random::{RandomStream, rng};
 use crate::alignment::{Candidate, Storage};
+use crate::device;
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::report::{Log, Observer};
@@ -26,7 +27,19 @@ pub struct Session<'a> {
     pub trained: Option<PathBuf>,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    /// A session without a log that trains its networks itself.
+    pub fn new(recipe: &'a Recipe, device: &'a Device, observer: &'a mut dyn Observer, folder: &Path) -> Self {
+        Self { recipe, device, observer, log: None, folder: folder.to_owned(), trained: None }
+    }
+
+    /// Names the device to the observer, unless it is the processor.
+    pub fn note_device(&mut self) {
+        if !device::is_cpu(self.device) {
+            self.observer.note(&format!("device: {}", device::describe(self.device)));
+        }
+    }
+
     /// Where results of the frozen model are stored.
     pub fn storage(&self) -> Storage {
         self.recipe.cache.storage(&self.folder)

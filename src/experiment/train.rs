@@ -36,12 +36,8 @@ pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let folder = out.map_or_else(|| folder::default_folder(&recipe.name), Path::to_owned);
     files::create_new_dir(&folder)?;
     folder::write_recipe(recipe, &folder)?;
-    let log = Log::create(&folder)?;
-    if !device::is_cpu(&device) {
-        observer.note(&format!("device: {}", device::describe(&device)));
-    }
-    let mut session =
-        Session { recipe, device: &device, observer, log: Some(log), folder: folder.clone(), trained: None };
+    let mut session = Session { log: Some(Log::create(&folder)?), ..Session::new(recipe, &device, observer, &folder) };
+    session.note_device();
     let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
     let mut networks = Vec::new();
     open::each(&mut session, |session, opened| {

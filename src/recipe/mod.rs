@@ -19,7 +19,7 @@ pub use answers::Answers;
 pub use cache::{CacheSection, MemoryLimit};
 pub use intervention::{Also, InterventionSection};
 pub use load::Override;
-pub use sections::{Contrast, Data, EvaluationSection, Model, ModelTraining, TaskSection, Training};
+pub use sections::{Contrast, Data, EvaluationSection, Model, TaskSection, Training};
 pub use shipped::{Shipped, open, shipped};
 pub use sweep::{AxisValues, SweepSection};
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Answers;
+use crate::alignment::feature::network::NetworkTraining;
 use crate::alignment::loss::Loss;
 use crate::models::Dtype;
 
@@ -71,7 +72,7 @@ pub struct Model {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
     /// How it is trained where no weights are given.
-    pub training: ModelTraining,
+    pub training: NetworkTraining,
 }
 
 impl Default for Model {
@@ -82,30 +83,8 @@ impl Default for Model {
             width: 64,
             layers: 3,
             weights: None,
-            training: ModelTraining::default(),
+            training: NetworkTraining::default(),
         }
-    }
-}
-
-/// `[model.training]`: AdamW with linear decay on fresh examples.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModelTraining {
-    /// The number of steps.
-    pub steps: usize,
-    /// Examples in a step.
-    pub batch: usize,
-    /// The learning rate at the start.
-    pub learning_rate: f64,
-    /// AdamW's decoupled weight decay.
-    pub weight_decay: f64,
-    /// The weight of the L1 norm of the first layer's weights.
-    pub l1: f64,
-}
-
-impl Default for ModelTraining {
-    fn default() -> Self {
-        Self { steps: 9216, batch: 1024, learning_rate: 2e-3, weight_decay: 0.3, l1: 1e-4 }
     }
 }
 

@@ -170,8 +170,7 @@ pub fn interval(score: Score) -> Interval {
 }
 
 impl Disentangled {
-    /// From the scores on pairs whose answer must change, and on those whose answer must not; `None` where there are no
-    /// pairs of either kind.
+    /// From the scores on pairs whose answer must change, and must not; `None` without pairs of either kind.
     #[must_use]
     pub fn new(cause: &Scores, isolate: &Scores) -> Option<Self> {
         if cause.0.is_empty() || isolate.0.is_empty() {

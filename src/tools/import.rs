@@ -1,5 +1,6 @@
 //! `intervene import`: converts a folder of pyvene into a specification with its tensors.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -7,13 +8,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::folder_spec::{SEVERAL, TENSORS};
 use super::{OpenedModel, make_folder};
+use crate::alignment::Partition;
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, InterchangeDim, Kind};
 use crate::models::{Dtype, SiteShape};
-use crate::orthogonal::Parametrisation;
 use crate::pyvene::{self, SavedIntervention};
 use crate::report::Observer;
-use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
+use crate::saved::{ModelIdentity, RunConfig};
 use crate::tap::Site;
 use crate::tensors::Tensors;
 use crate::{files, hub};
@@ -127,20 +128,11 @@ impl<'a> ImportedPart<'a> {
         make_folder(folder)?;
         self.tensors().write(&folder.join(TENSORS))?;
         let (Some(opened), Some(width)) = (opened, self.made.width()) else { return Ok(()) };
-        let site = self.saved.site;
+        let (identity, location) = (ModelIdentity::new(&opened.model), self.saved.site.into());
         let config = RunConfig {
             library: format!("intervene {}, from pyvene's folder", env!("CARGO_PKG_VERSION")),
-            model: ModelIdentity::new(&opened.model),
-            component: site.component,
-            layer: site.layer,
-            heads: Vec::new(),
-            position: None,
-            kind: self.made.kind(),
-            width,
-            rank: self.made.rotation().map(|rotation| rotation.dims()[1]),
-            partition: std::collections::BTreeMap::new(),
-            orthogonal: Parametrisation::Manifold,
-            convention: CONVENTION.to_owned(),
+            partition: BTreeMap::new(),
+            ..RunConfig::new(identity, &location, width, &Partition::single(), &self.made)
         };
         files::write_json(&folder.join("config.json"), &config)
     }

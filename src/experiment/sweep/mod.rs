@@ -64,11 +64,8 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
         show(recipe, &axes, &FinishedCells::new(&folder.path, &axes.groups())?, observer);
         return Ok(folder.path);
     }
-    if !device::is_cpu(&device) {
-        observer.note(&format!("device: {}", device::describe(&device)));
-    }
-    let mut session =
-        Session { recipe, device: &device, observer, log: None, folder: folder.path.clone(), trained: None };
+    let mut session = Session::new(recipe, &device, observer, &folder.path);
+    session.note_device();
     let network = LanguageNetwork::open(&mut session, source)?;
     let axes = Axes::new(recipe, &network.model);
     let pairs = CellPairs::new(recipe, &axes, &network)?;

@@ -163,9 +163,7 @@ fn judge(
     let validation = Evaluation::new(problem, Split::Validation).expect("a sweep's problem has validation pairs");
     let validated = result.validated.expect("a search with validation pairs is validated");
     let draws = session.recipe.sweep.as_ref().map_or(0, |sweep| sweep.random_rotations);
-    let mut rotations = rng(session.recipe.seed, RandomStream::RandomRotations);
-    let random = (0..draws).map(|_| hypothesis.random(&result.candidate, &mut rotations, session.device));
-    let random = random.collect::<Result<Vec<Candidate>, Error>>()?;
+    let random = hypothesis.random(&result.candidate, draws, session.recipe.seed, session.device)?;
     let outcomes =
         validation.outcomes(&random.iter().map(|candidate| Edit::Candidate(candidate)).collect::<Vec<_>>(), None)?;
     let means = outcomes.iter().map(|outcomes| validation.scores(outcomes, |_| true).overall().mean());
