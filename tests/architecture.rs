@@ -43,7 +43,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "orthogonal",
         ],
     ),
-    ("cli", &["tools", "experiment", "bench", "recipes", "recipe", "report", "models", "data", "tap"]),
+    ("cli", &["tools", "experiment", "bench", "recipe", "report", "models", "data", "tap"]),
 ];
 
 /// The ground floor: every module may import these, and they import only each other.

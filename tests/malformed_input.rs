@@ -161,6 +161,6 @@ fn malformed_run_folders() {
     with(&replace("config.json", "rotated_space", "rotated"), &["unknown intervention `rotated`"]);
     with(&replace("recipe.toml", "steps", "stepz"), &["recipe.toml", "did you mean `steps`?"]);
     with(&last(3.0), &["not orthonormal"]);
-    with(&last(f32::NAN), &["holds NaN"]);
+    with(&last(f32::NAN), &["contains NaN"]);
     refused(&["evaluate", folder.path().join("nowhere").to_str().unwrap()], &["nowhere"]);
 }

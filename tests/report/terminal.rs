@@ -33,7 +33,7 @@ layer       t0            t1       a long, lon…
 fn colours_stand_behind_the_numbers() {
     let map = sample(2, 2);
     let text = map.text(Ink::True);
-    assert!(text.contains("\x1b[48;2;253;231;37;38;2;17;24;39m 1.00 \x1b[0m"), "{text:?}");
+    assert!(text.contains("\x1b[48;2;252;231;33;38;2;17;24;39m 1.00 \x1b[0m"), "{text:?}");
     let text = map.text(Ink::Indexed);
     assert!(text.contains("\x1b[48;5;53;38;5;231m 0.00 \x1b[0m"), "{text:?}");
     assert_eq!(text.matches("\x1b[0m").count(), 2, "a cell without a value has no colour");
