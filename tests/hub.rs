@@ -2,6 +2,7 @@
 //! there. The Hub is simulated by a server on this machine.
 
 mod errors;
+mod names;
 mod publish;
 mod server;
 mod store;

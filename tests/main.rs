@@ -22,13 +22,17 @@ mod common {
     pub mod whole_run;
 }
 
+mod alignment;
 mod architecture;
+mod bench;
 mod cache;
 mod checkpoint;
 mod data;
+mod device_names;
 mod devices;
 mod docs;
 mod equality;
+mod files;
 mod generate;
 mod gru;
 mod half_precision;
@@ -43,6 +47,7 @@ mod old_run_folders;
 mod orthogonal;
 mod pyvene_files;
 mod pyvene_parity;
+mod recipes;
 mod report;
 mod run_folder;
 mod search;

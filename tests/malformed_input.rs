@@ -54,7 +54,7 @@ fn malformed_recipes() {
         (component, "component = \"block_ouput\"", &["bad.toml:10:", "did you mean `block_output`?"]),
         (component, "component = \"query_output\"", &["bad.toml:10:", "it has block_output"]),
         (component, "kind = \"rotated\"\ncomponent = \"block_output\"", &["bad.toml:10:", "rotated_space"]),
-        ("layer = 0", "layer = 3", &["bad.toml:11:", "layer 3 is not there: the model has 3 layers"]),
+        ("layer = 0", "layer = 3", &["bad.toml:11:", "layer 3 does not exist: the model has 3 layers"]),
         ("layer = 0", "layer = 0\northogonal = \"matrix_exq\"", &["bad.toml:12:", "did you mean `matrix_exp`?"]),
         ("WX = [0, 4]", "WX = [0, 5]", &["bad.toml:12:", "overlap"]),
         ("YZ = [4, 8]", "YZ = [4, 9]", &["bad.toml:12:", "4..9", "8 columns"]),

@@ -7,6 +7,8 @@ mod interval;
 mod network_run;
 mod prompts_run;
 mod sweep;
+mod table;
+mod terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -52,7 +52,7 @@ fn what_does_not_fit_the_model_is_refused_before_the_search() {
     let source = format!("model.source={}", model.display());
     let folder = tempfile::tempdir().unwrap();
     for (at, (set, said)) in [
-        ("intervention.layer=30", "layer 30 is not there"),
+        ("intervention.layer=30", "layer 30 does not exist"),
         ("intervention.rank=577", "577 columns are more than the site is wide, 576"),
         ("intervention.position=nowhere", "nowhere"),
         ("data.train=no/such/file.jsonl", "no/such/file.jsonl"),

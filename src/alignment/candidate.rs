@@ -58,7 +58,6 @@ impl<I: Intervention> Rewrite for Candidate<I> {
 }
 
 impl<I> Candidate<I> {
-    /// Whether every example swaps one variable, which has all columns.
     fn takes_all(&self, swapped: &[Vec<usize>]) -> bool {
         self.partition.is_whole() && swapped.iter().all(|swapped| swapped.len() == 1)
     }

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::hits::hits;
 use super::interchange::{Batch, interchange};
 use super::loss::{self, Loss};
+use super::scores::hits;
 use super::{Candidate, PairSet, Problem, Rewrite, Score, Scores, Validated};
 use crate::error::Error;
 use crate::interventions::Intervention;

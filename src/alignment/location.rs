@@ -46,7 +46,9 @@ impl Location {
         let Site { layer, component } = self.site;
         if layer >= model.n_layers() {
             let layers = model.n_layers();
-            return Err(Error::Invalid(format!("layer {layer} is not there: the model has {layers}, counted from 0")));
+            return Err(Error::Invalid(format!(
+                "layer {layer} does not exist: the model has {layers}, counted from 0"
+            )));
         }
         let shape = model.site_shape(component.site());
         let shape = shape.ok_or_else(|| Error::Invalid(format!("the model has no {component}")))?;
@@ -56,12 +58,11 @@ impl Location {
         }
         let heads = shape.heads.unwrap_or(1);
         match self.heads.iter().find(|head| **head >= heads) {
-            Some(head) => Err(Error::Invalid(format!("head {head} is not there: {component} has {heads}, from 0"))),
+            Some(head) => Err(Error::Invalid(format!("head {head} does not exist: {component} has {heads}, from 0"))),
             None => Ok(()),
         }
     }
 
-    /// The site with its whole rows.
     pub(super) fn whole(&self) -> Site {
         self.site.component.site().at(self.site.layer)
     }

@@ -4,7 +4,6 @@ mod cache;
 mod candidate;
 pub mod evaluate;
 pub mod feature;
-mod hits;
 pub mod interchange;
 pub mod language;
 mod location;
@@ -16,7 +15,7 @@ mod scores;
 pub mod search;
 mod solved;
 
-pub use cache::{Cache, Level, LocatedPairs, RecordedRun, Start, States, Storage};
+pub use cache::{Cache, Level, LocatedPairs, RecordedRun, States, Storage, TailStart};
 pub use candidate::{Candidate, Rewrite};
 pub use language::LanguageProblem;
 pub use location::Location;

@@ -47,7 +47,7 @@ impl Partition {
         &self.parts
     }
 
-    /// Has the only variable all columns? It has, then, of every rotation, whatever its rank.
+    /// Whether the only variable has all columns, of a rotation of any rank.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.whole
@@ -59,8 +59,7 @@ impl Partition {
         self.parts[variable].1.clone()
     }
 
-    /// The interchanges that are trained and evaluated, as the numbers of the variables: each variable alone, and all of
-    /// them at once.
+    /// The interchanges that are trained and evaluated, as numbers of variables: each alone, and all at once.
     #[must_use]
     pub fn swaps(&self) -> Vec<Vec<usize>> {
         let mut swaps: Vec<Vec<usize>> = (0..self.parts.len()).map(|variable| vec![variable]).collect();
@@ -70,13 +69,7 @@ impl Partition {
         swaps
     }
 
-    /// What a swap of these variables is called: `WX`, or `WX+YZ` when several are swapped at once.
-    #[must_use]
-    pub fn swap_name(&self, swap: &[usize]) -> String {
-        swap.iter().map(|variable| self.parts[*variable].0.as_str()).collect::<Vec<_>>().join("+")
-    }
-
-    /// Checks that every variable that the pairs swap has columns.
+    /// Checks that every variable that the pairs swap has columns here.
     pub fn check(&self, pairs: &[Pair]) -> Result<(), Error> {
         for (at, pair) in pairs.iter().enumerate() {
             if let Some((variable, _)) = pair.sources.iter().find(|(variable, _)| *variable >= self.parts.len()) {
@@ -87,25 +80,5 @@ impl Partition {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn partition(parts: &[(&str, Range<usize>)]) -> Result<Partition, Error> {
-        Partition::new(parts.iter().map(|(name, columns)| ((*name).to_owned(), columns.clone())).collect(), 8)
-    }
-
-    #[test]
-    fn parts_lie_within_the_rank_and_apart() {
-        assert!(partition(&[]).is_err());
-        assert!(partition(&[("A", 0..9)]).is_err());
-        assert!(partition(&[("A", 3..3)]).is_err());
-        assert!(partition(&[("A", 0..4), ("B", 3..8)]).is_err());
-        let two = partition(&[("A", 0..4), ("B", 4..8)]).unwrap();
-        let names: Vec<String> = two.swaps().iter().map(|swap| two.swap_name(swap)).collect();
-        assert_eq!(names, ["A", "B", "A+B"]);
     }
 }

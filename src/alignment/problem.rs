@@ -53,8 +53,7 @@ pub trait PairSet {
         false
     }
 
-    /// For each pair the first pair that gives the same result: under any intervention, or with `base_only` under one
-    /// that reads no source.
+    /// For each pair the first with the same result: under any intervention, or under one that reads no source.
     fn first_alike(&self, _base_only: bool) -> Vec<usize> {
         (0..self.len()).collect()
     }

@@ -1,5 +1,7 @@
 //! How often the model gives the causal model's answer.
 
+use burn::tensor::{Int, Tensor};
+
 /// Hits out of trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Score {
@@ -52,4 +54,21 @@ impl Validated {
     pub(super) fn is_better_than(self, other: Self) -> bool {
         self.iia > other.iia || (self.iia == other.iia && self.loss < other.loss)
     }
+}
+
+/// `[batch]`: 1 for each example whose label is the largest of `[batch, answers, classes]` at every answer, else 0.
+pub(crate) fn hits(logits: Tensor<3>, labels: &Tensor<2, Int>, weights: Option<&Tensor<2>>) -> Tensor<1, Int> {
+    let [batch, answers, _] = logits.dims();
+    let wrong = logits.argmax(2).reshape([batch, answers]).not_equal(labels.clone()).float();
+    let wrong = match weights {
+        Some(weights) => wrong * weights.clone(),
+        None => wrong,
+    };
+    wrong.sum_dim(1).equal_elem(0.0).int().reshape([batch])
+}
+
+/// The number of [`hits`].
+pub(crate) fn count_hits(logits: Tensor<3>, labels: &Tensor<2, Int>, weights: Option<&Tensor<2>>) -> usize {
+    let hits = hits(logits, labels, weights).sum().into_scalar::<i64>();
+    usize::try_from(hits).expect("a count is not negative")
 }

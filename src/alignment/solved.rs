@@ -8,11 +8,9 @@ use crate::error::Error;
 use crate::models::LanguageModel;
 use crate::tap::Rows;
 
-/// Prompts that run at once.
 const BATCH: usize = 16;
 
-/// Of each pair: does the model say the right answer of the base and of every source? A prompt whose answer is not known
-/// counts as solved.
+/// Whether the model gives the right answer of each pair's base and every source, as far as the answers are known.
 pub fn solved(model: &dyn LanguageModel, pairs: &[Pair], device: &Device) -> Result<Vec<bool>, Error> {
     let mut known: Vec<(usize, &Prompt, u32)> = Vec::new();
     for (at, pair) in pairs.iter().enumerate() {

@@ -43,7 +43,6 @@ pub fn devices(names: &[String]) -> Result<Vec<DeviceReport>, Error> {
     Ok(names.into_iter().map(examine).collect())
 }
 
-/// The report of a device that does not work.
 fn failed(name: Name, problem: String) -> DeviceReport {
     DeviceReport {
         name: name.to_string(),

@@ -10,7 +10,6 @@ use crate::alignment::interchange::first_layer;
 use crate::error::Error;
 use crate::models::{Dtype, LanguageModel, Pretrained};
 
-/// The size of an f32, in bytes.
 const F32: f64 = 4.0;
 
 /// A part of the step: its operations, its memory traffic, and the longer of the times that the two need.

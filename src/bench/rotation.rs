@@ -13,18 +13,14 @@ use crate::interventions::{Intervention, RotatedSpace};
 use crate::measure::{cpu_seconds, median, peak_rss_bytes};
 use crate::orthogonal::{self, Rotation, StiefelAdam};
 
-/// The sizes of the rotation and the numbers of steps: the flags of `benches/peer_rotation.py`.
+/// The flags of `intervene bench rotation` and of `benches/peer_rotation.py`, which `--help` explains.
 #[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct RotationWorkload {
-    /// The width of the rows.
     pub width: usize,
-    /// The number of the rotation's columns; the width by default.
     pub rank: Option<usize>,
-    /// The number of rows in a batch.
     pub rows: usize,
-    /// The number of steps before the measured ones, in which the rotation leaves its starting point.
     pub warmup: usize,
-    /// The number of measured steps.
     pub steps: usize,
 }
 
@@ -85,31 +81,4 @@ pub fn rotation(work: &RotationWorkload, device: &Device) -> Result<TimedRotatio
         orthogonality_error: orthogonal::error(&intervention.rotation.matrix()),
         peak_rss_mb: peak_rss_bytes() >> 20,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn work(width: usize, rank: Option<usize>) -> RotationWorkload {
-        RotationWorkload { width, rank, rows: 3, warmup: 1, steps: 2 }
-    }
-
-    #[test]
-    fn a_timed_rotation_stays_orthonormal() {
-        for rank in [None, Some(4)] {
-            let timed = rotation(&work(32, rank), &Device::flex()).unwrap();
-            assert_eq!(timed.rank, rank.unwrap_or(32));
-            assert!(timed.wall_ms > 0.0);
-            assert!(timed.orthogonality_error < 1e-5, "{}", timed.orthogonality_error);
-        }
-    }
-
-    #[test]
-    fn a_rank_of_zero_or_above_the_width_is_an_error() {
-        for rank in [0, 33] {
-            let error = rotation(&work(32, Some(rank)), &Device::flex()).unwrap_err().to_string();
-            assert!(error.contains(&format!("rank {rank} of width 32")), "{error}");
-        }
-    }
 }

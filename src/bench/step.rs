@@ -22,15 +22,8 @@ use crate::orthogonal::{self, Rotation};
 #[allow(missing_docs, reason = "the keys are those of the flags and of the peer's output")]
 pub struct TimedStep {
     pub system: String,
-    pub model: String,
-    pub method: String,
-    pub component: String,
-    pub layer: usize,
-    pub position: usize,
-    pub batch: usize,
-    pub length: usize,
-    pub warmup: usize,
-    pub steps: usize,
+    #[serde(flatten)]
+    pub work: Workload,
     pub threads: usize,
     pub device: String,
     /// Median milliseconds of a measured step.
@@ -91,15 +84,7 @@ pub fn step(work: &Workload, device: &Device) -> Result<TimedStep, Error> {
     }
     Ok(TimedStep {
         system: format!("intervene {} on burn 0.22.1", env!("CARGO_PKG_VERSION")),
-        model: work.model.display().to_string(),
-        method: work.method.to_string(),
-        component: work.component.to_string(),
-        layer: work.layer,
-        position: work.position,
-        batch: work.batch,
-        length: work.length,
-        warmup: work.warmup,
-        steps: work.steps,
+        work: work.clone(),
         threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         device: crate::device::name(device),
         wall_ms: median(walls),

@@ -7,11 +7,13 @@ use std::str::FromStr;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 
 use crate::alignment::Location;
 use crate::data::{Pair, Prompt};
 use crate::error::Error;
 use crate::tap::Component;
+use crate::text::serde_as_text;
 
 /// The intervention that is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,26 +53,20 @@ impl fmt::Display for Method {
     }
 }
 
-/// The flags of a benchmark.
-#[derive(Clone, Debug)]
+serde_as_text!(Method);
+
+/// The flags of `intervene bench step` and of `benches/peer_das_step.py`; positions are counted from 0.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct Workload {
-    /// A checkpoint folder.
     pub model: PathBuf,
-    /// The intervention that is trained.
     pub method: Method,
-    /// The site's component.
     pub component: Component,
-    /// The site's layer.
     pub layer: usize,
-    /// The position of the intervention, counted from 0.
     pub position: usize,
-    /// The number of pairs in a step.
     pub batch: usize,
-    /// The number of tokens in a prompt.
     pub length: usize,
-    /// The number of steps before the measured ones.
     pub warmup: usize,
-    /// The number of measured steps.
     pub steps: usize,
 }
 

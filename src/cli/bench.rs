@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::console::Console;
-use super::json::to_json;
+use super::console::{Console, to_json};
 use crate::bench::{self, Limit, Method, RotationWorkload, StepPart, TimedRotation, TimedStep, Workload};
 use crate::device;
 use crate::error::Error;
@@ -135,7 +134,6 @@ fn rotation_text(timed: &TimedRotation) -> String {
     )
 }
 
-/// A table of the parts, and the rates that it was computed from.
 fn limit_text(limit: &Limit) -> String {
     let line = |name: &str, gflop: f64, mb: f64, ms: f64| format!("{name:<16} {gflop:>7.2} {mb:>7.0} {ms:>7.1}\n");
     let sum = |value: fn(&StepPart) -> f64| limit.parts.iter().map(value).sum::<f64>();

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use serde::Serialize;
+
 use super::ink::ink;
 use super::meter::Meter;
 use super::transfers::Transfers;
@@ -88,4 +90,9 @@ impl Observer for Console {
             println!("{}", heatmap.text(ink()));
         }
     }
+}
+
+/// A value as one line of JSON.
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("numbers and names make JSON")
 }

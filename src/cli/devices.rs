@@ -1,6 +1,6 @@
 //! `devices`: lists and tests the devices.
 
-use super::json::to_json;
+use super::console::to_json;
 use crate::bench::{self, DeviceReport, SelfTest, TOLERANCE};
 use crate::device;
 use crate::error::Error;
@@ -23,7 +23,6 @@ impl DevicesArgs {
     }
 }
 
-/// A paragraph about one device.
 fn text(report: &DeviceReport) -> String {
     let mut lines = Vec::new();
     let state = if report.works { "works" } else { "does not work" };

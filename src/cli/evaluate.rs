@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::console::to_json;
 use super::transfers::Transfers;
 use crate::error::Error;
 use crate::experiment::{self, EvaluateOptions};
-use crate::recipe;
-use crate::recipe::Override;
+use crate::recipe::{self, Override};
 
 #[derive(clap::Args)]
 pub struct EvaluateArgs {
@@ -34,7 +34,7 @@ impl EvaluateArgs {
         let recipe = recipe.map(|recipe| recipe::open(&recipe, &set)).transpose()?;
         let evaluated =
             experiment::evaluate(&dir, &EvaluateOptions { recipe, model, device }, &mut Transfers::default())?;
-        println!("{}", if json { evaluated.json() } else { evaluated.table() });
+        println!("{}", if json { to_json(&evaluated) } else { evaluated.table() });
         Ok(())
     }
 }

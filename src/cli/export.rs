@@ -43,7 +43,6 @@ impl ExportArgs {
     }
 }
 
-/// The names of the formats, with their help.
 fn formats() -> impl TypedValueParser<Value = Format> {
     let names = [
         PossibleValue::new("pyvene").help("A folder for pyvene's IntervenableModel.load"),
@@ -52,7 +51,6 @@ fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(names).try_map(|name| name.parse())
 }
 
-/// A text that shows how to use what was written.
 fn text(exported: &Exported, out: &Path) -> String {
     let (interventions, run_arguments) = match exported {
         Exported::Mib { folder, subspaces } => {

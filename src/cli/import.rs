@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use crate::error::Error;
-use crate::tools::{self, ImportOptions, Imported};
+use crate::tools::{self, Imported};
 
 #[derive(clap::Args)]
 pub struct ImportArgs {
@@ -22,9 +22,8 @@ pub struct ImportArgs {
 impl ImportArgs {
     pub fn run(self) -> Result<(), Error> {
         let Self { from, out, model } = self;
-        let options = ImportOptions { from, out, model };
-        let imported = tools::import(&options, &mut Console::default())?;
-        println!("{}", text(&imported, &options.out));
+        let imported = tools::import(&from, &out, model.as_deref(), &mut Console::default())?;
+        println!("{}", text(&imported, &out));
         Ok(())
     }
 }

@@ -10,16 +10,12 @@ mod export;
 mod generate;
 mod import;
 mod ink;
-mod json;
 mod meter;
 mod model_args;
-mod panics;
 mod patch;
-mod pull;
 mod push;
 mod recipes;
 mod report;
-mod run_args;
 mod sites;
 mod sweep;
 mod trace;
@@ -54,7 +50,7 @@ enum CliCommand {
     /// Publishes a run folder on the Hugging Face Hub, with a model card, as one commit.
     Push(push::PushArgs),
     /// Fetches an intervention of the Hub into a folder.
-    Pull(pull::PullArgs),
+    Pull(push::PullArgs),
     /// Reads a folder of pyvene's.
     Import(import::ImportArgs),
     /// Writes interventions into the files of another library.
@@ -88,7 +84,7 @@ enum CliCommand {
 #[must_use]
 pub fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
-    panics::set_hook();
+    set_panic_hook();
     match device::guarded(|| command.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -96,6 +92,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Sets a hook that keeps the messages of drivers' panics for their errors, and prints all other panics as before.
+fn set_panic_hook() {
+    let default_hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !device::record_panic(panic) {
+            default_hook(panic);
+        }
+    }));
 }
 
 impl CliCommand {

@@ -1,4 +1,4 @@
-//! `push`: publishes a run folder on the Hugging Face Hub.
+//! `push` and `pull`: publish a run folder on the Hugging Face Hub, and fetch one.
 
 use std::path::PathBuf;
 
@@ -48,4 +48,19 @@ fn text(result: &PushResult, id: &str) -> String {
     lines.extend(replaced.iter().map(|(path, public)| format!("  {path} is published as {public}")));
     lines.push("Nothing was sent (--dry-run).".to_owned());
     lines.join("\n")
+}
+
+#[derive(clap::Args)]
+pub struct PullArgs {
+    /// ORG/NAME[@REVISION]
+    id: String,
+    /// The folder; NAME by default.
+    dir: Option<PathBuf>,
+}
+
+impl PullArgs {
+    pub fn run(self) -> Result<(), Error> {
+        println!("{}", experiment::pull(&self.id, self.dir.as_deref(), &mut Console::default())?.display());
+        Ok(())
+    }
 }

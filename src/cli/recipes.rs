@@ -1,8 +1,7 @@
 //! `recipes` and `check`: lists the shipped recipes, and validates a recipe.
 
 use crate::error::Error;
-use crate::recipe;
-use crate::recipe::Override;
+use crate::recipe::{self, Override};
 
 /// Prints the names and summaries of the shipped recipes.
 pub fn list() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::console::Console;
 use crate::error::Error;
-use crate::tools::{self, ModelSites, SitesOptions};
+use crate::tools::{self, ModelSites};
 
 #[derive(clap::Args)]
 pub struct SitesArgs {
@@ -14,7 +14,7 @@ pub struct SitesArgs {
 
 impl SitesArgs {
     pub fn run(self) -> Result<(), Error> {
-        print!("{}", text(&tools::sites(&SitesOptions { model: self.model }, &mut Console::default())?));
+        print!("{}", text(&tools::sites(&self.model, &mut Console::default())?));
         Ok(())
     }
 }

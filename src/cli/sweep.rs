@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::run_args::RunArgs;
+use super::train::RunArgs;
 use crate::error::Error;
 use crate::experiment::{default_folder, sweep, write_recipe};
 use crate::recipe::Recipe;
@@ -74,7 +74,6 @@ fn sweep_on(
     }
 }
 
-/// A process of this program.
 fn start(recipe: &Path, out: &Path) -> Result<Child, Error> {
     let program = std::env::current_exe().map_err(Error::file(Path::new("intervene"), "cannot find this program"))?;
     let mut command = Command::new(&program);

@@ -56,7 +56,6 @@ impl TraceArgs {
     }
 }
 
-/// The names of the activations, with their help.
 fn kinds() -> impl TypedValueParser<Value = TraceKind> {
     let names = [
         PossibleValue::new("states").help("The state after one layer"),

@@ -1,8 +1,47 @@
 //! `train`: runs a recipe.
 
-use super::run_args::RunArgs;
+use std::path::PathBuf;
+
+use super::console::Console;
 use crate::error::Error;
 use crate::experiment;
+use crate::recipe::{self, Override, Recipe};
+use crate::report::Observer;
+
+/// A recipe, and what differs from it in a run.
+#[derive(clap::Args)]
+pub struct RunArgs {
+    /// A recipe's file, or the name of a shipped one.
+    recipe: String,
+    /// Puts another value at a dotted key of the recipe: training.steps=200
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Override>,
+    /// auto, cpu, wgpu:N or cuda:N (without N, the first): `intervene devices` lists them; the recipe's by default.
+    #[arg(long)]
+    device: Option<String>,
+    /// The folder, a new one; runs/<recipe>-<time> by default. A sweep goes on with one that it has left.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// The recipe's by default.
+    #[arg(long)]
+    seed: Option<u32>,
+    /// No progress and no results, only the folder's path.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl RunArgs {
+    pub fn recipe(&self) -> Result<Recipe, Error> {
+        let mut set = self.set.clone();
+        set.extend(self.device.clone().map(|device| Override::new("device", device)));
+        set.extend(self.seed.map(|seed| Override::new("seed", seed)));
+        recipe::open(&self.recipe, &set)
+    }
+
+    pub fn observer(&self) -> Box<dyn Observer> {
+        Console::observer(self.quiet)
+    }
+}
 
 #[derive(clap::Args)]
 pub struct TrainArgs {

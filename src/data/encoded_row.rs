@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::position::{Position, Take};
 use super::row::{Row, Text};
-use super::tokenizer::Encoded;
+use super::tokenised::Encoded;
 use super::{Pair, Prompt};
 use crate::error::{Error, nearest};
 

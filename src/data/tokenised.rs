@@ -1,9 +1,30 @@
 //! Tokenised prompts: tokens, with the text that they come from.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::tokenizer::Encoded;
 use crate::error::Error;
+
+/// A text's tokens with their byte ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Encoded {
+    /// The tokens, including the special tokens at the start.
+    pub tokens: Arc<[u32]>,
+    /// The number of special tokens at the start.
+    pub start: usize,
+    /// The byte range of each further token.
+    pub offsets: Vec<(usize, usize)>,
+}
+
+impl Encoded {
+    /// Returns the positions of the tokens that overlap a byte range; `None` if there are none.
+    pub fn touching(&self, bytes: &Range<usize>) -> Option<Range<usize>> {
+        let touches = |(start, end): &(usize, usize)| *start < bytes.end && bytes.start < *end;
+        let first = self.offsets.iter().position(touches)?;
+        let last = self.offsets.iter().rposition(touches)?;
+        Some(self.start + first..self.start + last + 1)
+    }
+}
 
 /// The tokens of one example, with their text if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,31 +2,9 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::Tokenised;
+use super::tokenised::{Encoded, Tokenised};
 use crate::error::Error;
-
-/// A text's tokens with their byte ranges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Encoded {
-    /// The tokens, including the special tokens at the start.
-    pub tokens: Arc<[u32]>,
-    /// The number of special tokens at the start.
-    start: usize,
-    /// The byte range of each further token.
-    offsets: Vec<(usize, usize)>,
-}
-
-impl Encoded {
-    /// Returns the positions of the tokens that overlap a byte range; `None` if there are none.
-    pub fn touching(&self, bytes: &Range<usize>) -> Option<Range<usize>> {
-        let touches = |(start, end): &(usize, usize)| *start < bytes.end && bytes.start < *end;
-        let first = self.offsets.iter().position(touches)?;
-        let last = self.offsets.iter().rposition(touches)?;
-        Some(self.start + first..self.start + last + 1)
-    }
-}
 
 /// The tokenizer of a checkpoint folder.
 #[derive(Clone, Debug)]

@@ -18,26 +18,22 @@ pub const NO_CUDA: &str = "no NVIDIA driver was found: install NVIDIA's driver u
 pub const NO_ROCM: &str = "no AMD card was found: install ROCm until `rocminfo` lists the card; a container needs access to it \
                            (`--device /dev/kfd --device /dev/dri`)";
 
-/// Returns the names of the NVIDIA cards.
 #[cfg(feature = "cuda")]
 pub fn cudas() -> Vec<Name> {
     (0..Device::enumerate(DeviceType::Cuda).len()).map(Name::Cuda).collect()
 }
 
-/// Returns the names of the AMD cards.
 #[cfg(feature = "rocm")]
 pub fn rocms() -> Vec<Name> {
     (0..Device::enumerate(DeviceType::Rocm).len()).map(Name::Rocm).collect()
 }
 
-/// Opens an NVIDIA card.
 #[cfg(feature = "cuda")]
 pub fn cuda(number: usize) -> Result<OpenedDevice, Error> {
     let client = || Card::Cuda(burn::cubecl::device::CudaDevice::new(number)).client();
     start(Name::Cuda(number), cudas, NO_CUDA, || Device::cuda(number), client)
 }
 
-/// Opens an AMD card.
 #[cfg(feature = "rocm")]
 pub fn rocm(number: usize) -> Result<OpenedDevice, Error> {
     let client = || Card::Hip(burn::cubecl::device::AmdDevice::new(number)).client();

@@ -22,7 +22,6 @@ enum Scope {
     Unguarded,
     /// Within [`guarded`]: panics after a driver has been started.
     Guarded,
-    /// Within [`caught`]: all panics.
     Caught,
 }
 
@@ -30,7 +29,6 @@ thread_local! {
     static SCOPE: Cell<Scope> = const { Cell::new(Scope::Unguarded) };
 }
 
-/// True once a driver has been started in this process.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// The recorded messages of caught panics and of panics in the drivers' own threads, the latest last. A thread that waits for a

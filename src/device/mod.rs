@@ -9,11 +9,12 @@ mod cards;
 mod failure;
 mod memory;
 mod names;
+mod opened;
 mod survey;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use burn::tensor::Device;
 
@@ -23,26 +24,10 @@ use crate::monitor::Monitor;
 pub use failure::{attempt, guarded, record_panic};
 pub use memory::{budget, check_room, format_bytes, free, parse_bytes};
 pub use names::{Adapter, Name, check};
+pub use opened::{OpenedDevice, describe, is_cpu, name, opened};
 pub use survey::{SurveyedDevice, survey};
 
-/// A device that this process has opened.
-#[derive(Clone, Debug)]
-pub struct OpenedDevice {
-    /// The name in this program; never `auto`.
-    pub name: Name,
-    /// The name that its driver reports.
-    pub hardware: String,
-    /// The size of its memory in bytes, if the driver reports it; for the processor, the machine's memory.
-    pub memory: Option<u64>,
-    /// burn's handle of the device.
-    pub device: Device,
-}
-
-/// The devices of this process. A driver is started only once; later calls return the same device.
-static OPENED: Mutex<Vec<OpenedDevice>> = Mutex::new(Vec::new());
-
-/// Returns the device with this name, ready to use. `auto` selects the best device that works, with a warning for each
-/// better one that does not.
+/// Returns the device with this name, ready to use. `auto` is the best that works; others give a warning.
 pub fn find(name: &str, monitor: &mut dyn Monitor) -> Result<Device, Error> {
     find_name(name.parse()?, monitor)
 }
@@ -64,7 +49,7 @@ pub fn find_name(name: Name, monitor: &mut dyn Monitor) -> Result<Device, Error>
 /// Opens the device with this name (not `auto`) and tests it with one addition.
 pub fn open(name: Name) -> Result<OpenedDevice, Error> {
     // A driver that panics while the lock is held does not change the list.
-    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut opened = opened::OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = opened.iter().find(|known| known.name == name) {
         return Ok(known.clone());
     }
@@ -90,41 +75,4 @@ fn cpu() -> OpenedDevice {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let hardware = format!("{} on {cores} threads", std::env::consts::ARCH);
     OpenedDevice { name: Name::Cpu, hardware, memory: Some(crate::measure::memory_bytes()), device: Device::flex() }
-}
-
-/// Returns the entry of a device, with or without autodiff; `None` if [`find`] did not open it.
-fn known(device: &Device) -> Option<OpenedDevice> {
-    let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    opened.iter().find(|known| known.device == *device).cloned()
-}
-
-/// Returns the entry of a device that [`find`] opened; an error for any other device.
-pub fn opened(device: &Device) -> Result<OpenedDevice, Error> {
-    let unknown = || Error::Invalid(format!("{device:?} was not opened with `device::find`"));
-    known(device).ok_or_else(unknown)
-}
-
-/// Returns true if the device is the processor.
-#[must_use]
-pub fn is_cpu(device: &Device) -> bool {
-    *device == Device::flex()
-}
-
-/// Returns the device's name in run folders, which [`find`] accepts.
-#[must_use]
-pub fn name(device: &Device) -> String {
-    match known(device) {
-        Some(known) => known.name.to_string(),
-        None if is_cpu(device) => Name::Cpu.to_string(),
-        None => format!("{device:?}"),
-    }
-}
-
-/// Returns the device's name, with its hardware in parentheses unless it is the processor.
-#[must_use]
-pub fn describe(device: &Device) -> String {
-    match known(device).filter(|known| known.name != Name::Cpu) {
-        Some(known) => format!("{} ({})", known.name, known.hardware),
-        None => name(device),
-    }
 }

@@ -40,7 +40,6 @@ pub enum Adapter {
     Software,
 }
 
-/// The names without numbers.
 const NAMES: [&str; 6] = ["auto", "cpu", "wgpu", "wgpu:cpu", "cuda", "rocm"];
 
 impl Name {
@@ -115,19 +114,3 @@ impl FromStr for Name {
 }
 
 serde_as_text!(Name);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_read_as_it_is_written() {
-        for name in ["auto", "cpu", "wgpu:0", "wgpu:3", "wgpu:cpu", "cuda:1", "rocm:0"] {
-            assert_eq!(name.parse::<Name>().unwrap().to_string(), name);
-        }
-        for wrong in ["", "gpu", "cpu:0", "auto:1", "cuda:", "cuda:x", "cuda:-1", "wgpu:99999", "wgpu:gpu"] {
-            let error = wrong.parse::<Name>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("unknown device `{wrong}`")), "{error}");
-        }
-    }
-}

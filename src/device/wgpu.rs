@@ -15,7 +15,6 @@ pub const NONE: &str = "no driver of a GPU was found. On Linux install the card'
 /// The largest number of adapters of each kind that are listed.
 const MOST: usize = 16;
 
-/// Returns the names of the adapters, the fastest kind of GPU first.
 pub fn names() -> Vec<Name> {
     adapters().into_iter().map(|(adapter, _)| Name::Wgpu(adapter)).collect()
 }
@@ -33,7 +32,6 @@ fn adapters() -> Vec<(Adapter, DeviceKind)> {
     adapters
 }
 
-/// Opens an adapter.
 pub fn open(adapter: Adapter) -> Result<OpenedDevice, Error> {
     let name = Name::Wgpu(adapter);
     let wrong = |problem: String| Error::Device { name: name.to_string(), problem };

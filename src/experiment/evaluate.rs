@@ -13,7 +13,7 @@ use crate::alignment::{Candidate, Scores};
 use crate::error::Error;
 use crate::interventions::AnyIntervention;
 use crate::recipe::{Override, Recipe};
-use crate::report::{Observer, table};
+use crate::report::{Column, Observer, TableRow, table};
 use crate::saved::{Measured, Metrics, ModelIdentity, RunConfig};
 use crate::tasks::Split;
 use crate::{device, files, hub};
@@ -29,7 +29,7 @@ pub struct Evaluated {
     pub iia_by_variable: std::collections::BTreeMap<String, f64>,
     /// The largest entry of |RᵀR − I| of R as it was read.
     pub orthogonality_error: f64,
-    /// What the run's `metrics.json` says.
+    /// The IIA in the run's `metrics.json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_iia: Option<f64>,
     /// The contrast network's.
@@ -55,7 +55,7 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
     let (mut recipe, recorded) = match &options.recipe {
         Some(recipe) => (recipe.clone(), None),
         None => {
-            let metrics = read_metrics(&folder)?;
+            let metrics = Metrics::read(&folder)?;
             (own_recipe(&folder, options.device.as_deref().unwrap_or(&metrics.device))?, Some(metrics))
         }
     };
@@ -79,9 +79,8 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
     if recorded[1].is_none() {
         recipe.contrast = None;
     }
-    let (log, temporary) = (None, std::env::temp_dir());
-    let trained = Some(folder.clone());
-    let mut session = Session { recipe: &recipe, device: &device, observer, log, folder: temporary, trained };
+    let mut session = Session::new(&recipe, &device, observer, &std::env::temp_dir());
+    session.trained = Some(folder.clone());
     let mut all = Vec::new();
     open::each(&mut session, |session, opened| {
         let evaluated = one(session, opened.network, &folder.join(opened.folder), recorded[all.len()])?;
@@ -90,19 +89,6 @@ pub fn evaluate(folder: &Path, options: &EvaluateOptions, observer: &mut dyn Obs
     })?;
     let contrast = (all.len() > 1).then(|| Box::new(all.remove(1)));
     Ok(Evaluated { contrast, ..all.remove(0) })
-}
-
-/// The metrics of a run folder.
-pub(super) fn read_metrics(folder: &Path) -> Result<Metrics, Error> {
-    let path = folder.join("metrics.json");
-    if path.is_file() {
-        return files::read_json(&path);
-    }
-    let problem = match folder.join("cells").is_dir() {
-        true => "no metrics.json: this is a sweep's folder; the run of its best cell is in best/",
-        false => "no metrics.json: this is no run folder, or its run did not get to its end",
-    };
-    Err(Error::content(folder, problem))
 }
 
 /// The recipe of a run folder, on a device. Where it names a file of a network's weights, the folder's own copy
@@ -118,7 +104,6 @@ fn own_recipe(folder: &Path, device: &str) -> Result<Recipe, Error> {
     Recipe::load(&path, &set)
 }
 
-/// Evaluates the interventions of a folder on the test pairs of a network.
 fn one(
     session: &mut Session<'_>,
     network: &dyn Network,
@@ -144,7 +129,6 @@ fn one(
     Ok(Evaluated::new(&test.iia(&candidate)?, &candidate.interventions, recorded_iia))
 }
 
-/// Checks that a config is for the network, and for its location of a number.
 fn check(
     folder: &Path,
     config: &RunConfig,
@@ -192,22 +176,15 @@ impl Evaluated {
         }
     }
 
-    /// For machines.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("numbers and names make JSON")
-    }
-
-    /// For people.
+    /// A column for each network.
     #[must_use]
     pub fn table(&self) -> String {
-        use crate::report::{Column, ScoreRow};
         let column = |name: &str, of: &Self| {
             let [low, high] = of.iia_interval;
-            let mut rows = vec![ScoreRow::new("IIA", "overall", of.iia, Some((low, high)))];
-            rows.extend(of.iia_by_variable.iter().map(|(name, value)| ScoreRow::new("IIA", name, *value, None)));
-            rows.extend(of.recorded_iia.map(|recorded| ScoreRow::new("IIA", "in metrics.json", recorded, None)));
-            rows.push(ScoreRow::new(" ", "orthogonality error", of.orthogonality_error, None));
+            let mut rows = vec![TableRow::new("IIA", "overall", of.iia, Some((low, high)))];
+            rows.extend(of.iia_by_variable.iter().map(|(name, value)| TableRow::new("IIA", name, *value, None)));
+            rows.extend(of.recorded_iia.map(|recorded| TableRow::new("IIA", "in metrics.json", recorded, None)));
+            rows.push(TableRow::new(" ", "orthogonality error", of.orthogonality_error, None));
             Column { name: name.to_owned(), rows }
         };
         let mut columns = vec![column("network", self)];

@@ -13,7 +13,6 @@ use crate::files;
 use crate::report::page::{Example, NextToken, Piece};
 use crate::tasks::Split;
 
-/// The file in a run folder.
 pub const FILE: &str = "examples.json";
 /// Pairs that are shown, from beginning to end of the test pairs.
 const SHOWN: usize = 8;
@@ -21,14 +20,13 @@ const SHOWN: usize = 8;
 const LIKELIEST: usize = 5;
 
 /// The test pairs that examples are chosen from.
-pub struct Examples<'a> {
+pub struct TestExamples<'a> {
     pub tokenizer: &'a Tokenizer,
-    /// The names of the variables, by number.
     pub variables: &'a [String],
     pub pairs: &'a [Pair],
 }
 
-impl Examples<'_> {
+impl TestExamples<'_> {
     /// Writes some of the test pairs, evenly spaced, with the likeliest next tokens.
     pub fn write(&self, problem: &dyn Problem, candidate: &Candidate, folder: &Path) -> Result<(), Error> {
         let Some(test) = problem.held_out(Split::Test) else { return Ok(()) };

@@ -1,14 +1,14 @@
 //! An MLP on a task with inputs as features: trained on the task first, or read from a file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
 
 use super::hypothesis::Hypothesis;
 use super::network::Network;
-use super::random::{Stream, rng};
+use super::random::{RandomStream, rng};
 use super::session::Session;
-use crate::alignment::feature::network::{self, NetworkTraining, Shape};
+use crate::alignment::feature::network::{self, Shape};
 use crate::alignment::feature::{FeaturePairs, FeatureProblem};
 use crate::alignment::{Candidate, Problem, Storage};
 use crate::error::Error;
@@ -19,58 +19,45 @@ use crate::saved::{self, ModelIdentity};
 use crate::tasks::FeatureTask;
 
 /// One network that a recipe asks for: its own, or its contrast network.
-pub struct Plan<'a> {
+#[derive(Clone)]
+pub struct NetworkPlan<'a> {
     name: &'static str,
     task: &'a dyn FeatureTask,
     recipe: Recipe,
-    shape: Shape,
-    training: NetworkTraining,
-    weights: Option<PathBuf>,
 }
 
-/// A frozen MLP and its task.
 pub struct FeatureNetwork<'a> {
-    plan: Plan<'a>,
+    plan: NetworkPlan<'a>,
     model: Mlp,
     hypothesis: Hypothesis,
     /// The stream that training pairs are drawn from.
-    pairs: Stream,
+    pairs: RandomStream,
     device: Device,
 }
 
-impl<'a> Plan<'a> {
-    fn new(name: &'static str, recipe: Recipe, task: &'a dyn FeatureTask) -> Self {
-        let model = &recipe.model;
-        let training = NetworkTraining {
-            steps: model.training.steps,
-            batch: model.training.batch,
-            learning_rate: model.training.learning_rate,
-            weight_decay: model.training.weight_decay,
-            l1: model.training.l1,
-        };
-        let (shape, weights) = (Shape { width: model.width, n_layers: model.layers }, model.weights.clone());
-        Self { name, task, shape, training, weights, recipe }
+impl<'a> NetworkPlan<'a> {
+    fn shape(&self) -> Shape {
+        Shape { width: self.recipe.model.width, n_layers: self.recipe.model.layers }
     }
 
-    /// The recipe's networks, each with its folder within the run folder.
     pub fn all(recipe: &Recipe, task: &'a dyn FeatureTask) -> Vec<(&'static str, Self)> {
-        let mut plans = vec![("", Self::new("network", recipe.clone(), task))];
+        let mut plans = vec![("", Self { name: "network", task, recipe: recipe.clone() })];
         if let Some(contrast) = &recipe.contrast {
             let mut other = recipe.clone();
             other.model.width = contrast.width;
             other.model.training.l1 = contrast.l1;
             other.model.training.weight_decay = contrast.weight_decay;
             other.intervention.partition.clone_from(&contrast.partition);
-            plans.push(("contrast", Self::new("contrast", other, task)));
+            plans.push(("contrast", Self { name: "contrast", task, recipe: other }));
         }
         plans
     }
 
-    /// The weights, which have to fit the recipe and the task.
     fn load(&self, path: &Path, device: &Device) -> Result<Mlp, Error> {
         let model = Mlp::load(path, device)?;
         let there = [model.layers[0].0.dims()[0], model.width(), model.layers.len(), model.score.0.dims()[1]];
-        let wanted = [self.task.n_features(), self.shape.width, self.shape.n_layers, self.task.n_classes()];
+        let Shape { width, n_layers } = self.shape();
+        let wanted = [self.task.n_features(), width, n_layers, self.task.n_classes()];
         if there != wanted {
             let sizes = |[i, w, l, c]: [usize; 4]| format!("{i} inputs, {l} layers of width {w} and {c} classes");
             return Err(Error::content(path, format!("it has {}; the recipe says {}", sizes(there), sizes(wanted))));
@@ -79,9 +66,9 @@ impl<'a> Plan<'a> {
     }
 
     fn train(&self, session: &mut Session<'_>) -> Result<Mlp, Error> {
-        let seed = self.recipe.seed;
-        let start = network::untrained(self.task, self.shape, &mut rng(seed, Stream::Network), session.device);
-        session.observer.begin(&format!("{}: training", self.name), self.training.steps);
+        let (seed, training) = (self.recipe.seed, &self.recipe.model.training);
+        let start = network::untrained(self.task, self.shape(), &mut rng(seed, RandomStream::Network), session.device);
+        session.observer.begin(&format!("{}: training", self.name), training.steps);
         let phase = format!("{}/network", self.name);
         let mut failed = None;
         let mut watch = |step: usize, loss: Option<f64>| {
@@ -91,8 +78,8 @@ impl<'a> Plan<'a> {
                 failed = failed.take().or(log.step(&phase, step, &[("loss", loss)]).err());
             }
         };
-        let mut examples = rng(seed, Stream::Examples);
-        let trained = network::train(&start, self.task, &self.training, &mut examples, session.device, &mut watch)?;
+        let mut examples = rng(seed, RandomStream::Examples);
+        let trained = network::train(&start, self.task, training, &mut examples, session.device, &mut watch)?;
         session.observer.end();
         failed.map_or(Ok(trained), Err)
     }
@@ -100,33 +87,33 @@ impl<'a> Plan<'a> {
 
 impl<'a> FeatureNetwork<'a> {
     /// Trains the network of a plan, or reads it; `folder` is its place within a run folder.
-    pub fn open(plan: Plan<'a>, folder: &str, session: &mut Session<'_>) -> Result<Self, Error> {
+    pub fn open(plan: NetworkPlan<'a>, folder: &str, session: &mut Session<'_>) -> Result<Self, Error> {
         let trained = session.trained.as_ref().map(|run| saved::mlp_file(&run.join(folder)));
-        let model = match trained.as_ref().or(plan.weights.as_ref()) {
+        let model = match trained.as_ref().or(plan.recipe.model.weights.as_ref()) {
             Some(path) => plan.load(path, session.device)?,
             None => plan.train(session)?,
         };
         let variables: Vec<String> = plan.task.aligned().iter().map(|name| (*name).to_owned()).collect();
         let hypothesis = Hypothesis::new(&plan.recipe, &model, &variables)?;
-        Ok(Self { plan, model, hypothesis, pairs: Stream::Pairs, device: session.device.clone() })
+        Ok(Self { plan, model, hypothesis, pairs: RandomStream::Pairs, device: session.device.clone() })
     }
 
-    fn seed(&self, stream: Stream) -> rand_chacha::ChaCha8Rng {
+    fn seed(&self, stream: RandomStream) -> rand_chacha::ChaCha8Rng {
         rng(self.plan.recipe.seed, stream)
     }
 }
 
 impl Network for FeatureNetwork<'_> {
     fn title(&self) -> String {
-        let penalised = self.plan.weights.is_none() && self.plan.training.l1 > 0.0;
-        let how = if self.plan.weights.is_some() {
+        let penalised = self.plan.recipe.model.weights.is_none() && self.plan.recipe.model.training.l1 > 0.0;
+        let how = if self.plan.recipe.model.weights.is_some() {
             "given"
         } else if penalised {
             "sparse"
         } else {
             "no penalty"
         };
-        format!("{} (width {}, {how})", self.plan.name, self.plan.shape.width)
+        format!("{} (width {}, {how})", self.plan.name, self.plan.recipe.model.width)
     }
 
     fn phase(&self, name: &str) -> String {
@@ -138,7 +125,7 @@ impl Network for FeatureNetwork<'_> {
     }
 
     fn task_accuracy(&self) -> Result<Option<f64>, Error> {
-        let (count, mut rng) = (self.plan.recipe.evaluation.pairs, self.seed(Stream::TaskAccuracy));
+        let (count, mut rng) = (self.plan.recipe.evaluation.pairs, self.seed(RandomStream::TaskAccuracy));
         network::accuracy(&self.model, self.plan.task, count, &mut rng, &self.device).map(Some)
     }
 
@@ -157,16 +144,16 @@ impl Network for FeatureNetwork<'_> {
             device: &self.device,
         };
         let problem = FeatureProblem::new(pairs, recipe.training.batch, rng(recipe.search_seed(), self.pairs));
-        Ok(Box::new(problem.with_test(recipe.evaluation.pairs, &mut self.seed(Stream::HeldOut))?))
+        Ok(Box::new(problem.with_test(recipe.evaluation.pairs, &mut self.seed(RandomStream::HeldOut))?))
     }
 
     fn untrained(&self) -> Result<Box<dyn Network + '_>, Error> {
-        let mut weights = self.seed(Stream::UntrainedNetwork);
+        let mut weights = self.seed(RandomStream::UntrainedNetwork);
         Ok(Box::new(FeatureNetwork {
-            plan: Plan::new(self.plan.name, self.plan.recipe.clone(), self.plan.task),
-            model: network::untrained(self.plan.task, self.plan.shape, &mut weights, &self.device),
+            plan: self.plan.clone(),
+            model: network::untrained(self.plan.task, self.plan.shape(), &mut weights, &self.device),
             hypothesis: self.hypothesis.clone(),
-            pairs: Stream::UntrainedPairs,
+            pairs: RandomStream::UntrainedPairs,
             device: self.device.clone(),
         }))
     }
@@ -175,7 +162,7 @@ impl Network for FeatureNetwork<'_> {
         let (model, trained) = (&self.model, "trained by the recipe".to_owned());
         ModelIdentity {
             kind: "mlp".to_owned(),
-            source: self.plan.weights.as_ref().map_or(trained, |path| path.display().to_string()),
+            source: self.plan.recipe.model.weights.as_ref().map_or(trained, |path| path.display().to_string()),
             revision: None,
             width: model.width(),
             layers: model.layers.len(),

@@ -3,12 +3,13 @@
 use burn::tensor::Device;
 use rand_chacha::ChaCha8Rng;
 
+use super::random::{RandomStream, rng};
 use crate::alignment::{Candidate, Location, Partition};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, BuiltIn, Kind, Temperature};
 use crate::models::FrozenModel;
 use crate::orthogonal::Map;
-use crate::recipe::{Intervention, Recipe};
+use crate::recipe::{InterventionSection, Recipe};
 
 /// The kind of intervention, the locations that it acts at, and the columns that are to carry each variable.
 #[derive(Clone)]
@@ -24,7 +25,6 @@ pub struct Hypothesis {
 }
 
 impl Hypothesis {
-    /// Checks that the recipe's locations are in the model; `variables` are the names of what its pairs swap.
     pub fn new(recipe: &Recipe, model: &dyn FrozenModel, variables: &[String]) -> Result<Self, Error> {
         let key = |at: usize| if at == 0 { "intervention".to_owned() } else { format!("also, number {at}") };
         let places = recipe.places();
@@ -61,23 +61,25 @@ impl Hypothesis {
         Ok(self.candidate(self.sizes.iter().map(fresh).collect::<Result<_, Error>>()?))
     }
 
-    /// The candidate with hard masks in place of learned boundaries, and the number of columns that these exchange, over
-    /// all locations; `None` for a kind without a boundary.
+    /// The candidate with hard masks, and their number of columns over all locations; `None` without a boundary.
     pub fn hardened(&self, candidate: &Candidate, device: &Device) -> Option<(Candidate, usize)> {
         let hard = candidate.interventions.iter().map(|one| one.harden(device)).collect::<Option<Vec<_>>>()?;
         let rank = hard.iter().map(|space| space.rotation.dims()[1]).sum();
         Some((self.candidate(hard.into_iter().map(Into::into).collect()), rank))
     }
 
-    /// The random control of each of the candidate's interventions.
+    /// `count` candidates that consist of the random controls of a candidate's interventions.
     pub fn random(
         &self,
         candidate: &Candidate,
-        rotations: &mut ChaCha8Rng,
+        count: usize,
+        seed: u64,
         device: &Device,
-    ) -> Result<Candidate, Error> {
-        let random = |one: &AnyIntervention| one.random_control(self.map, rotations, device);
-        Ok(self.candidate(candidate.interventions.iter().map(random).collect::<Result<_, Error>>()?))
+    ) -> Result<Vec<Candidate>, Error> {
+        let mut rotations = rng(seed, RandomStream::RandomRotations);
+        let mut control = |one: &AnyIntervention| one.random_control(self.map, &mut rotations, device);
+        let mut draw = || candidate.interventions.iter().map(&mut control).collect::<Result<_, Error>>();
+        (0..count).map(|_| Ok(self.candidate(draw()?))).collect()
     }
 
     fn candidate(&self, interventions: Vec<AnyIntervention>) -> Candidate {
@@ -85,8 +87,11 @@ impl Hypothesis {
     }
 }
 
-/// One of the recipe's locations, and its rows' width and the intervention's rank.
-fn locate(recipe: &Recipe, place: &Intervention, model: &dyn FrozenModel) -> Result<(Location, [usize; 2]), Error> {
+fn locate(
+    recipe: &Recipe,
+    place: &InterventionSection,
+    model: &dyn FrozenModel,
+) -> Result<(Location, [usize; 2]), Error> {
     // Only a language model reads tokens.
     let position = recipe.model.source.as_ref().map(|_| place.position.clone());
     let site = place.component.at(place.layer);

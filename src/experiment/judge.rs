@@ -1,7 +1,6 @@
 //! The results of a search: IIA on the test pairs, and its controls.
 
 use super::network::Network;
-use super::random::{Stream, rng};
 use super::session::Session;
 use crate::alignment::evaluate::{Edit, Evaluation};
 use crate::alignment::search::{orthogonality_error, search};
@@ -22,10 +21,7 @@ pub fn judge(
     let (recipe, hypothesis) = (session.recipe, network.hypothesis());
     let test = Evaluation::new(problem, Split::Test).expect("a recipe's problem has test pairs");
     let (hard, hard_rank) = hypothesis.hardened(candidate, session.device).unzip();
-    let mut rotations = rng(recipe.seed, Stream::RandomRotations);
-    let random = (0..recipe.evaluation.random_rotations)
-        .map(|_| hypothesis.random(candidate, &mut rotations, session.device))
-        .collect::<Result<Vec<Candidate>, Error>>()?;
+    let random = hypothesis.random(candidate, recipe.evaluation.random_rotations, recipe.seed, session.device)?;
 
     // A completion is judged by its loss too.
     let reads_nothing = hypothesis.kind.needs() == Needs::Nothing;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::examples::Examples;
+use super::examples::TestExamples;
 use super::hypothesis::Hypothesis;
 use super::network::Network;
-use super::random::{Stream, rng};
+use super::random::{RandomStream, rng};
 use super::session::Session;
 use super::splits::{EncodedSplits, SolvedPairs, Splits};
 use crate::alignment::{
@@ -23,7 +23,6 @@ use crate::recipe::{Answers, Recipe};
 use crate::report::Observer;
 use crate::saved::ModelIdentity;
 
-/// A language model with the pairs of a recipe.
 pub struct LanguageNetwork {
     recipe: Recipe,
     folder: PathBuf,
@@ -76,7 +75,6 @@ impl LanguageNetwork {
         Ok(Self { recipe, folder, model, pairs, variables, hypothesis, choices, tokenizer, device })
     }
 
-    /// The same pairs, with the tokens of another position.
     pub fn pairs_at(&self, solved: &SolvedPairs, position: &Position) -> Result<Vec<Pair>, Error> {
         pairs_at(&solved.rows, position)
     }
@@ -107,7 +105,6 @@ impl LanguageNetwork {
         self.among_choices(states.cache(&places))
     }
 
-    /// A cache whose answers are restricted as the recipe says.
     pub fn among_choices<'a>(&self, cache: Cache<'a>) -> Result<Cache<'a>, Error> {
         match &self.choices {
             None => Ok(cache),
@@ -167,7 +164,7 @@ impl Network for LanguageNetwork {
     fn problem(&self, storage: &Storage, observer: &mut dyn Observer) -> Result<Box<dyn Problem + '_>, Error> {
         let mut caches = self.pairs.as_ref().map_named(|name, solved| self.cache(name, solved, storage, observer))?;
         let training = &self.recipe.training;
-        let order = training.shuffle.then(|| rng(self.recipe.search_seed(), Stream::Order));
+        let order = training.shuffle.then(|| rng(self.recipe.search_seed(), RandomStream::Order));
         let order = Batches::new(self.pairs.train.pairs.len(), training.batch, order);
         let validation = caches.validation.take();
         let problem = LanguageProblem::new(&self.model, &self.variables).with_training(caches.train, vec![order]);
@@ -199,7 +196,7 @@ impl Network for LanguageNetwork {
 
     fn save(&self, folder: &Path, problem: &dyn Problem, candidate: &Candidate) -> Result<(), Error> {
         let (tokenizer, variables, pairs) = (&self.tokenizer, &self.variables[..], &self.pairs.test.pairs[..]);
-        Examples { tokenizer, variables, pairs }.write(problem, candidate, folder)
+        TestExamples { tokenizer, variables, pairs }.write(problem, candidate, folder)
     }
 }
 
@@ -207,7 +204,6 @@ fn pairs_at(rows: &[EncodedRow], position: &Position) -> Result<Vec<Pair>, Error
     rows.iter().map(|row| row.pair(position)).collect()
 }
 
-/// Checks that rows have a source where the intervention reads one, and none where it does not.
 fn check_sources(hypothesis: &Hypothesis, rows: &[EncodedRow]) -> Result<(), Error> {
     let reads = hypothesis.kind.needs() == Needs::Source;
     let wrong = rows.iter().map(EncodedRow::row).find(|row| row.sources.is_empty() == reads);
@@ -218,7 +214,6 @@ fn check_sources(hypothesis: &Hypothesis, rows: &[EncodedRow]) -> Result<(), Err
     })
 }
 
-/// Every answer that a pair knows of.
 fn answers(pair: &Pair) -> impl Iterator<Item = u32> {
     pair.labels.iter().copied().chain(pair.base_answer).chain(pair.source_answers.iter().copied().flatten())
 }

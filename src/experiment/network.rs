@@ -37,7 +37,6 @@ pub trait Network {
     /// The same network with weights that are drawn anew and not trained.
     fn untrained(&self) -> Result<Box<dyn Network + '_>, Error>;
 
-    /// What the run folder says about the model.
     fn identity(&self) -> ModelIdentity;
 
     /// Writes what lies beside the intervention in the run folder.

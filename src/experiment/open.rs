@@ -2,40 +2,36 @@
 
 use std::time::Instant;
 
-use super::feature::{FeatureNetwork, Plan};
+use super::feature::{FeatureNetwork, NetworkPlan};
 use super::language::LanguageNetwork;
 use super::network::Network;
 use super::session::Session;
 use crate::error::Error;
 
-/// A network that was just opened.
 #[derive(Clone, Copy)]
-pub struct Opened<'a> {
+pub struct OpenedNetwork<'a> {
     pub network: &'a dyn Network,
-    /// Its folder within the run folder.
     pub folder: &'a str,
-    /// When opening it began.
     pub started: Instant,
 }
 
-/// Opens the recipe's networks one after the other: its model, and its contrast network where it has one. Each is given to
-/// `work`, and closed before the next is opened.
+/// Opens the recipe's network, then its contrast network. Each is closed after `work`, before the next is opened.
 pub fn each(
     session: &mut Session<'_>,
-    mut work: impl FnMut(&mut Session<'_>, Opened<'_>) -> Result<(), Error>,
+    mut work: impl FnMut(&mut Session<'_>, OpenedNetwork<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     match &session.recipe.model.source {
         Some(source) => {
             let started = Instant::now();
             let network = LanguageNetwork::open(session, source)?;
-            work(session, Opened { network: &network, folder: "", started })
+            work(session, OpenedNetwork { network: &network, folder: "", started })
         }
         None => {
             let task = session.recipe.feature_task()?;
-            for (folder, plan) in Plan::all(session.recipe, task.as_ref()) {
+            for (folder, plan) in NetworkPlan::all(session.recipe, task.as_ref()) {
                 let started = Instant::now();
                 let network = FeatureNetwork::open(plan, folder, session)?;
-                work(session, Opened { network: &network, folder, started })?;
+                work(session, OpenedNetwork { network: &network, folder, started })?;
             }
             Ok(())
         }

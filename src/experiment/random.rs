@@ -4,9 +4,8 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What random numbers are drawn for.
 #[derive(Clone, Copy)]
-pub enum Stream {
+pub enum RandomStream {
     Network,
     Examples,
     Rotation,
@@ -20,8 +19,7 @@ pub enum Stream {
     Validation,
 }
 
-/// The generator of a seed's stream.
-pub fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
+pub fn rng(seed: u64, stream: RandomStream) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream as u64);
     rng

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 
-use super::random::{Stream, rng};
+use super::random::{RandomStream, rng};
 use crate::alignment::solved;
 use crate::data::{self, EncodedRow, Encoder, Marks, Pair, Tokenizer, show};
 use crate::error::Error;
@@ -18,7 +18,6 @@ use crate::tasks::{Split, prompt_task};
 /// One value for each split.
 #[derive(Clone)]
 pub struct Splits<T> {
-    /// The split that the search is trained on.
     pub train: T,
     /// The split that decides when to stop, and which of several searches is best, where there is one.
     pub validation: Option<T>,
@@ -33,12 +32,10 @@ impl<T> Splits<T> {
         std::iter::once(("train", &self.train)).chain(validation).chain(std::iter::once(("test", &self.test)))
     }
 
-    /// Maps each split's value.
     pub fn map<U>(self, mut to: impl FnMut(T) -> Result<U, Error>) -> Result<Splits<U>, Error> {
         self.map_named(|_, value| to(value))
     }
 
-    /// Maps each split's name and value.
     pub fn map_named<U>(self, mut to: impl FnMut(&'static str, T) -> Result<U, Error>) -> Result<Splits<U>, Error> {
         Ok(Splits {
             train: to("train", self.train)?,
@@ -47,7 +44,6 @@ impl<T> Splits<T> {
         })
     }
 
-    /// References.
     pub fn as_ref(&self) -> Splits<&T> {
         Splits { train: &self.train, validation: self.validation.as_ref(), test: &self.test }
     }
@@ -59,12 +55,10 @@ pub struct EncodedSplits {
     pub variables: Vec<String>,
 }
 
-/// The pairs of one split that the model solves.
 #[derive(Clone)]
 pub struct SolvedPairs {
     pub rows: Vec<EncodedRow>,
     pub pairs: Vec<Pair>,
-    /// The number of pairs that there were.
     pub total: usize,
     /// The number of those that the model solves, where the answers are known.
     pub solved: Option<usize>,
@@ -102,7 +96,7 @@ impl EncodedSplits {
             true => known.iter().map(|name| (*name).to_owned()).collect(),
             false => asked.keys().cloned().collect(),
         };
-        let draw = |split: Split, count: usize, stream: Stream| {
+        let draw = |split: Split, count: usize, stream: RandomStream| {
             let mut random = rng(recipe.seed, stream);
             let mut rows = Vec::with_capacity(count);
             for (at, variable) in variables.iter().enumerate() {
@@ -118,9 +112,11 @@ impl EncodedSplits {
         };
         let some = data.validation_pairs > 0;
         let rows = Splits {
-            train: draw(Split::Train, data.train_pairs, Stream::Pairs)?,
-            validation: some.then(|| draw(Split::Validation, data.validation_pairs, Stream::Validation)).transpose()?,
-            test: draw(Split::Test, data.test_pairs, Stream::HeldOut)?,
+            train: draw(Split::Train, data.train_pairs, RandomStream::Pairs)?,
+            validation: some
+                .then(|| draw(Split::Validation, data.validation_pairs, RandomStream::Validation))
+                .transpose()?,
+            test: draw(Split::Test, data.test_pairs, RandomStream::HeldOut)?,
         };
         Ok(Self { rows, variables })
     }
@@ -156,7 +152,6 @@ impl SolvedPairs {
 }
 
 impl Splits<SolvedPairs> {
-    /// Reports three examples with their intervened tokens marked, and how many pairs there are.
     pub fn explain(&self, tokenizer: &Tokenizer, observer: &mut dyn Observer) {
         for pair in self.train.pairs.iter().take(3) {
             observer.example(&show(pair, tokenizer, Marks::Brackets), &show(pair, tokenizer, Marks::Ansi));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::folder;
 use super::judge::{judge, untrained_control};
-use super::open::{self, Opened};
+use super::open::{self, OpenedNetwork};
 use super::session::{LOWER, Session};
 use crate::alignment::search::{Logged, Rates, search};
 use crate::alignment::{Problem, SearchResult};
@@ -36,12 +36,8 @@ pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     let folder = out.map_or_else(|| folder::default_folder(&recipe.name), Path::to_owned);
     files::create_new_dir(&folder)?;
     folder::write_recipe(recipe, &folder)?;
-    let log = Log::create(&folder)?;
-    if !device::is_cpu(&device) {
-        observer.note(&format!("device: {}", device::describe(&device)));
-    }
-    let mut session =
-        Session { recipe, device: &device, observer, log: Some(log), folder: folder.clone(), trained: None };
+    let mut session = Session { log: Some(Log::create(&folder)?), ..Session::new(recipe, &device, observer, &folder) };
+    session.note_device();
     let mut metrics = Metrics { device: device::name(&device), seed: recipe.seed, ..Metrics::default() };
     let mut networks = Vec::new();
     open::each(&mut session, |session, opened| {
@@ -51,7 +47,7 @@ pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     metrics.measured = networks[0].measured.clone();
     metrics.contrast = networks.get(1).map(|network| network.measured.clone());
     let title = format!("{} (seed {})", recipe.name, recipe.seed);
-    let curves: Vec<Curve> = networks.iter().flat_map(Trained::curves).collect();
+    let curves: Vec<LearningCurve> = networks.iter().flat_map(NetworkResult::curves).collect();
     let series: Vec<Series<'_>> = curves.iter().map(|(name, loss, iia)| Series { name, loss, iia }).collect();
     curve(&folder.join("curve.png"), &title, &series)?;
     if let Some(mut log) = session.log.take() {
@@ -65,19 +61,18 @@ pub fn train(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
     Ok(folder)
 }
 
-/// The results on one network.
-struct Trained {
+struct NetworkResult {
     title: String,
     measured: Measured,
     lines: Vec<Logged>,
 }
 
 /// A name, and loss and IIA over the steps.
-type Curve = (String, Vec<(usize, f64)>, Vec<(usize, f64)>);
+type LearningCurve = (String, Vec<(usize, f64)>, Vec<(usize, f64)>);
 
-impl Trained {
+impl NetworkResult {
     /// The search's curve, and the validation's where there was more than one.
-    fn curves(&self) -> Vec<Curve> {
+    fn curves(&self) -> Vec<LearningCurve> {
         let points = |value: fn(&Logged) -> Option<f64>| {
             self.lines.iter().filter_map(|line| Some((line.step, value(line)?))).collect::<Vec<_>>()
         };
@@ -92,8 +87,8 @@ impl Trained {
 }
 
 /// Searches one network, judges the result, and saves it.
-fn run(session: &mut Session<'_>, opened: Opened<'_>) -> Result<Trained, Error> {
-    let Opened { network, folder, started } = opened;
+fn run(session: &mut Session<'_>, opened: OpenedNetwork<'_>) -> Result<NetworkResult, Error> {
+    let OpenedNetwork { network, folder, started } = opened;
     let task_accuracy = network.task_accuracy()?;
     let mut problem = network.problem(&session.storage(), session.observer)?;
     let prepare = started.elapsed().as_secs_f64();
@@ -125,12 +120,12 @@ fn run(session: &mut Session<'_>, opened: Opened<'_>) -> Result<Trained, Error> 
     (measured.steps, measured.kept_at, measured.stopped_early) = (result.steps, result.at, result.stopped_early);
     measured.step_ms = median(lines.iter().map(|line| line.step_ms).collect());
     measured.seconds = Seconds { prepare, train: seconds, evaluate: started.elapsed().as_secs_f64() };
-    Ok(Trained { title: network.title(), measured, lines })
+    Ok(NetworkResult { title: network.title(), measured, lines })
 }
 
 fn find(
     session: &mut Session<'_>,
-    Opened { network, .. }: Opened<'_>,
+    OpenedNetwork { network, .. }: OpenedNetwork<'_>,
     problem: &mut dyn Problem,
 ) -> Result<(SearchResult, Vec<Logged>), Error> {
     let (start, config) = (session.start(network.hypothesis())?, session.recipe.search());
@@ -153,7 +148,6 @@ fn find(
     Ok((result, lines))
 }
 
-/// What a line of the log says.
 fn values(line: &Logged, kind: Kind, rates: &Rates) -> Vec<(&'static str, f64)> {
     let mut values = vec![
         ("loss", line.loss),

@@ -6,17 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::id::{CachedCommit, Id};
 
-/// The kind of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RepositoryType {
-    /// A model or an intervention.
     Model,
-    /// A data set.
     Dataset,
 }
 
 impl RepositoryType {
-    /// Returns the kind's name for messages.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Model => "model",
@@ -32,7 +28,6 @@ impl RepositoryType {
     }
 }
 
-/// Returns the folder of a repository.
 pub(super) fn repository(kind: RepositoryType, id: &Id) -> PathBuf {
     hf_hub::resolve_cache_dir().join(format!("{}--{}", kind.prefix(), id.name.replace('/', "--")))
 }

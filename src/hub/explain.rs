@@ -7,7 +7,6 @@ use super::client::Client;
 use super::id::Id;
 use crate::error::Error;
 
-/// The repository of a request, for error messages.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) client: &'a Client,
@@ -34,7 +33,6 @@ pub(super) fn is_missing_file(error: &HFError) -> bool {
     }
 }
 
-/// Returns the Hub's error code.
 fn code(error: &HFError) -> Option<&str> {
     let context = match error {
         HFError::Http { context }
@@ -51,7 +49,6 @@ fn code(error: &HFError) -> Option<&str> {
 }
 
 impl Request<'_> {
-    /// Returns an error about the repository; `doing` names the operation, for example "fetching config.json".
     pub(super) fn error(&self, doing: &str, error: &HFError) -> Error {
         self.wrong(format!("{doing}: {}", self.problem(doing, error)))
     }

@@ -16,13 +16,9 @@ use crate::monitor::Monitor;
 /// The bytes of one request. An interrupted connection loses less than this.
 const PIECE: u64 = 8 << 20;
 
-/// The outcome of a request for a file.
 pub(super) enum Fetched {
-    /// The file's path in the cache.
     Cached(PathBuf),
-    /// The repository exists, but has no such file.
     Absent,
-    /// The Hub cannot be reached.
     Unreachable(Error),
 }
 
@@ -112,7 +108,6 @@ fn cannot(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     Error::file(path, "cannot write the Hub's cache")
 }
 
-/// Opens and locks a partial file; another process that fetches the same file waits here.
 fn open(partial: &Path) -> std::io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(partial)?;
     file.lock()?;

@@ -12,7 +12,6 @@ mod id;
 mod progress;
 mod push;
 mod resolve;
-mod token;
 
 pub use id::{CachedCommit, Id, data_repository, is_data};
 pub use push::{Content, Pushed, Upload, push};

@@ -11,7 +11,6 @@ use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler, UploadEven
 
 use crate::monitor::Monitor;
 
-/// The time between two reports.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of bytes that are transferred.

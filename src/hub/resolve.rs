@@ -171,7 +171,6 @@ fn fetch_snapshot<T: RepoType>(
     Ok(folder)
 }
 
-/// A commit of a repository, whose files can be fetched.
 struct Commit<'a> {
     request: &'a Request<'a>,
     folder: &'a Path,
@@ -223,12 +222,11 @@ impl Commit<'_> {
 }
 
 #[derive(Deserialize)]
-struct WeightIndex {
+struct ShardList {
     weight_map: HashMap<String, String>,
 }
 
-/// Returns the files that an index lists.
 fn shards(index: &Path) -> Result<BTreeSet<String>, Error> {
-    let WeightIndex { weight_map } = files::read_json(index)?;
+    let ShardList { weight_map } = files::read_json(index)?;
     Ok(weight_map.into_values().collect())
 }

@@ -1,10 +1,8 @@
 //! `training.answers`: among which tokens answers are asked.
 
-use std::fmt;
-
-use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text_or_list::TextOrList;
 use crate::error::nearest;
 
 /// Among which tokens answers are asked.
@@ -31,36 +29,15 @@ impl Serialize for Answers {
 
 impl<'de> Deserialize<'de> for Answers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NameOrList)
-    }
-}
-
-struct NameOrList;
-
-impl<'de> Visitor<'de> for NameOrList {
-    type Value = Answers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"all\", \"task\", or a list of at least two answers such as [\" he\", \" she\"]")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Answers, E> {
-        match name {
-            "all" => Ok(Answers::All),
-            "task" => Ok(Answers::Task),
-            _ => Err(E::custom(format!("unknown answers `{name}`{}", nearest(name, ["all", "task"])))),
-        }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Answers, A::Error> {
-        let mut answers = Vec::new();
-        while let Some(answer) = list.next_element()? {
-            answers.push(answer);
-        }
-        if answers.len() < 2 {
-            Err(de::Error::invalid_length(answers.len(), &self))
-        } else {
-            Ok(Answers::Listed(answers))
-        }
+        deserializer.deserialize_any(TextOrList {
+            expected: "\"all\", \"task\", or a list of at least two answers such as [\" he\", \" she\"]",
+            text: |name| match name {
+                "all" => Ok(Self::All),
+                "task" => Ok(Self::Task),
+                _ => Err(format!("unknown answers `{name}`{}", nearest(name, ["all", "task"]))),
+            },
+            least: 2,
+            list: Self::Listed,
+        })
     }
 }

@@ -14,7 +14,7 @@ use crate::text::serde_as_text;
 /// `[cache]`
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
-pub struct Cache {
+pub struct CacheSection {
     /// `memory` (the device's), `host` (the machine's, from where batches go to a GPU), `disk` or `recompute`; the first that has
     /// room by default.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct MemoryLimit {
     text: String,
 }
 
-impl Cache {
+impl CacheSection {
     /// Whether every key has its default.
     #[must_use]
     pub fn is_default(&self) -> bool {
@@ -54,7 +54,6 @@ impl MemoryLimit {
     }
 }
 
-/// The text as it was written.
 impl fmt::Display for MemoryLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)

@@ -12,7 +12,7 @@ use crate::tap::Component;
 /// `[intervention]`
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Intervention {
+pub struct InterventionSection {
     /// The intervention's name: `rotated_space` for an MLP, any that is trained for a language model.
     #[serde(default)]
     pub kind: Kind,

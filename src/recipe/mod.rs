@@ -7,28 +7,21 @@
 mod answers;
 mod cache;
 mod check;
-mod contrast;
-mod data;
-mod evaluation;
 mod intervention;
 mod load;
-mod model;
 mod resolve;
+mod sections;
 mod shipped;
 mod sweep;
-mod training;
+mod text_or_list;
 
 pub use answers::Answers;
-pub use cache::{Cache, MemoryLimit};
-pub use contrast::Contrast;
-pub use data::Data;
-pub use evaluation::Evaluation;
-pub use intervention::{Also, Intervention};
+pub use cache::{CacheSection, MemoryLimit};
+pub use intervention::{Also, InterventionSection};
 pub use load::Override;
-pub use model::{Model, ModelTraining};
+pub use sections::{Contrast, Data, EvaluationSection, Model, TaskSection, Training};
 pub use shipped::{Shipped, open, shipped};
-pub use sweep::{AxisValues, Sweep};
-pub use training::Training;
+pub use sweep::{AxisValues, SweepSection};
 
 use std::collections::BTreeMap;
 
@@ -70,7 +63,7 @@ pub struct Recipe {
     pub device: device::Name,
     /// Which task's causal model is looked for; a language model can be searched on `[data]` instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<Task>,
+    pub task: Option<TaskSection>,
     /// The pairs that a language model is searched on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,
@@ -78,7 +71,7 @@ pub struct Recipe {
     #[serde(default)]
     pub model: Model,
     /// What is trained, and where.
-    pub intervention: Intervention,
+    pub intervention: InterventionSection,
     /// Further places of a language model that are intervened on in the same run, each with an intervention of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Also>,
@@ -87,25 +80,17 @@ pub struct Recipe {
     pub training: Training,
     /// How it is judged.
     #[serde(default)]
-    pub evaluation: Evaluation,
+    pub evaluation: EvaluationSection,
     /// Where what the frozen language model computes is kept.
-    #[serde(default, skip_serializing_if = "Cache::is_default")]
-    pub cache: Cache,
+    #[serde(default, skip_serializing_if = "CacheSection::is_default")]
+    pub cache: CacheSection,
     /// A second network, searched alike, to compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrast: Option<Contrast>,
     /// Which cells `sweep` searches; every other command takes the recipe's single values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<Sweep>,
+    pub sweep: Option<SweepSection>,
     /// What wrote this recipe; only there in run folders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
-}
-
-/// `[task]`
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Task {
-    /// `hierarchical_equality` for an MLP; for a language model `gender_agreement`, `ioi` and so on.
-    pub name: String,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Intervention, Recipe};
+use super::{InterventionSection, Recipe};
 use crate::alignment::loss::{Objective, Penalty};
 use crate::alignment::search::Search;
 use crate::alignment::{Partition, Rates};
@@ -38,9 +38,9 @@ impl Recipe {
 
     /// `[intervention]`, and every `[[also]]` filled up from it.
     #[must_use]
-    pub fn places(&self) -> Vec<Intervention> {
+    pub fn places(&self) -> Vec<InterventionSection> {
         let first = &self.intervention;
-        let also = self.also.iter().map(|also| Intervention {
+        let also = self.also.iter().map(|also| InterventionSection {
             layer: also.layer,
             component: also.component.unwrap_or(first.component),
             heads: also.heads.clone().unwrap_or_else(|| first.heads.clone()),
@@ -57,7 +57,6 @@ impl Recipe {
         self.training.seed.unwrap_or(self.seed)
     }
 
-    /// What the search minimises.
     fn objective(&self) -> Objective {
         let training = &self.training;
         let mut penalties = vec![(Penalty::Subspace, training.penalty)];

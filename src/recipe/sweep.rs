@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text_or_list::TextOrList;
 use crate::data::Position;
 use crate::error::Error;
 
 /// `[sweep]`: every layer with every position, head, rank and seed. What has no axis here stays as the recipe has it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
-pub struct Sweep {
+pub struct SweepSection {
     /// `[0, 5]`, `"0..30"`, `"0..30:3"` or `"all"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<AxisValues>,
@@ -66,10 +66,9 @@ impl AxisValues {
     }
 }
 
-/// The values of the longest axis.
 const MOST: usize = 100_000;
 
-impl Sweep {
+impl SweepSection {
     /// The axis that is wrong, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let axes = [("layers", &self.layers), ("heads", &self.heads), ("ranks", &self.ranks), ("seeds", &self.seeds)];
@@ -143,68 +142,11 @@ impl Serialize for AxisValues {
 
 impl<'de> Deserialize<'de> for AxisValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListOrRange)
-    }
-}
-
-struct ListOrRange;
-
-impl<'de> Visitor<'de> for ListOrRange {
-    type Value = AxisValues;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list such as [0, 5], a range such as \"0..30\" or \"0..30:3\", or \"all\"")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<AxisValues, E> {
-        text.parse().map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AxisValues, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = list.next_element()? {
-            values.push(value);
-        }
-        Ok(AxisValues::List(values))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(text: &str) -> Vec<usize> {
-        text.parse::<AxisValues>().unwrap().values(4)
-    }
-
-    #[test]
-    fn ranges_leave_out_their_end() {
-        assert_eq!(values("0..3"), [0, 1, 2]);
-        assert_eq!(values("2..9:3"), [2, 5, 8]);
-        assert_eq!(values("2..8:3"), [2, 5]);
-        assert_eq!(values("all"), [0, 1, 2, 3]);
-        assert_eq!(AxisValues::List(vec![7, 5]).values(4), [7, 5]);
-    }
-
-    #[test]
-    fn what_is_no_axis_is_refused() {
-        for text in ["", "3", "0..", "..3", "0..3:0", "0..3:x", "-1..3", "0-3", "every"] {
-            let error = text.parse::<AxisValues>().unwrap_err().to_string();
-            assert!(error.contains(&format!("`{text}` is no axis")) && error.contains("\"0..30:3\""), "{error}");
-        }
-        let refused = |text: &str| toml::from_str::<Sweep>(text).unwrap().check().unwrap_err();
-        assert_eq!(refused("layers = \"3..3\""), ("layers", "at least one is needed".to_owned()));
-        assert_eq!(refused("seeds = [1, 5, 1]"), ("seeds", "1 stands there twice".to_owned()));
-        assert_eq!(refused("positions = [\"last\", \"last\"]"), ("positions", "last stands there twice".to_owned()));
-        assert_eq!(refused("ranks = \"all\"").0, "ranks");
-    }
-
-    #[test]
-    fn an_axis_is_written_as_it_was_read() {
-        for text in ["layers = [0, 5]\n", "layers = \"0..30\"\n", "layers = \"0..30:3\"\n", "layers = \"all\"\n"] {
-            let sweep: Sweep = toml::from_str(text).unwrap();
-            let written = toml::to_string(&sweep).unwrap();
-            assert!(written.starts_with(text), "{text} became {written}");
-        }
+        deserializer.deserialize_any(TextOrList {
+            expected: "a list such as [0, 5], a range such as \"0..30\" or \"0..30:3\", or \"all\"",
+            text: |text| text.parse().map_err(|error: Error| error.to_string()),
+            least: 0,
+            list: Self::List,
+        })
     }
 }

@@ -22,6 +22,6 @@ pub use heatmap::{Heatmap, quoted};
 pub use interval::wilson;
 pub use log::Log;
 pub use observer::Observer;
-pub use table::{Column, ScoreRow, table};
+pub use table::{Column, TableRow, table};
 pub use tensorboard::EventFile;
 pub use terminal::Ink;

@@ -7,7 +7,7 @@ const INTERVAL: usize = 14;
 
 /// One line: a label, its value, and its interval if there is one.
 #[derive(Clone, Debug)]
-pub struct ScoreRow {
+pub struct TableRow {
     /// The heading of its group; empty for none.
     pub group: String,
     /// The name of the measure.
@@ -18,7 +18,7 @@ pub struct ScoreRow {
     pub interval: Option<(f64, f64)>,
 }
 
-impl ScoreRow {
+impl TableRow {
     /// A line of a group.
     #[must_use]
     pub fn new(group: &str, label: &str, value: f64, interval: Option<(f64, f64)>) -> Self {
@@ -32,7 +32,7 @@ pub struct Column {
     /// The name of the network.
     pub name: String,
     /// The lines.
-    pub rows: Vec<ScoreRow>,
+    pub rows: Vec<TableRow>,
 }
 
 /// Each pair of group and label in the columns, once, in the order of its first occurrence.
@@ -74,7 +74,7 @@ pub fn table(columns: &[Column]) -> String {
 }
 
 /// A value with three decimals, or as a power of ten if they would show 0, and its interval or as many spaces.
-fn row_text(row: &ScoreRow) -> String {
+fn row_text(row: &TableRow) -> String {
     let value = if row.value != 0.0 && row.value.abs() < 5e-4 {
         format!("{:.1e}", row.value)
     } else {
@@ -82,39 +82,4 @@ fn row_text(row: &ScoreRow) -> String {
     };
     let interval = row.interval.map_or(String::new(), |(low, high)| format!("[{low:.3}, {high:.3}]"));
     format!("{value}  {interval:INTERVAL$}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_networks_stand_side_by_side() {
-        let column = |name: &str, iia: f64, last: &str| Column {
-            name: name.into(),
-            rows: vec![
-                ScoreRow::new("IIA", "overall", iia, Some((iia - 0.002, iia + 0.001))),
-                ScoreRow::new("IIA", "WX", iia, None),
-                ScoreRow::new("Controls", "random rotation", 0.5432, None),
-                ScoreRow::new("Controls", last, 0.61, None),
-                ScoreRow::new("", "orthogonality error", 2.4e-7, None),
-            ],
-        };
-        let text = table(&[column("network", 0.998, "full swap"), column("contrast", 0.87, "untrained model")]);
-        let expected = "\
-───────────────────────────────────────────────────────────────────────
-                                      network                 contrast
-═══════════════════════════════════════════════════════════════════════
- IIA
-   overall              0.998  [0.996, 0.999]    0.870  [0.868, 0.871]
-   WX                   0.998                    0.870
- Controls
-   random rotation      0.543                    0.543
-   full swap            0.610                        –
-   untrained model          –                    0.610
-
- orthogonality error   2.4e-7                   2.4e-7
-───────────────────────────────────────────────────────────────────────";
-        assert_eq!(text, expected);
-    }
 }

@@ -78,32 +78,7 @@ fn indexed(colour: Rgb) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::heatmap::tests::sample;
     use super::*;
-
-    #[test]
-    fn plain_is_a_table_of_numbers() {
-        let mut map = sample(2, 3);
-        map.columns[2] = "a long, long name".into();
-        let expected = "\
-IIA by layer and position
-layer       t0            t1       a long, lon…
-    0      0.00           –            0.63
-    1       –            0.89          1.00
-";
-        assert_eq!(map.text(Ink::Plain), expected);
-    }
-
-    #[test]
-    fn colours_stand_behind_the_numbers() {
-        let map = sample(2, 2);
-        let text = map.text(Ink::True);
-        let [r, g, b] = viridis(1.0);
-        assert!(text.contains(&format!("\x1b[48;2;{r};{g};{b};38;2;17;24;39m 1.00 \x1b[0m")), "{text:?}");
-        let text = map.text(Ink::Indexed);
-        assert!(text.contains("\x1b[48;5;53;38;5;231m 0.00 \x1b[0m"), "{text:?}");
-        assert_eq!(text.matches("\x1b[0m").count(), 2, "a cell without a value has no colour");
-    }
 
     #[test]
     fn the_index_is_the_nearest_colour() {

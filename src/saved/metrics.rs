@@ -1,11 +1,14 @@
 //! `metrics.json`: how well it went.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::alignment::{Score, Scores};
-use crate::report::{Column, ScoreRow, wilson};
+use crate::error::Error;
+use crate::files;
+use crate::report::{Column, TableRow, wilson};
 
 /// A share and its 95% interval.
 pub type Interval = [f64; 2];
@@ -69,7 +72,7 @@ pub struct Measured {
     pub cache_bytes: Option<usize>,
 }
 
-/// Does a swap of a variable change what it must, and nothing else? (RAVEL, Huang et al. 2024, arXiv 2402.17700)
+/// Whether a swap of a variable changes what it must, and nothing else (RAVEL, Huang et al. 2024, arXiv 2402.17700).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Disentangled {
     /// IIA on the pairs whose answer the swap must change: the mean over the variables.
@@ -107,6 +110,15 @@ pub struct Controls {
     pub untrained_model: Option<f64>,
 }
 
+impl Controls {
+    /// The controls that were measured, with their keys.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let untrained = self.untrained_model.map(|value| ("untrained_model", value));
+        let always = [self.no_intervention, self.full_swap, self.random_rotation];
+        ["no_intervention", "full_swap", "random_rotation"].into_iter().zip(always).chain(untrained)
+    }
+}
+
 /// Wall-clock seconds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Seconds {
@@ -135,6 +147,21 @@ pub struct Metrics {
     pub contrast: Option<Measured>,
 }
 
+impl Metrics {
+    /// Reads the metrics of a run folder; an error for any other folder, and for a run that did not finish.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("metrics.json");
+        if path.is_file() {
+            return files::read_json(&path);
+        }
+        let problem = match folder.join("cells").is_dir() {
+            true => "has no metrics.json: this is a sweep's folder; the run of its best cell is in best/",
+            false => "has no metrics.json: it is not a run folder, or its run did not finish",
+        };
+        Err(Error::content(folder, problem))
+    }
+}
+
 /// The 95% interval of a score.
 #[must_use]
 pub fn interval(score: Score) -> Interval {
@@ -143,8 +170,7 @@ pub fn interval(score: Score) -> Interval {
 }
 
 impl Disentangled {
-    /// From the scores on pairs whose answer must change, and on those whose answer must not; `None` where there are no
-    /// pairs of either kind.
+    /// From the scores on pairs whose answer must change, and must not; `None` without pairs of either kind.
     #[must_use]
     pub fn new(cause: &Scores, isolate: &Scores) -> Option<Self> {
         if cause.0.is_empty() || isolate.0.is_empty() {
@@ -174,43 +200,36 @@ impl Measured {
     #[must_use]
     pub fn column(&self, name: &str) -> Column {
         let pair = |interval: Option<&Interval>| interval.map(|[low, high]| (*low, *high));
-        let mut rows: Vec<ScoreRow> =
-            self.task_accuracy.map(|value| ScoreRow::new("", "task accuracy", value, None)).into_iter().collect();
+        let mut rows: Vec<TableRow> =
+            self.task_accuracy.map(|value| TableRow::new("", "task accuracy", value, None)).into_iter().collect();
         let overall = if self.completions.is_some() { "completions said whole" } else { "overall" };
-        rows.push(ScoreRow::new("IIA", overall, self.iia, pair(Some(&self.iia_interval))));
+        rows.push(TableRow::new("IIA", overall, self.iia, pair(Some(&self.iia_interval))));
         // Variables first, then their joint swap. A completion swaps none.
         let swaps = self.completions.is_none();
         let mut by_variable: Vec<(&String, &f64)> = self.iia_by_variable.iter().filter(|_| swaps).collect();
         by_variable.sort_by_key(|(name, _)| name.contains('+'));
         for (variable, value) in by_variable {
-            rows.push(ScoreRow::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
+            rows.push(TableRow::new("IIA", variable, *value, pair(self.iia_by_variable_interval.get(variable))));
         }
         if let Some(scores) = &self.disentangled {
             let values = [("cause", scores.cause), ("isolate", scores.isolate), ("disentangle", scores.score)];
-            rows.extend(values.map(|(name, value)| ScoreRow::new("RAVEL", name, value, None)));
+            rows.extend(values.map(|(name, value)| TableRow::new("RAVEL", name, value, None)));
         }
         if let Some(value) = self.iia_validation {
-            rows.push(ScoreRow::new("IIA", "validation", value, None));
+            rows.push(TableRow::new("IIA", "validation", value, None));
         }
         if let (Some(rank), Some(value)) = (self.hard_rank, self.iia_hard) {
-            rows.push(ScoreRow::new("IIA", &format!("hard mask, rank {rank}"), value, None));
+            rows.push(TableRow::new("IIA", &format!("hard mask, rank {rank}"), value, None));
         }
-        let controls = [
-            ("no intervention", "no_intervention", Some(self.controls.no_intervention)),
-            ("full swap", "full_swap", swaps.then_some(self.controls.full_swap)),
-            ("random rotation", "random_rotation", Some(self.controls.random_rotation)),
-            ("untrained model", "untrained_model", self.controls.untrained_model),
-        ];
-        for (label, key, value) in controls {
-            if let Some(value) = value {
-                rows.push(ScoreRow::new("controls (IIA)", label, value, pair(self.controls_interval.get(key))));
-            }
+        for (key, value) in self.controls.all().filter(|(key, _)| swaps || *key != "full_swap") {
+            let (label, interval) = (key.replace('_', " "), pair(self.controls_interval.get(key)));
+            rows.push(TableRow::new("controls (IIA)", &label, value, interval));
         }
         if let Some(completions) = &self.completions {
-            rows.push(ScoreRow::new(" ", "cross-entropy of a token", completions.loss, None));
-            rows.push(ScoreRow::new(" ", "the same without it", completions.without, None));
+            rows.push(TableRow::new(" ", "cross-entropy of a token", completions.loss, None));
+            rows.push(TableRow::new(" ", "the same without it", completions.without, None));
         }
-        rows.push(ScoreRow::new(" ", "orthogonality error", self.orthogonality_error, None));
+        rows.push(TableRow::new(" ", "orthogonality error", self.orthogonality_error, None));
         Column { name: name.to_owned(), rows }
     }
 }

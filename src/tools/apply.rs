@@ -16,22 +16,16 @@ use crate::report::Observer;
 use crate::tap::{Rows, Site};
 use crate::tensors::{Growing, Numbers};
 
-/// The options of [`apply`].
+/// The options of [`apply`]: the flags of `intervene apply`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct ApplyOptions {
-    /// A specification (TOML with `[[interventions]]` tables), or an intervention's folder, or its repository on the Hub.
     pub spec: PathBuf,
-    /// The model, its device and its dtype.
     pub model: ModelChoice,
-    /// JSON lines: {"base": TEXT or token ids, "sources": [TEXT or token ids, …], "positions": …}; a file, or hub:ORG/NAME/PATH
     pub inputs: PathBuf,
-    /// The safetensors file to write.
     pub out: PathBuf,
-    /// The tokens of the base whose logits are saved: all, last, a number, text:PART; separate several with commas.
     pub logits: Positions,
-    /// The number of examples in the result.
     pub show: usize,
-    /// The number of inputs in a batch.
     pub batch: usize,
 }
 
@@ -59,7 +53,6 @@ pub struct AppliedExample {
     pub after: Vec<(String, f32)>,
 }
 
-/// An example that is ready to run.
 struct ReadyExample {
     base: Tokenised,
     sources: Vec<Tokenised>,

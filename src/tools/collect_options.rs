@@ -9,26 +9,18 @@ use crate::data::Positions;
 use crate::error::Error;
 use crate::tap::Site;
 
-/// The options of [`collect`](fn@super::collect).
+/// The options of [`collect`](fn@super::collect): the flags of `intervene collect`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct CollectOptions {
-    /// The model, its device and its dtype.
     pub model: ModelChoice,
-    /// JSON lines: {"base": TEXT or token ids, "positions": …}
     pub inputs: Option<PathBuf>,
-    /// The sites: 3.block_output, or all.block_output for all layers; separate several with commas.
     pub sites: Vec<SiteChoice>,
-    /// The safetensors file to write.
     pub out: PathBuf,
-    /// The tokens of lines that name none: all, last, a number, text:PART; separate several with commas.
     pub positions: Positions,
-    /// Write directions for steering instead of the rows: diff-means, or pca:K for K principal components.
     pub direction: Option<Direction>,
-    /// A file of inputs with the property that the direction should point to.
     pub positive: Option<PathBuf>,
-    /// A file of inputs without that property.
     pub negative: Option<PathBuf>,
-    /// The number of inputs in a batch.
     pub batch: usize,
 }
 

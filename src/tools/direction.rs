@@ -12,7 +12,6 @@ use crate::hub;
 use crate::report::Observer;
 use crate::tensors::Tensors;
 
-/// The directions of one site.
 struct SiteDirections {
     /// The directions, the first component first, each `[width]`.
     directions: Vec<Vec<f64>>,
@@ -252,14 +251,5 @@ mod tests {
         let turned = fit(Direction::Pca(1), slices(&negative), Some(slices(&positive))).unwrap();
         assert!((turned.directions[0][1] - 8.0 / length).abs() < 1e-9);
         assert!(fit(Direction::Pca(1), slices(&positive[1..]), Some(slices(&negative))).is_err());
-    }
-
-    #[test]
-    fn directions_are_parsed() {
-        assert_eq!("diff-means".parse::<Direction>().unwrap(), Direction::DiffMeans);
-        assert_eq!("pca:3".parse::<Direction>().unwrap(), Direction::Pca(3));
-        for wrong in ["pca", "pca:0", "pca:x", "mean"] {
-            assert!(wrong.parse::<Direction>().unwrap_err().to_string().contains("pca:K"), "{wrong}");
-        }
     }
 }

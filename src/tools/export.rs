@@ -2,11 +2,10 @@
 
 use burn::tensor::{Device, TensorData};
 
+use super::OpenedModel;
 use super::export_options::{ExportOptions, Exported, Format};
-use super::named_tensors::read_tensors;
 use super::spec::{Constant, InterventionSpec, Spec};
 use super::submission::submission;
-use super::{ModelChoice, OpenedModel};
 use crate::error::Error;
 use crate::files;
 use crate::intervenable::{Layout, Order};
@@ -20,11 +19,8 @@ use crate::tensors::Tensors;
 /// Writes interventions into a folder that pyvene's `IntervenableModel.load` reads, or as a submission to MIB.
 pub fn export(options: &ExportOptions, observer: &mut dyn Observer) -> Result<Exported, Error> {
     let spec = Spec::open(&options.from, observer)?;
-    let opened = options.model.as_ref().map(|model| {
-        let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        OpenedModel::open(&choice, observer)
-    });
-    let opened = opened.transpose()?;
+    let opened =
+        options.model.as_ref().map(|model| OpenedModel::on_the_cpu(model, Dtype::F32, observer)).transpose()?;
     if options.format == Format::Mib {
         return submission(options, &spec, opened.as_ref());
     }
@@ -53,11 +49,7 @@ fn saved(
     let unit = shape
         .map(|shape| shape.heads.filter(|_| site.component.is_head()).map_or(shape.width, |heads| shape.width / heads));
     let made = match &one.weights {
-        Some(path) => Some(
-            read_tensors(&spec.path(path))
-                .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
-                .map_err(at("weights"))?,
-        ),
+        Some(path) => Some(spec.intervention(one.kind, path, &Device::flex()).map_err(at("weights"))?),
         None if one.rank.is_some() || one.level.is_some() => {
             let problem = "an intervention that is drawn at random has no tensors to write: set `weights`";
             return Err(at("kind")(Error::Invalid(problem.to_owned())));

@@ -30,22 +30,16 @@ impl FromStr for Format {
     }
 }
 
-/// The options of [`export`](fn@super::export).
+/// The options of [`export`](fn@super::export): the flags of `intervene export`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct ExportOptions {
-    /// A run folder, an imported folder, a specification, or a repository on the Hub.
     pub from: PathBuf,
-    /// The format of the files.
     pub format: Format,
-    /// The folder to create.
     pub out: PathBuf,
-    /// The model; needed if the tensors do not determine the widths of rows, or if the folder does not name the model.
     pub model: Option<String>,
-    /// For MIB: the task, for example 4_answer_MCQA.
     pub task: Option<String>,
-    /// For MIB: the task's variable, for example answer_pointer.
     pub variable: Option<String>,
-    /// For MIB: the track's name of the token position, for example last_token.
     pub token: Option<String>,
 }
 

@@ -13,9 +13,7 @@ use crate::saved::RunConfig;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
-/// The file name of the specification of an imported folder.
 pub(super) const SEVERAL: &str = "interventions.toml";
-/// The file name of the tensors of one intervention, beside its `config.json`.
 pub(super) const TENSORS: &str = "intervention.safetensors";
 
 impl Spec {
@@ -81,7 +79,6 @@ impl Spec {
     }
 }
 
-/// The specification of a trained intervention.
 fn specification(config: &RunConfig, weights: &str) -> String {
     let RunConfig { component, layer, heads, position, kind, partition, .. } = config;
     let mut text =

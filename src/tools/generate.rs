@@ -14,31 +14,20 @@ use crate::models::{GenerateOptions, Generation, Sampling};
 use crate::report::Observer;
 use crate::{files, intervenable};
 
-/// The options of [`generate`].
+/// The options of [`generate`]: the flags of `intervene generate`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct GenerateArguments {
-    /// The model, its device and its dtype.
     pub model: ModelChoice,
-    /// The prompt.
     pub prompt: String,
-    /// The largest number of generated tokens.
     pub max_new_tokens: usize,
-    /// Sample the tokens at this temperature; without it the most probable token is taken.
     pub temperature: Option<f64>,
-    /// Sample only from the most probable tokens, whose probabilities sum up to this.
     pub top_p: Option<f64>,
-    /// The seed of the sampling.
     pub seed: Option<u64>,
-    /// Interventions: a specification as for `apply`, an intervention's folder or its repository on the Hub, or a file of
-    /// directions from `collect`.
     pub with: Option<PathBuf>,
-    /// The factor of the directions and other constants of `--with`.
     pub coefficient: Option<f64>,
-    /// The tokens of the prompt that are edited, if `--with` names none: `all`, `last`, `3`, `text:John`.
     pub at: Option<data::Positions>,
-    /// The tokens of the sources that are read; the same positions by default.
     pub source_at: Option<data::Positions>,
-    /// A source of the interventions; repeat the option for each source.
     pub source: Vec<String>,
 }
 

@@ -1,58 +1,50 @@
 //! `intervene import`: converts a folder of pyvene into a specification with its tensors.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::folder_spec::{SEVERAL, TENSORS};
-use super::{ModelChoice, OpenedModel, make_folder};
+use super::{OpenedModel, make_folder};
+use crate::alignment::Partition;
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, InterchangeDim, Kind};
 use crate::models::{Dtype, SiteShape};
-use crate::orthogonal::Parametrisation;
 use crate::pyvene::{self, SavedIntervention};
 use crate::report::Observer;
-use crate::saved::{CONVENTION, ModelIdentity, RunConfig};
+use crate::saved::{ModelIdentity, RunConfig};
 use crate::tap::Site;
 use crate::tensors::Tensors;
 use crate::{files, hub};
 
-/// The options of [`import`].
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
-    /// A folder that pyvene's IntervenableModel.save wrote, or `ORG/NAME[@REVISION]` on the Hub.
-    pub from: PathBuf,
-    /// The folder to create.
-    pub out: PathBuf,
-    /// The model of the interventions: checks that they fit, and stores its identity, so that other models are rejected.
-    pub model: Option<String>,
-}
-
-/// Reads a folder of pyvene and writes one for `apply`, `generate --with` and `export`. Returns the interventions.
+/// Reads `from`, a folder that pyvene's `IntervenableModel.save` wrote or `ORG/NAME[@REVISION]` on the Hub, and creates the
+/// folder `out` for `apply`, `generate --with` and `export`. Returns the interventions.
 ///
 /// `interventions.toml` is the specification; `0/intervention.safetensors` and so on have the tensors. With a model,
 /// `0/config.json` describes model and site, and `evaluate --recipe` accepts `0` as an intervention. Pickles are never
 /// executed; a pickle with code, and a class that is not pyvene's, are errors.
-pub fn import(options: &ImportOptions, observer: &mut dyn Observer) -> Result<Vec<Imported>, Error> {
-    let from = hub::folder(&options.from, observer)?;
-    let folder = pyvene::read(&from)?;
-    let opened = options.model.as_ref().map(|model| {
-        let choice = ModelChoice { model: model.clone(), device: "cpu".to_owned(), dtype: Dtype::F32 };
-        OpenedModel::open(&choice, observer)
-    });
-    let opened = opened.transpose()?;
+pub fn import(
+    from: &Path,
+    out: &Path,
+    model: Option<&str>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Imported>, Error> {
+    let folder_of_pyvene = hub::folder(from, observer)?;
+    let folder = pyvene::read(&folder_of_pyvene)?;
+    let opened = model.map(|model| OpenedModel::on_the_cpu(model, Dtype::F32, observer)).transpose()?;
     let mut parts = Vec::new();
     for (number, saved) in folder.interventions.iter().enumerate() {
         let part = ImportedPart::new(saved, opened.as_ref());
-        parts.push(part.map_err(|error| Error::content(&from, format!("intervention {number}: {error}")))?);
+        parts.push(part.map_err(|error| Error::content(&folder_of_pyvene, format!("intervention {number}: {error}")))?);
     }
-    files::create_new_dir(&options.out)?;
+    files::create_new_dir(out)?;
     for (number, part) in parts.iter().enumerate() {
-        part.write(&options.out.join(number.to_string()), opened.as_ref())?;
+        part.write(&out.join(number.to_string()), opened.as_ref())?;
     }
-    let text = specification(folder.serial, &parts, &options.from);
-    files::write(&options.out.join(SEVERAL), text.as_bytes())?;
+    let text = specification(folder.serial, &parts, from);
+    files::write(&out.join(SEVERAL), text.as_bytes())?;
     Ok(parts.iter().map(ImportedPart::result).collect())
 }
 
@@ -73,7 +65,6 @@ pub struct Imported {
     pub linked: bool,
 }
 
-/// An intervention that has been read and not yet written.
 struct ImportedPart<'a> {
     saved: &'a SavedIntervention,
     made: AnyIntervention,
@@ -83,11 +74,8 @@ struct ImportedPart<'a> {
     exchanged: Option<Exchanged>,
 }
 
-/// The exchanged columns of a space.
 enum Exchanged {
-    /// The first columns.
     First(usize),
-    /// One column.
     One(usize),
 }
 
@@ -140,20 +128,11 @@ impl<'a> ImportedPart<'a> {
         make_folder(folder)?;
         self.tensors().write(&folder.join(TENSORS))?;
         let (Some(opened), Some(width)) = (opened, self.made.width()) else { return Ok(()) };
-        let site = self.saved.site;
+        let (identity, location) = (ModelIdentity::new(&opened.model), self.saved.site.into());
         let config = RunConfig {
             library: format!("intervene {}, from pyvene's folder", env!("CARGO_PKG_VERSION")),
-            model: ModelIdentity::new(&opened.model),
-            component: site.component,
-            layer: site.layer,
-            heads: Vec::new(),
-            position: None,
-            kind: self.made.kind(),
-            width,
-            rank: self.made.rotation().map(|rotation| rotation.dims()[1]),
-            partition: std::collections::BTreeMap::new(),
-            orthogonal: Parametrisation::Manifold,
-            convention: CONVENTION.to_owned(),
+            partition: BTreeMap::new(),
+            ..RunConfig::new(identity, &location, width, &Partition::single(), &self.made)
         };
         files::write_json(&folder.join("config.json"), &config)
     }

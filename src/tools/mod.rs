@@ -12,7 +12,6 @@ mod export_options;
 mod folder_spec;
 mod generate;
 mod import;
-mod named_tensors;
 mod opened;
 mod patch;
 mod prepared;
@@ -22,7 +21,6 @@ mod spec;
 mod submission;
 mod tails;
 mod trace;
-mod trace_options;
 
 pub use apply::{Applied, AppliedExample, ApplyOptions, apply};
 pub use collect::collect;
@@ -30,18 +28,18 @@ pub use collect_options::{CollectOptions, Collection, Direction, DirectionSize};
 pub use export::export;
 pub use export_options::{ExportOptions, Exported, Format};
 pub use generate::{GenerateArguments, generate};
-pub use import::{ImportOptions, Imported, import};
+pub use import::{Imported, import};
 pub use opened::{ModelChoice, OpenedModel};
 pub use patch::{PatchOptions, Patched, patch};
 pub use rows::SiteChoice;
-pub use sites::{ModelSites, SitesOptions, sites};
+pub use sites::{ModelSites, sites};
 pub use spec::{Constant, InterventionSpec, Spec};
-pub use trace::trace;
-pub use trace_options::{TraceKind, TraceOptions, Traced};
+pub use trace::{TraceKind, TraceOptions, Traced, trace};
 
 use std::path::Path;
 
 use crate::error::Error;
+use crate::report::Heatmap;
 
 /// A token's text as a label, with line breaks and tabs escaped.
 fn label(text: &str) -> String {
@@ -55,6 +53,21 @@ fn label(text: &str) -> String {
 /// Creates a folder for results, if it does not exist.
 fn make_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(Error::file(path, "cannot create the folder"))
+}
+
+/// A heatmap of values from 0 to 1 with a row for each layer, without a title and columns.
+fn by_layer(values: Vec<Vec<Option<f64>>>) -> Heatmap {
+    let rows = (0..values.len()).map(|layer| layer.to_string()).collect();
+    let (title, row_axis, column_axis, columns) = (String::new(), "layer".to_owned(), String::new(), Vec::new());
+    Heatmap { title, row_axis, column_axis, rows, columns, values, range: (0.0, 1.0) }
+}
+
+/// Writes a heatmap into a folder, if there is one, as `NAME.png` and `NAME.csv`.
+fn write_heatmap(heatmap: &Heatmap, folder: Option<&Path>, name: &str) -> Result<(), Error> {
+    let Some(folder) = folder else { return Ok(()) };
+    make_folder(folder)?;
+    heatmap.write_png(&folder.join(format!("{name}.png")))?;
+    heatmap.write_csv(&folder.join(format!("{name}.csv")))
 }
 
 /// The index of the highest value; the first of equal ones.

@@ -11,14 +11,12 @@ use crate::report::Observer;
 use crate::tap::{Component, Site};
 use crate::{device, hub};
 
-/// The options that choose a model, a device and a dtype.
+/// The flags that choose a model: a checkpoint folder or `ORG/NAME[@REVISION]` on the Hub, a device's name, a dtype.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct ModelChoice {
-    /// A checkpoint folder (config.json, model.safetensors or its shards, tokenizer.json), or `ORG/NAME[@REVISION]` on the Hub.
     pub model: String,
-    /// auto, cpu, wgpu:N or cuda:N (without N the first one); `intervene devices` lists them.
     pub device: String,
-    /// The dtype of the model: f32, bf16, f16, or keep (the checkpoint's).
     pub dtype: Dtype,
 }
 
@@ -42,6 +40,10 @@ impl OpenedModel {
         let tokenizer = folder.join("tokenizer.json").is_file().then(|| Tokenizer::load(&folder)).transpose()?;
         let model = Pretrained::load(&folder, choice.dtype, &device)?;
         Ok(Self { model, device, folder, tokenizer })
+    }
+
+    pub(super) fn on_the_cpu(model: &str, dtype: Dtype, observer: &mut dyn Observer) -> Result<Self, Error> {
+        Self::open(&ModelChoice { model: model.to_owned(), device: "cpu".to_owned(), dtype }, observer)
     }
 
     /// The tokenizer; an error if the folder has none.
@@ -105,7 +107,7 @@ impl OpenedModel {
         let layers = self.model.n_layers();
         if site.layer >= layers {
             return Err(Error::Invalid(format!(
-                "{site}: layer {} is not there: the model has {layers} layers, counted from 0",
+                "{site}: layer {} does not exist: the model has {layers} layers, counted from 0",
                 site.layer
             )));
         }

@@ -5,30 +5,24 @@ use std::path::PathBuf;
 use burn::tensor::{DType, Tensor};
 
 use super::tails;
-use super::{ModelChoice, OpenedModel, label, likeliest, make_folder};
-use crate::alignment::{RecordedRun, Start};
+use super::{ModelChoice, OpenedModel, by_layer, label, likeliest, write_heatmap};
+use crate::alignment::{RecordedRun, TailStart};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
 use crate::report::{Heatmap, Observer};
 use crate::tap::{Component, Patch, Rows};
 
-/// The options of [`patch`].
+/// The options of [`patch`]: the flags of `intervene patch`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct PatchOptions {
-    /// The model, its device and its dtype.
     pub model: ModelChoice,
-    /// The prompt whose activations are replaced.
     pub base: String,
-    /// The prompt whose activations replace the base's; it must have the same number of tokens.
     pub source: String,
-    /// The component that is patched.
     pub component: Component,
-    /// The answer to the source, one token with its leading space; by default its most probable next token.
     pub answer: Option<String>,
-    /// The answer to the base, one token; by default its most probable next token.
     pub foil: Option<String>,
-    /// The folder for patch.png and patch.csv; without it no files are written.
     pub out: Option<PathBuf>,
 }
 
@@ -89,8 +83,8 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
     let mut done = 0;
     for (layer, rows) in rows.iter().enumerate() {
         for positions in tails::batches((0..tokens).collect(), tokens, |position| *position) {
-            let starts: Vec<Start> =
-                positions.iter().map(|position| Start { example: 0, position: *position }).collect();
+            let starts: Vec<TailStart> =
+                positions.iter().map(|position| TailStart { example: 0, position: *position }).collect();
             // The output of one block is the input of the next, which saves running one layer.
             let site = match component {
                 Component::BlockOutput if layer + 1 < layers => Component::BlockInput.at(layer + 1),
@@ -113,18 +107,11 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
     observer.end();
     let heatmap = Heatmap {
         title: format!("{component} from the source: 0 is the base, 1 is the source"),
-        row_axis: "layer".to_owned(),
         column_axis: "position".to_owned(),
-        rows: (0..layers).map(|layer| layer.to_string()).collect(),
         columns: columns(&opened, &base, &source),
-        values,
-        range: (0.0, 1.0),
+        ..by_layer(values)
     };
-    if let Some(folder) = &options.out {
-        make_folder(folder)?;
-        heatmap.write_png(&folder.join("patch.png"))?;
-        heatmap.write_csv(&folder.join("patch.csv"))?;
-    }
+    write_heatmap(&heatmap, options.out.as_deref(), "patch")?;
     Ok(Patched { heatmap, answers, differences: (d_source, d_base) })
 }
 

@@ -7,7 +7,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::OpenedModel;
-use super::named_tensors::read_tensors;
 use super::spec::{Constant, InterventionSpec, Spec};
 use crate::data::{InputLine, Positions, Tokenised};
 use crate::error::Error;
@@ -21,7 +20,6 @@ use crate::saved::ModelIdentity;
 use crate::tap::Site;
 use crate::tensors::Tensors;
 
-/// A specification that has been checked against a model.
 pub(super) struct Prepared {
     pub spec: Spec,
     representations: Vec<Representation>,
@@ -119,13 +117,11 @@ impl Prepared {
         Ok(this)
     }
 
-    /// The model with the specification's interventions.
     pub fn intervenable<'a>(&'a self, opened: &'a OpenedModel) -> Result<Intervenable<'a>, Error> {
         let operations = self.operations.iter().map(|operation| operation as _).collect();
         Intervenable::new(&opened.model, self.representations.clone(), operations, self.spec.order)
     }
 
-    /// The number of sources that each example needs.
     pub fn sources(&self) -> usize {
         self.representations.iter().filter_map(|one| one.source).max().map_or(0, |last| last + 1)
     }
@@ -198,7 +194,6 @@ impl Prepared {
         (0..self.representations.len()).map(placement).collect()
     }
 
-    /// The collecting interventions, in the order of a run's results.
     pub fn collected(&self) -> Vec<Collected> {
         let collects = |(number, one): (usize, &InterventionSpec)| {
             let heads = self.heads[number].as_ref();
@@ -235,7 +230,7 @@ fn heads(one: &InterventionSpec, site: Site, shape: SiteShape) -> Result<Option<
         (Some(known), None) => Ok(Some((0..known).collect())),
         (Some(known), Some(heads)) => match heads.iter().find(|head| **head >= known) {
             Some(head) => {
-                Err(Error::Rows(format!("head {head} is not there: the site has {known} heads, counted from 0")))
+                Err(Error::Rows(format!("head {head} does not exist: the site has {known} heads, counted from 0")))
             }
             None if heads.is_empty() => Err(Error::Rows("no heads: at least one is needed".to_owned())),
             None => Ok(Some(heads.clone())),
@@ -252,7 +247,7 @@ fn operation(
 ) -> Result<AnyIntervention, Error> {
     let kind = one.kind;
     if let Some(path) = &one.weights {
-        return AnyIntervention::from_tensors(kind, &read_tensors(&spec.path(path))?, None, device);
+        return spec.intervention(kind, path, device);
     }
     let needed = |alternative: &str| {
         Err(Error::Invalid(format!("{kind} needs its tensors: weights = \"FILE.safetensors\"{alternative}")))

@@ -31,7 +31,6 @@ impl FromStr for SiteChoice {
     }
 }
 
-/// A site whose rows are read.
 pub(super) struct ChosenSite {
     pub site: Site,
     pub shape: SiteShape,
@@ -54,7 +53,6 @@ pub(super) fn chosen_sites(opened: &OpenedModel, sites: &[SiteChoice]) -> Result
     Ok(chosen)
 }
 
-/// Reads the rows of a file of inputs, at the given positions, in batches.
 pub(super) struct RowReader<'a> {
     pub opened: &'a OpenedModel,
     pub inputs: &'a Path,
@@ -66,7 +64,6 @@ pub(super) struct RowReader<'a> {
 /// An input that is ready to run: its tokens, and the positions whose rows are read.
 pub(super) type ReadyInput = (Vec<u32>, Vec<usize>);
 
-/// Receives the rows.
 pub(super) trait RowSink {
     /// Is called before a batch runs. `first` is the number of its first input.
     fn begin(&mut self, first: usize, batch: &[ReadyInput]) -> Result<(), Error>;
@@ -75,7 +72,6 @@ pub(super) trait RowSink {
 }
 
 impl RowReader<'_> {
-    /// Checks all inputs and returns the numbers of inputs and of rows.
     pub fn count(&self) -> Result<(usize, usize), Error> {
         let mut inputs = InputReader::open(self.inputs)?;
         let (mut examples, mut rows) = (0, 0);

@@ -1,17 +1,10 @@
 //! `intervene sites`: the sites of a model.
 
-use super::{ModelChoice, OpenedModel};
+use super::OpenedModel;
 use crate::error::Error;
 use crate::models::{Dtype, FrozenModel, SiteShape};
 use crate::report::Observer;
 use crate::tap::Component;
-
-/// The options of [`sites`].
-#[derive(Clone, Debug)]
-pub struct SitesOptions {
-    /// A checkpoint folder: config.json, and model.safetensors or its shards.
-    pub model: String,
-}
 
 /// The result of [`sites`].
 #[derive(Clone, Debug)]
@@ -24,10 +17,9 @@ pub struct ModelSites {
     pub components: Vec<(Component, SiteShape)>,
 }
 
-/// Returns the components of a model with their shapes.
-pub fn sites(options: &SitesOptions, observer: &mut dyn Observer) -> Result<ModelSites, Error> {
-    let choice = ModelChoice { model: options.model.clone(), device: "cpu".to_owned(), dtype: Dtype::Keep };
-    let model = OpenedModel::open(&choice, observer)?.model;
+/// Returns the components of a model, a checkpoint folder or a name on the Hub, with their shapes.
+pub fn sites(model: &str, observer: &mut dyn Observer) -> Result<ModelSites, Error> {
+    let model = OpenedModel::on_the_cpu(model, Dtype::Keep, observer)?.model;
     let shape = |component| Some((component, model.site_shape(component)?));
     let components = Component::ALL.into_iter().filter_map(shape).collect();
     Ok(ModelSites { model_type: model.model_type().to_owned(), layers: model.n_layers(), components })

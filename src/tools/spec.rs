@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::{DType, Device, TensorData};
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::data::Positions;
 use crate::error::Error;
 use crate::intervenable::{During, Layout, Order};
-use crate::interventions::Kind;
+use crate::interventions::{AnyIntervention, Kind, NamedTensors};
 use crate::saved::RunConfig;
 use crate::{files, places};
 
@@ -152,6 +154,35 @@ impl Spec {
     #[must_use]
     pub fn error_at(&self, number: usize, key: &str, error: &Error) -> Error {
         error_at(&self.text, &self.file, number, key, error)
+    }
+
+    /// Reads the tensors of one intervention, with the names and dtypes of their file; an error for dtypes other than floats
+    /// and I64. `path` is relative to the specification's folder.
+    fn tensors(&self, path: &Path) -> Result<NamedTensors, Error> {
+        let path = &self.path(path);
+        let bytes = files::read(path)?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|error| Error::content(path, format!("not a whole safetensors file: {error}")))?;
+        let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+            let dtype = match view.dtype() {
+                Dtype::F64 => DType::F64,
+                Dtype::F32 => DType::F32,
+                Dtype::F16 => DType::F16,
+                Dtype::BF16 => DType::BF16,
+                Dtype::I64 => DType::I64,
+                other => {
+                    let problem = format!("{name} has dtype {other:?}: floats or I64 are needed");
+                    return Err(Error::content(path, problem));
+                }
+            };
+            Ok((name, TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)))
+        };
+        file.tensors().into_iter().map(tensor).collect()
+    }
+
+    /// Reads an intervention from its file of tensors.
+    pub(super) fn intervention(&self, kind: Kind, path: &Path, device: &Device) -> Result<AnyIntervention, Error> {
+        AnyIntervention::from_tensors(kind, &self.tensors(path)?, None, device)
     }
 
     /// Resolves a path of the file, relative to the file's folder.

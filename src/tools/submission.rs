@@ -3,12 +3,11 @@
 use burn::tensor::Device;
 
 use super::export_options::{ExportOptions, Exported};
-use super::named_tensors::read_tensors;
 use super::spec::{InterventionSpec, Spec};
 use super::{OpenedModel, make_folder};
 use crate::error::Error;
 use crate::files;
-use crate::interventions::{AnyIntervention, BuiltIn};
+use crate::interventions::BuiltIn;
 use crate::models;
 use crate::pyvene::mib::{self, ResidualSubspace};
 use crate::saved::ModelIdentity;
@@ -69,9 +68,7 @@ fn residual_subspace(
     let Some(weights) = &one.weights else {
         return wrong("kind", format!("a {} has no rotation to submit", one.kind));
     };
-    let made = read_tensors(&spec.path(weights))
-        .and_then(|tensors| AnyIntervention::from_tensors(one.kind, &tensors, None, &Device::flex()))
-        .map_err(at("weights"))?;
+    let made = spec.intervention(one.kind, weights, &Device::flex()).map_err(at("weights"))?;
     let kind = made.kind();
     let Some((rotation, rank)) = made.rotation().zip(made.hard_rank()) else {
         return wrong("kind", format!("a {kind} has no hard subspace to submit"));

@@ -1,21 +1,81 @@
 //! `intervene trace`: causal tracing.
 
 use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 use burn::tensor::{DType, Tensor, TensorData, activation};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::tails;
-use super::trace_options::{TraceKind, TraceOptions, Traced};
-use super::{OpenedModel, label, likeliest, make_folder};
-use crate::alignment::{RecordedRun, Start};
+use super::{ModelChoice, OpenedModel, by_layer, label, likeliest, write_heatmap};
+use crate::alignment::{RecordedRun, TailStart};
 use crate::data::Tokenised;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, LanguageModel};
 use crate::orthogonal::gaussian;
 use crate::report::{Heatmap, Observer};
 use crate::tap::{Component, Patch, Rows, Site, Tap};
+
+/// The activations that are restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceKind {
+    /// The state after one layer.
+    States,
+    /// The outputs of a window of MLPs.
+    Mlp,
+    /// The outputs of a window of attentions.
+    Attention,
+    /// All three, one after the other.
+    All,
+}
+
+impl FromStr for TraceKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "states" => Ok(Self::States),
+            "mlp" => Ok(Self::Mlp),
+            "attention" => Ok(Self::Attention),
+            "all" => Ok(Self::All),
+            _ => {
+                let hint = "; there are: states, mlp, attention, all".to_owned();
+                Err(Error::Unknown { what: "kind of trace", name: text.to_owned(), hint })
+            }
+        }
+    }
+}
+
+/// The options of [`trace`]: the flags of `intervene trace`, which its `--help` explains.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
+pub struct TraceOptions {
+    pub model: ModelChoice,
+    pub prompt: String,
+    pub subject: String,
+    pub answer: Option<String>,
+    pub samples: usize,
+    pub noise: f64,
+    pub window: usize,
+    pub kind: TraceKind,
+    pub seed: u64,
+    pub out: Option<PathBuf>,
+}
+
+/// The result of [`trace`](super::trace()).
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// The token whose probability is measured.
+    pub answer: String,
+    /// Its probability in the clean run, and its mean probability in the corrupted runs.
+    pub probabilities: (f64, f64),
+    /// The standard deviation of the noise.
+    pub noise: f64,
+    /// The mean probability for each restored layer (row) and position (column).
+    pub heatmaps: Vec<Heatmap>,
+}
 
 /// The part of the file's name, the component, and whether a window of layers is restored.
 type TracedModule = (&'static str, Component, bool);
@@ -88,18 +148,12 @@ pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Trac
         let highest = values.iter().flatten().flatten().copied().fold(p_clean, f64::max);
         let heatmap = Heatmap {
             title,
-            row_axis: "layer".to_owned(),
             column_axis: "restored position".to_owned(),
-            rows: (0..layers).map(|layer| layer.to_string()).collect(),
             columns: columns(&opened, &prompt, &corrupted.subject),
-            values,
             range: (p_corrupted.min(p_clean), highest),
+            ..by_layer(values)
         };
-        if let Some(folder) = &options.out {
-            make_folder(folder)?;
-            heatmap.write_png(&folder.join(format!("trace_{name}.png")))?;
-            heatmap.write_csv(&folder.join(format!("trace_{name}.csv")))?;
-        }
+        write_heatmap(&heatmap, options.out.as_deref(), &format!("trace_{name}"))?;
         heatmaps.push(heatmap);
     }
     observer.end();
@@ -138,7 +192,7 @@ impl Corrupted<'_> {
             let mut row = vec![Some(self.mean); tokens];
             let mut sums = vec![0.0; tokens];
             let starts = (self.subject.start..tokens)
-                .flat_map(|position| (0..samples).map(move |example| Start { example, position }));
+                .flat_map(|position| (0..samples).map(move |example| TailStart { example, position }));
             for starts in tails::batches(starts.collect(), tokens, |start| start.position) {
                 let positions: Vec<usize> = starts.iter().map(|start| start.position).collect();
                 let restore = |layer: usize| restoring(&clean[layer], component.at(layer), &positions);

@@ -35,11 +35,11 @@ fn pairs_that_do_not_fit_are_refused_before_anything_runs() {
     refused(&good, &with(&|pair| pair.sources.clear()), "some have none");
     refused(&good, &with(&|pair| pair.sources[0].1.positions.push(1)), "different number of positions");
     refused(&good, &with(&|pair| pair.labels = vec![u32::MAX]), "not in the vocabulary");
-    refused(&Component::BlockOutput.at(9).into(), &pairs, "layer 9 is not there");
+    refused(&Component::BlockOutput.at(9).into(), &pairs, "layer 9 does not exist");
     refused(&Component::HeadQueryOutput.at(0).into(), &pairs, "needs its heads named");
     refused(
         &Location { site: Component::HeadQueryOutput.at(0), heads: vec![99], position: None },
         &pairs,
-        "head 99 is not there",
+        "head 99 does not exist",
     );
 }

@@ -64,7 +64,7 @@ fn folders_that_cannot_be_imported() {
     let llama = model("llama");
     let llama = llama.path().to_str().unwrap();
     config(folder.path(), |config| config["representations"][0][0] = json!(7));
-    refused(&["import", path, "--out", out.to_str().unwrap(), "--model", llama], &["layer 7 is not there"]);
+    refused(&["import", path, "--out", out.to_str().unwrap(), "--model", llama], &["layer 7 does not exist"]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn mistakes_in_the_section_are_refused_with_their_line() {
 
     // Mistakes that show only with the model and the pairs are refused before any cell is searched.
     for (line, part) in [
-        ("layers = \"0..9\"", "layer 2 is not there: the model has 2"),
+        ("layers = \"0..9\"", "layer 2 does not exist: the model has 2"),
         ("ranks = [1, 4000]", "4000 columns are more than the site is wide"),
         ("positions = [0, 9]", "position 9 does not exist"),
         ("positions = [0, \"name\"]", "there is no position `name`"),

@@ -76,3 +76,12 @@ fn collected_rows_equal_those_of_a_run() {
         }
     }
 }
+
+#[test]
+fn directions_are_parsed() {
+    assert_eq!("diff-means".parse::<intervene::tools::Direction>().unwrap(), intervene::tools::Direction::DiffMeans);
+    assert_eq!("pca:3".parse::<intervene::tools::Direction>().unwrap(), intervene::tools::Direction::Pca(3));
+    for wrong in ["pca", "pca:0", "pca:x", "mean"] {
+        assert!(wrong.parse::<intervene::tools::Direction>().unwrap_err().to_string().contains("pca:K"), "{wrong}");
+    }
+}

@@ -86,7 +86,7 @@ fn inputs_that_cannot_be_collected() {
     let sites = ["--sites", "all.block_output"];
     let one = [r#"{"base": "Ann"}"#];
     collect(&[], &sites, &["inputs.jsonl", "has no inputs"]);
-    collect(&one, &["--sites", "2.block_output"], &["layer 2 is not there: the model has 2 layers"]);
+    collect(&one, &["--sites", "2.block_output"], &["layer 2 does not exist: the model has 2 layers"]);
     collect(&one, &["--sites", "block_output"], &["LAYER.COMPONENT"]);
     collect(&one, &["--sites", "0.block_output,all.block_output"], &["0.block_output is named twice"]);
     collect(
@@ -128,7 +128,7 @@ fn specifications_that_cannot_be_applied() {
     apply(&format!("order = \"serail\"\n{first}"), &["spec.toml:1", "unknown value `serail`; did you mean `serial`?"]);
     second("site = \"0.block_output\"\nkind = \"vanila\"", &["spec.toml:7", "did you mean `vanilla`?"]);
     second("site = \"0.block_ouput\"\nkind = \"zero\"", &["spec.toml:6", "did you mean `block_output`?"]);
-    second("site = \"7.block_output\"\nkind = \"zero\"", &["spec.toml:6", "layer 7 is not there"]);
+    second("site = \"7.block_output\"\nkind = \"zero\"", &["spec.toml:6", "layer 7 does not exist"]);
     second("site = \"0.cell_output\"\nkind = \"zero\"", &["spec.toml:6", "component of this model"]);
     second(
         "site = \"0.head_key_output\"\nkind = \"zero\"\nheads = [2]",

@@ -12,6 +12,6 @@ mod stored;
 
 pub use located_pairs::LocatedPairs;
 pub use pairs::Cache;
-pub use recorded_run::{RecordedRun, Start};
+pub use recorded_run::{RecordedRun, TailStart};
 pub use states::States;
 pub use storage::{Level, Storage};

@@ -74,8 +74,7 @@ impl<'a> Cache<'a> {
         self.stored.as_ref().map_or(0, |stored| stored.bytes())
     }
 
-    /// Whether every source's rows are the base's own, for their prompts are the same up to there: no search can change
-    /// anything then.
+    /// Whether every source's rows are the base's own, so that no search can change anything.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let same = |pair: &Pair| {
@@ -205,8 +204,7 @@ impl PairSet for Cache<'_> {
         self.pairs()[pair].keeps_answer()
     }
 
-    /// Pairs are alike that have the same base, the same labels and, unless `base_only`, the same rows of the same
-    /// sources.
+    /// Pairs are alike with the same base, labels and, unless `base_only`, the same rows of the same sources.
     fn first_alike(&self, base_only: bool) -> Vec<usize> {
         let mut known = BTreeMap::new();
         let read = |source: &'_ Prompt| source.positions.iter().max().map_or(0, |last| last + 1);
@@ -228,7 +226,6 @@ impl PairSet for Cache<'_> {
     }
 }
 
-/// The variables that a pair swaps, by number.
 fn swapped(pair: &Pair) -> Vec<usize> {
     pair.sources.iter().map(|(variable, _)| *variable).collect()
 }

@@ -106,7 +106,6 @@ impl Plan {
         }
     }
 
-    /// The row of the states of a base at a position.
     pub fn row(&self, base: usize, position: usize) -> usize {
         let base = &self.bases[base];
         if position >= base.split {
@@ -122,17 +121,14 @@ impl Plan {
         source.row + source.positions.binary_search(&position).expect("every position that a place names was planned")
     }
 
-    /// The number of rows of states that are kept at each entry.
     pub fn rows(&self) -> usize {
         self.bases.last().map_or(0, |base| base.row + base.len - base.split)
     }
 
-    /// The number of rows that are kept at each site.
     pub fn source_rows(&self) -> usize {
         self.sources.last().map_or(0, |source| source.row + source.positions.len())
     }
 
-    /// The length of the longest beginning.
     pub fn before(&self) -> usize {
         self.beginnings.iter().map(|beginning| beginning.len).max().unwrap_or(0)
     }

@@ -21,7 +21,7 @@ pub struct RecordedRun {
 
 /// Where a tail begins: an example of the recorded run, and the first position that runs anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
+pub struct TailStart {
     /// The example.
     pub example: usize,
     /// The position.
@@ -70,7 +70,7 @@ impl RecordedRun {
         &self,
         model: &dyn FrozenModel,
         layer: usize,
-        starts: &[Start],
+        starts: &[TailStart],
         tap: &mut dyn Tap,
     ) -> Result<Tensor<2>, Error> {
         let first: Vec<usize> = starts.iter().map(|start| start.position).collect();

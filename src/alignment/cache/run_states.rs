@@ -19,11 +19,9 @@ pub(super) struct RunStates {
 
 /// The tails of a batch: tokens that run anew, each from its own position on.
 pub(super) struct Tails {
-    /// The prompt of each tail, by its number in the memory.
     pub prompts: Vec<usize>,
     /// The position that each begins with.
     pub first: Vec<usize>,
-    /// The number of tokens of each.
     pub lengths: Vec<usize>,
 }
 
@@ -60,7 +58,6 @@ impl RunStates {
         Memory::new(first.iter().map(row).collect(), self.memory.iter().enumerate().map(layer).collect())
     }
 
-    /// The bytes of all rows.
     pub fn bytes(&self) -> usize {
         self.memory.iter().flatten().flatten().chain(self.hidden.values()).map(Shelf::bytes).sum()
     }

@@ -11,26 +11,25 @@ use memmap2::Mmap;
 
 use crate::error::Error;
 
-/// Where rows are kept.
 #[derive(Clone, Copy)]
 pub(super) enum Home<'a> {
-    /// On the device that they were computed on.
     Device,
-    /// In the machine's memory.
     Host,
     /// In a file of the folder; the file has no name, so that nothing of it is left when the process ends, however it ends.
     Folder(&'a Path),
 }
 
-/// Rows of one width.
 pub(super) enum Shelf {
-    /// `[rows, width]`
     Device(Tensor<2>),
     /// The same, row after row; those that are asked for go to the device.
-    Staged { bytes: Bytes, width: usize, dtype: DType, device: Device },
+    Staged {
+        bytes: Bytes,
+        width: usize,
+        dtype: DType,
+        device: Device,
+    },
 }
 
-/// Bytes that the device does not hold.
 pub(super) enum Bytes {
     Memory(Vec<u8>),
     File(Mmap),
@@ -47,7 +46,7 @@ impl Deref for Bytes {
     }
 }
 
-/// Numbers of rows, on the host and, once somebody asks, on the device.
+/// Numbers of rows, on the host and, once it is needed, on the device.
 pub(super) struct Index {
     numbers: Vec<usize>,
     on_device: OnceCell<Tensor<1, Int>>,
@@ -114,7 +113,6 @@ pub(super) enum Filling {
     Staged { sink: Sink, first: Option<(usize, DType, Device)> },
 }
 
-/// What rows are written to.
 pub(super) enum Sink {
     Memory(Vec<u8>),
     File { folder: PathBuf, file: BufWriter<File> },
@@ -162,7 +160,7 @@ impl Filling {
             Sink::Memory(bytes) => Bytes::Memory(bytes),
             Sink::File { folder, file } => {
                 let file = file.into_inner().map_err(|error| error.into_error());
-                // SAFETY: the file has no name and this process alone has it open, so nobody changes it.
+                // SAFETY: the file has no name and this process alone has it open, so it does not change.
                 let map = file.and_then(|file| unsafe { Mmap::map(&file) });
                 Bytes::File(map.map_err(Error::file(&folder, "cannot keep the cache in"))?)
             }

@@ -14,10 +14,8 @@ use crate::error::Error;
 use crate::models::{Context, KeyValue, LanguageModel};
 use crate::tap::{Component, Site, Tap};
 
-/// Tokens that run through the model at once.
 const CHUNK: usize = 1024;
 
-/// A plan and the rows that it asks for.
 pub(super) struct Stored {
     pub plan: Plan,
     /// The states that enter each suffix, and the keys and values of the beginnings.
@@ -40,7 +38,6 @@ impl Plan {
 }
 
 impl Stored {
-    /// Runs a plan.
     pub fn run(
         model: &dyn LanguageModel,
         plan: Plan,
@@ -143,7 +140,6 @@ impl Stored {
         sites.into_iter().map(|(site, rows)| Ok((site, rows.shelve()?))).collect()
     }
 
-    /// The bytes of all rows.
     pub fn bytes(&self) -> usize {
         self.states.bytes() + self.sources.values().map(Shelf::bytes).sum::<usize>()
     }

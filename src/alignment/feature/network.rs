@@ -7,8 +7,9 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
-use crate::alignment::hits::count_hits;
+use crate::alignment::scores::count_hits;
 use crate::error::Error;
 use crate::models::{Context, FrozenModel, Mlp};
 use crate::tasks::FeatureTask;
@@ -22,8 +23,9 @@ pub struct Shape {
     pub n_layers: usize,
 }
 
-/// How a network is trained on its task: AdamW with linear decay on fresh examples.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How a network is trained on its task: AdamW with linear decay on fresh examples. A recipe's `[model.training]`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
 pub struct NetworkTraining {
     /// The number of steps.
     pub steps: usize,
@@ -35,6 +37,12 @@ pub struct NetworkTraining {
     pub weight_decay: f64,
     /// The weight of the L1 norm of the first layer's weights in the loss.
     pub l1: f64,
+}
+
+impl Default for NetworkTraining {
+    fn default() -> Self {
+        Self { steps: 9216, batch: 1024, learning_rate: 2e-3, weight_decay: 0.3, l1: 1e-4 }
+    }
 }
 
 /// A network with PyTorch's default initialisation of linear layers: weights and biases uniform in ±1/√(inputs).

@@ -44,7 +44,6 @@ pub(super) fn by_example(logits: Tensor<3>, batch: &Batch) -> Tensor<1> {
     means.reshape([count])
 }
 
-/// The parts of a cross-entropy, off the tape.
 struct Terms {
     /// `exp(logit − largest logit)`, `[batch × answers, classes]`.
     exponentials: Tensor<2>,
@@ -52,7 +51,6 @@ struct Terms {
     sums: Tensor<2>,
     /// `[batch × answers, 1]`
     losses: Tensor<2>,
-    /// `[batch × answers, 1]`
     labels: Tensor<2, Int>,
 }
 

@@ -52,8 +52,7 @@ impl Objective {
 
 /// One forward pass over the pairs of several candidates.
 pub struct Forward {
-    /// On the tape, `[1]`: the sum whose gradient is each candidate's own. Only its gradient is meaningful; the value is in
-    /// `losses`.
+    /// On the tape, `[1]`: a sum whose gradient is each candidate's own. Its value has no meaning; see `losses`.
     pub total: Tensor<1>,
     /// Each candidate's loss, penalties included, off the tape, `[candidates]`.
     pub losses: Tensor<1>,

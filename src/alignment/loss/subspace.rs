@@ -5,8 +5,7 @@ use burn::tensor::Tensor;
 use crate::alignment::Candidate;
 use crate::interventions::Intervention;
 
-/// The share of the columns, or of the mask, that a candidate's interventions exchange, summed over its locations; `[1]`.
-/// `None` where no intervention has a penalty.
+/// The share of the columns, or of the mask, that the interventions exchange, summed, `[1]`; `None` without a penalty.
 #[must_use]
 pub fn taken<I: Intervention>(candidate: &Candidate<I>) -> Option<Tensor<1>> {
     candidate.interventions.iter().filter_map(Intervention::penalty).reduce(|sum, taken| sum + taken)

@@ -36,26 +36,3 @@ impl Batches {
         batch
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::SeedableRng;
-
-    #[test]
-    fn unshuffled_batches_wrap_round() {
-        let mut batches = Batches::new(5, 3, None);
-        assert_eq!([batches.draw(), batches.draw()], [vec![0, 1, 2], vec![3, 4, 0]]);
-    }
-
-    #[test]
-    fn an_epoch_sees_every_pair_once() {
-        let mut batches = Batches::new(8, 4, Some(ChaCha8Rng::seed_from_u64(0)));
-        let epochs = [0, 1].map(|_| [batches.draw(), batches.draw()].concat());
-        assert_ne!(epochs[0], epochs[1]);
-        for mut epoch in epochs {
-            epoch.sort_unstable();
-            assert_eq!(epoch, (0..8).collect::<Vec<_>>());
-        }
-    }
-}

@@ -6,29 +6,22 @@ use burn::tensor::{Int, Tensor};
 
 use super::trainer::Stepped;
 
-/// The means over the steps since the last report.
 pub(super) struct Report {
-    /// One for each candidate.
     pub means: Vec<Mean>,
-    /// The rotations' learning rate in the last step.
     pub learning_rate: f64,
-    /// Milliseconds a step.
     pub step_ms: f64,
 }
 
-/// The means of one candidate.
 pub(super) struct Mean {
     pub loss: f64,
     pub iia: f64,
 }
 
-/// The steps since the last report.
 pub(super) struct StepSums {
     started: Instant,
     /// `[candidates]` for each step.
     losses: Vec<Tensor<1>>,
     hits: Vec<Tensor<1, Int>>,
-    /// The number of pairs of each candidate.
     pairs: usize,
     learning_rate: f64,
 }
@@ -48,7 +41,6 @@ impl StepSums {
         self.learning_rate = stepped.learning_rate;
     }
 
-    /// Reads the sums back from the device.
     pub fn report(self) -> Report {
         let candidates = self.losses[0].dims()[0];
         let steps = self.losses.len();

@@ -18,10 +18,8 @@ pub struct SearchResult<I = AnyIntervention> {
     pub validated: Option<Validated>,
 }
 
-/// The candidate that is kept so far.
 pub(super) struct Stopping<I> {
     best: Option<SearchResult<I>>,
-    /// Validations since the best one.
     since: usize,
 }
 

@@ -6,8 +6,8 @@ use burn::tensor::{Int, Tensor};
 
 use super::config::Search;
 use super::schedule::{optimizer, scheduler};
-use crate::alignment::hits::hits;
 use crate::alignment::loss::loss;
+use crate::alignment::scores::hits;
 use crate::alignment::{Candidate, Problem};
 use crate::error::Error;
 use crate::interventions::{AnyIntervention, Intervention};
@@ -39,7 +39,6 @@ pub struct Stepped {
     pub learning_rate: f64,
 }
 
-/// The logits at the answers, and the labels.
 struct AnswerLogits {
     /// Off the tape, `[candidates × pairs, answers, classes]`.
     logits: Tensor<3>,

@@ -3,8 +3,7 @@
 use crate::hub::{Id, data_repository, is_data};
 use crate::recipe::Recipe;
 use crate::report::{Card, Metric};
-use crate::saved::RunConfig;
-use crate::saved::{Measured, Metrics};
+use crate::saved::{Measured, Metrics, RunConfig};
 
 /// The card of a run that is published as `id`; `files` are the files beside it.
 pub(super) fn card(
@@ -52,7 +51,6 @@ pub(super) fn card(
     }
 }
 
-/// The data sets of the Hub that the pairs came from.
 fn datasets(recipe: &Recipe) -> Vec<String> {
     let paths = recipe.data.iter().flat_map(|data| [&data.train, &data.validation, &data.test]).flatten();
     let mut names: Vec<String> =
@@ -76,17 +74,9 @@ fn shares(prefix: &str, words: &str, measured: &Measured) -> Vec<Metric> {
     if let (Some(rank), Some(value)) = (measured.hard_rank, measured.iia_hard) {
         add("iia_hard", &format!("IIA with a hard mask, rank {rank}"), value, None);
     }
-    let controls = &measured.controls;
-    let known = [
-        ("no_intervention", "control: no intervention", Some(controls.no_intervention)),
-        ("full_swap", "control: full swap", Some(controls.full_swap)),
-        ("random_rotation", "control: random rotation", Some(controls.random_rotation)),
-        ("untrained_model", "control: untrained model", controls.untrained_model),
-    ];
-    for (key, name, value) in known {
-        if let Some(value) = value {
-            add(&format!("iia_{key}"), name, value, measured.controls_interval.get(key).copied());
-        }
+    for (key, value) in measured.controls.all() {
+        let (name, interval) = (format!("control: {}", key.replace('_', " ")), measured.controls_interval.get(key));
+        add(&format!("iia_{key}"), &name, value, interval.copied());
     }
     if let Some(accuracy) = measured.task_accuracy {
         add("task_accuracy", "the model's accuracy in the task", accuracy, None);
@@ -115,7 +105,6 @@ fn subspace(config: &RunConfig) -> String {
     }
 }
 
-/// The sites, with commas.
 fn sites(configs: &[RunConfig]) -> String {
     let site = |config: &RunConfig| format!("`{}.{}`", config.layer, config.component);
     configs.iter().map(site).collect::<Vec<_>>().join(", ")

@@ -13,22 +13,17 @@ use crate::error::Error;
 use crate::hub::{self, Content, Id, Upload};
 use crate::recipe::Recipe;
 use crate::report::Observer;
-use crate::saved::Metrics;
-use crate::saved::RunConfig;
+use crate::saved::{Metrics, RunConfig};
 use crate::{files, places};
 
-/// The options of [`push`].
+/// The options of [`push`]: the flags of `intervene push`, which its `--help` explains.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are the flags of the program")]
 pub struct PushOptions {
-    /// A run folder.
     pub dir: PathBuf,
-    /// The repository, ORG/NAME; it is created if it does not exist.
     pub id: String,
-    /// A new repository is private.
     pub private: bool,
-    /// Nothing is sent; the result has the card and the list of files.
     pub dry_run: bool,
-    /// The model's name on the Hub, if the run used a checkpoint folder.
     pub base_model: Option<String>,
 }
 
@@ -74,11 +69,7 @@ pub struct UnsentFile {
 pub fn push(options: &PushOptions, observer: &mut dyn Observer) -> Result<PushResult, Error> {
     let folder = &options.dir;
     let id: Id = options.id.parse()?;
-    if !folder.join("metrics.json").is_file() {
-        let problem = "has no metrics.json: it is not a run folder, or its run did not finish";
-        return Err(Error::content(folder, problem));
-    }
-    let metrics: Metrics = files::read_json(&folder.join("metrics.json"))?;
+    let metrics = Metrics::read(folder)?;
     let configs = RunConfig::read_all(folder)?;
     // A run whose tensors cannot be loaded is not published.
     for (part, config) in &configs {

@@ -51,7 +51,6 @@ fn collect(folder: &Path, under: &str, names: &mut Vec<String>) -> Result<(), Er
 pub(super) struct PrivatePaths(Vec<(String, String)>);
 
 impl PrivatePaths {
-    /// The absolute paths that a run names, and the home folder.
     pub(super) fn from_run(config: &RunConfig, recipe: &Recipe, base_model: Option<&str>) -> Self {
         let mut known: Vec<(String, String)> = Vec::new();
         let mut add = |path: &str, public: Option<&str>| {
@@ -107,7 +106,6 @@ impl PrivatePaths {
         redacted
     }
 
-    /// Returns an error if a file still contains a path.
     pub(super) fn check(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         match self.0.iter().any(|(path, _)| holds(bytes, path)) {
             true => Err(Error::content(Path::new(name), UNREPLACED)),
@@ -121,7 +119,6 @@ impl PrivatePaths {
     }
 }
 
-/// The error of a file in which a path cannot be replaced.
 const UNREPLACED: &str = "contains a path of this machine that cannot be replaced, so nothing is published";
 
 fn holds(bytes: &[u8], path: &str) -> bool {

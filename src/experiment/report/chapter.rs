@@ -8,26 +8,31 @@ use super::{logged, words};
 use crate::alignment::Location;
 use crate::error::Error;
 use crate::experiment::examples;
-use crate::files;
 use crate::recipe::Recipe;
 use crate::report::page::{Chapter, DiagramNode, Example, Picture, Piece};
-use crate::report::{Column, ScoreRow};
-use crate::saved::RunConfig;
-use crate::saved::{Measured, Metrics};
+use crate::report::{Column, TableRow};
+use crate::saved::{Measured, Metrics, RunConfig};
 use crate::tasks::{GraphNode, prompt_task};
+use crate::{files, places};
+
+pub struct RecipeText {
+    pub text: String,
+    pub recipe: Recipe,
+    pub table: Table,
+}
+
+impl RecipeText {
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("recipe.toml");
+        let text = files::read_text(&path)?;
+        Ok(Self { recipe: Recipe::parse(&text, &path, &[])?, table: places::parse(&text, &path)?, text })
+    }
+}
 
 /// Reads a run folder; its recipe comes beside, for comparisons.
 pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
-    let path = folder.join("metrics.json");
-    if !path.is_file() {
-        let problem = "no metrics.json: this is no run folder, or its run did not get to its end";
-        return Err(Error::content(folder, problem));
-    }
-    let metrics: Metrics = files::read_json(&path)?;
-    let recipe_path = folder.join("recipe.toml");
-    let text = files::read_text(&recipe_path)?;
-    let recipe = Recipe::parse(&text, &recipe_path, &[])?;
-    let table = crate::places::parse(&text, &recipe_path)?;
+    let metrics = Metrics::read(folder)?;
+    let RecipeText { text, recipe, table } = RecipeText::read(folder)?;
     let configs = RunConfig::read_all(folder)?;
     let config = &configs[0].1;
     let target = config.location()?;
@@ -56,7 +61,6 @@ pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     Ok((chapter, table))
 }
 
-/// The last part of a folder's path, links resolved.
 pub fn folder_name(folder: &Path) -> String {
     let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     real.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
@@ -79,7 +83,6 @@ fn task(recipe: &Recipe, config: &RunConfig) -> Result<Option<(String, Vec<Graph
     Ok(Some((task.question().to_owned(), task.graph())))
 }
 
-/// What the recipe's task asks; data alone asks nothing in words.
 pub fn asked(recipe: &Recipe, config: &RunConfig) -> Result<Option<String>, Error> {
     Ok(task(recipe, config)?.map(|(question, _)| question))
 }
@@ -163,7 +166,6 @@ fn short(source: &str) -> String {
     }
 }
 
-/// A column for each network, under headings for a page.
 fn scores(recipe: &Recipe, metrics: &Metrics) -> Vec<Column> {
     let heading = |group: &str| match group {
         "" => "The task by itself",
@@ -172,8 +174,8 @@ fn scores(recipe: &Recipe, metrics: &Metrics) -> Vec<Column> {
     };
     let column = |name: &str, measured: &Measured| {
         let rows = measured.column(name).rows.into_iter().filter(|row| row.group != " ");
-        let rows = rows.map(|row| ScoreRow { group: heading(&row.group).to_owned(), ..row });
-        let (task, mut rows): (Vec<ScoreRow>, Vec<ScoreRow>) = rows.partition(|row| row.label == "task accuracy");
+        let rows = rows.map(|row| TableRow { group: heading(&row.group).to_owned(), ..row });
+        let (task, mut rows): (Vec<TableRow>, Vec<TableRow>) = rows.partition(|row| row.label == "task accuracy");
         rows.extend(task);
         Column { name: name.to_owned(), rows }
     };

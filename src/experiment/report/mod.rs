@@ -8,9 +8,10 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::error::Error;
+use crate::experiment::folder::flat;
 use crate::experiment::sweep::is_sweep;
 use crate::files;
 use crate::report::page::{Chapter, Page};
@@ -53,14 +54,7 @@ fn tell_apart(chapters: &mut [Chapter], folders: &[PathBuf]) {
 
 /// The dotted keys at which the recipes are not all the same, with what stands there in each; a dash where nothing does.
 fn differences(recipes: &[Table]) -> Vec<(String, Vec<String>)> {
-    let flat: Vec<BTreeMap<String, String>> = recipes
-        .iter()
-        .map(|recipe| {
-            let mut flat = BTreeMap::new();
-            flatten("", recipe, &mut flat);
-            flat
-        })
-        .collect();
+    let flat: Vec<BTreeMap<String, String>> = recipes.iter().map(flat).collect();
     let mut keys: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
     keys.sort();
     keys.dedup();
@@ -71,17 +65,6 @@ fn differences(recipes: &[Table]) -> Vec<(String, Vec<String>)> {
         (!same).then(|| (key.clone(), shown.collect()))
     };
     keys.into_iter().filter_map(of).collect()
-}
-
-fn flatten(prefix: &str, table: &Table, flat: &mut BTreeMap<String, String>) {
-    for (key, value) in table {
-        match value {
-            Value::Table(inner) => flatten(&format!("{prefix}{key}."), inner, flat),
-            value => {
-                flat.insert(format!("{prefix}{key}"), value.to_string());
-            }
-        }
-    }
 }
 
 #[cfg(test)]

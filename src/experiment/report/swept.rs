@@ -4,10 +4,10 @@ use std::path::Path;
 
 use toml::Table;
 
-use super::{chapter, words};
+use super::chapter::{self, RecipeText};
+use super::words;
 use crate::error::Error;
-use crate::experiment::sweep::{self, Axis, Finished, Map, Swept, columns, maps};
-use crate::files;
+use crate::experiment::sweep::{self, Axis, Finished, SweepMap, Swept, columns, maps};
 use crate::recipe::Recipe;
 use crate::report::page::{Chapter, Figure, QuantityCurves, SweepCell, SweepGrid};
 use crate::saved::RunConfig;
@@ -15,10 +15,7 @@ use crate::saved::RunConfig;
 /// Reads a sweep's folder; its recipe comes beside, for comparisons. What is said of one run is said of the best cell's.
 pub fn read(folder: &Path) -> Result<(Chapter, Table), Error> {
     let swept = sweep::read(folder)?;
-    let recipe_path = folder.join("recipe.toml");
-    let text = files::read_text(&recipe_path)?;
-    let recipe = Recipe::parse(&text, &recipe_path, &[])?;
-    let table = crate::places::parse(&text, &recipe_path)?;
+    let RecipeText { text, recipe, table } = RecipeText::read(folder)?;
     let (best, _) = chapter::read(&folder.join("best"))?;
     let config = RunConfig::read(&folder.join("best"))?;
     let variables = chapter::variables(&recipe, &config);
@@ -74,7 +71,7 @@ fn facts(swept: &Swept, varied: &[Axis], best: Vec<(String, String)>) -> Vec<(St
 
 fn grid(recipe: &Recipe, swept: &Swept) -> SweepGrid {
     let maps = maps(&recipe.name, &swept.axes, &swept.finished.iter().collect::<Vec<_>>());
-    let of_map = |map: &Map| map.cells.iter().map(|index| cell(swept, &swept.axes.cell(*index))).collect();
+    let of_map = |map: &SweepMap| map.cells.iter().map(|index| cell(swept, &swept.axes.cell(*index))).collect();
     SweepGrid {
         cells: maps.iter().map(of_map).collect(),
         maps: maps.into_iter().map(|map| map.heatmap).collect(),
@@ -101,7 +98,6 @@ fn cell(swept: &Swept, of: &sweep::Cell) -> Option<SweepCell> {
     })
 }
 
-/// A number of the table with four places.
 fn short(field: String) -> String {
     match field.parse::<f64>() {
         Ok(value) if field.contains('.') => format!("{value:.4}"),

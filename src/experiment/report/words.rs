@@ -201,7 +201,6 @@ fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
-/// "a", "a and b", "a, b and c".
 fn list(names: &[String]) -> String {
     match names {
         [] => String::new(),

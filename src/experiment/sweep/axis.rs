@@ -17,7 +17,7 @@ pub enum Axis {
 }
 
 /// A value of each axis, by its number.
-pub type Index = [usize; Axis::ALL.len()];
+pub type CellIndex = [usize; Axis::ALL.len()];
 
 /// What is varied, each with its values; what is not has one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,6 @@ pub struct Axes {
     pub seeds: Vec<u64>,
 }
 
-/// One search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     pub layer: usize,
@@ -41,6 +40,15 @@ pub struct Cell {
     pub rank: Option<usize>,
     pub seed: u64,
 }
+
+/// The name of each axis, and the question of a sweep over it.
+const WORDS: [(&str, &str); Axis::ALL.len()] = [
+    ("layer", "in which layer"),
+    ("position", "at which position"),
+    ("head", "in which head"),
+    ("rank", "in how many directions"),
+    ("seed", "from which start"),
+];
 
 impl Axis {
     pub const ALL: [Self; 5] = [Self::Layer, Self::Position, Self::Head, Self::Rank, Self::Seed];
@@ -51,27 +59,14 @@ impl Axis {
 
     /// Its name in tables, titles and files.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Layer => "layer",
-            Self::Position => "position",
-            Self::Head => "head",
-            Self::Rank => "rank",
-            Self::Seed => "seed",
-        }
+        WORDS[self as usize].0
     }
 
-    /// What a sweep over it asks.
+    /// The question of a sweep over it.
     pub fn question(self) -> &'static str {
-        match self {
-            Self::Layer => "in which layer",
-            Self::Position => "at which position",
-            Self::Head => "in which head",
-            Self::Rank => "in how many directions",
-            Self::Seed => "from which start",
-        }
+        WORDS[self as usize].1
     }
 
-    /// The number of its values.
     pub fn length(self, axes: &Axes) -> usize {
         match self {
             Self::Layer => axes.layers.len(),
@@ -93,7 +88,6 @@ impl Axis {
         }
     }
 
-    /// Puts a cell's value into a recipe.
     pub fn apply(self, cell: &Cell, recipe: &mut Recipe) {
         match self {
             Self::Layer => recipe.intervention.layer = cell.layer,
@@ -127,18 +121,15 @@ impl Axes {
         }
     }
 
-    /// How many values each axis has.
-    pub fn lengths(&self) -> Index {
+    pub fn lengths(&self) -> CellIndex {
         Axis::ALL.map(|axis| axis.length(self))
     }
 
-    /// The axes with several values.
     pub fn varied(&self) -> Vec<Axis> {
         Axis::ALL.into_iter().filter(|axis| axis.length(self) > 1).collect()
     }
 
-    /// The cell of these numbers.
-    pub fn cell(&self, [layer, position, head, rank, seed]: Index) -> Cell {
+    pub fn cell(&self, [layer, position, head, rank, seed]: CellIndex) -> Cell {
         Cell {
             layer: self.layers[layer],
             position: self.positions[position].clone(),
@@ -150,7 +141,7 @@ impl Axes {
 
     /// What a value of an axis is called.
     pub fn label(&self, axis: Axis, at: usize) -> String {
-        let mut index = Index::default();
+        let mut index = CellIndex::default();
         index[axis as usize] = at;
         axis.text(&self.cell(index)).unwrap_or_else(|| "full".to_owned())
     }

@@ -1,6 +1,6 @@
 //! Which searches a sweep consists of, and in which order.
 
-use super::axis::{Axes, Axis, Cell, Index};
+use super::axis::{Axes, Axis, Cell, CellIndex};
 use crate::recipe::Recipe;
 
 /// Cells that are searched in one pass; the more there are, the more memory a step takes.
@@ -9,18 +9,17 @@ const TOGETHER: usize = 16;
 /// Cells of one layer, position and head. They share what the frozen model makes of the pairs, so they are searched
 /// together, and one process takes them all.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// What its file is called.
+pub struct CellGroup {
     pub name: String,
     pub cells: Vec<Cell>,
 }
 
 impl Axes {
     /// Every cell's numbers, in order: layer by layer, the seed first to change.
-    pub fn indices(&self) -> Vec<Index> {
-        let mut all = vec![Index::default()];
+    pub fn indices(&self) -> Vec<CellIndex> {
+        let mut all = vec![CellIndex::default()];
         for (axis, length) in self.lengths().into_iter().enumerate() {
-            let with = |index: Index| {
+            let with = |index: CellIndex| {
                 (0..length).map(move |at| {
                     let mut index = index;
                     index[axis] = at;
@@ -32,12 +31,11 @@ impl Axes {
         all
     }
 
-    /// The groups of cells, layer by layer.
-    pub fn groups(&self) -> Vec<Group> {
+    pub fn groups(&self) -> Vec<CellGroup> {
         let indices = self.indices();
         let alike = indices.chunk_by(|a, b| a[..Axis::PLACE] == b[..Axis::PLACE]);
         let groups = alike.flat_map(|alike| alike.chunks(TOGETHER)).enumerate();
-        let group = |(number, cells): (usize, &[Index])| Group {
+        let group = |(number, cells): (usize, &[CellIndex])| CellGroup {
             name: format!("{number:04}"),
             cells: cells.iter().map(|index| self.cell(*index)).collect(),
         };
@@ -64,7 +62,6 @@ impl Cell {
         recipe
     }
 
-    /// `layer 3, position last, head 1, rank 2, seed 0`
     pub fn title(&self) -> String {
         let part = |axis: Axis| Some(format!("{} {}", axis.name(), axis.text(self)?));
         Axis::ALL.into_iter().filter_map(part).collect::<Vec<_>>().join(", ")
@@ -95,7 +92,7 @@ mod tests {
         );
         let layers: Vec<usize> = places.iter().map(|place| place.cells[0].layer).collect();
         assert_eq!(layers, [3, 3, 1, 1]);
-        let searches = |group: &Group| group.cells.iter().map(|cell| (cell.rank, cell.seed)).collect::<Vec<_>>();
+        let searches = |group: &CellGroup| group.cells.iter().map(|cell| (cell.rank, cell.seed)).collect::<Vec<_>>();
         for place in &places {
             assert_eq!(searches(place), [(Some(1), 0), (Some(1), 7), (Some(2), 0), (Some(2), 7)]);
             assert!(place.cells.iter().all(|cell| cell.position == place.cells[0].position));

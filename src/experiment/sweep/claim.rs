@@ -34,9 +34,7 @@ const DEAD: Duration = Duration::from_secs(300);
 /// A process that works on a sweep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The name of its machine.
     pub host: String,
-    /// The process id.
     pub pid: u32,
     /// The time when it was started, in seconds since 1970, which distinguishes it from a later process with the same id.
     started: Option<u64>,
@@ -44,13 +42,11 @@ pub struct Holder {
     number: usize,
 }
 
-/// One claimant's access to a folder of claims.
 pub struct Claims {
     folder: PathBuf,
     me: Holder,
 }
 
-/// The result of [`Claims::take`].
 pub enum Taken {
     /// This claimant now holds the claim.
     Mine(Claim),
@@ -90,7 +86,6 @@ impl Holder {
 }
 
 impl Claims {
-    /// A new claimant of a folder, which has to exist.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder, me: Holder::me() }
     }

@@ -4,24 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use toml::{Table, Value};
+use toml::Table;
 
 use super::claim::{Claims, Taken};
 use crate::error::Error;
-use crate::experiment::folder::{self, write_recipe};
+use crate::experiment::folder::{self, flat, write_recipe};
 use crate::recipe::Recipe;
 use crate::{files, places};
 
 /// The keys of a recipe that may differ between the processes of a sweep: they change nothing in the table.
 const FREE: [&str; 4] = ["name", "device", "cache", "versions"];
 
-/// A sweep's folder.
-pub struct Folder {
+pub struct SweepFolder {
     pub path: PathBuf,
     pub claims: Claims,
 }
 
-impl Folder {
+impl SweepFolder {
     /// The folder as it is, which may be not at all. One that holds anything else than this recipe's sweep is refused.
     pub fn find(recipe: &Recipe, out: Option<&Path>) -> Result<Self, Error> {
         let path = out.map_or_else(|| folder::default_folder(&recipe.name), Path::to_owned);
@@ -44,7 +43,6 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes what is not there.
     pub fn make(&self, recipe: &Recipe) -> Result<(), Error> {
         for part in ["cells", "claims"] {
             let part = self.path.join(part);
@@ -85,38 +83,17 @@ impl Folder {
 
 /// The first key that differs in what matters, with both values.
 fn same(there: &Recipe, asked: &Recipe) -> Result<(), String> {
-    let told = |recipe: &Recipe| {
-        let mut told = Vec::new();
-        let table = Table::try_from(recipe).map_err(|error| error.to_string())?;
-        for (key, value) in table.into_iter().filter(|(key, _)| !FREE.contains(&key.as_str())) {
-            flatten(key, value, &mut told);
-        }
-        told.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok::<_, String>(told)
+    let values = |recipe: &Recipe| {
+        let mut table = Table::try_from(recipe).map_err(|error| error.to_string())?;
+        table.retain(|key, _| !FREE.contains(&key));
+        Ok::<_, String>(flat(&table))
     };
-    let (there, asked) = (told(there)?, told(asked)?);
-    let find = |list: &[(String, String)], key: &str| {
-        list.iter().find(|(known, _)| known == key).map_or_else(|| "nothing".to_owned(), |(_, value)| value.clone())
-    };
-    for (key, _) in there.iter().chain(&asked) {
-        let (old, new) = (find(&there, key), find(&asked, key));
-        if old != new {
-            return Err(format!(
-                "the folder's sweep is another one: its recipe.toml says {key} = {old}, the recipe says {new}; name a new folder"
-            ));
-        }
+    let (there, asked) = (values(there)?, values(asked)?);
+    for key in there.keys().chain(asked.keys()).filter(|key| there.get(*key) != asked.get(*key)) {
+        let [old, new] = [&there, &asked].map(|values| values.get(key).map_or("nothing", String::as_str));
+        return Err(format!(
+            "the folder's sweep is another one: its recipe.toml says {key} = {old}, the recipe says {new}; name a new folder"
+        ));
     }
     Ok(())
-}
-
-/// Every value by its dotted key.
-fn flatten(key: String, value: Value, told: &mut Vec<(String, String)>) {
-    match value {
-        Value::Table(table) => {
-            for (inner, value) in table {
-                flatten(format!("{key}.{inner}"), value, told);
-            }
-        }
-        value => told.push((key, value.to_string())),
-    }
 }

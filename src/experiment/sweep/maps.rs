@@ -1,22 +1,22 @@
 //! The heatmaps of a sweep: two axes each, one map for every value of the others.
 
-use super::axis::{Axes, Axis, Index};
+use super::axis::{Axes, Axis, CellIndex};
 use super::table::Finished;
 use crate::report::Heatmap;
 
 /// A heatmap, and what its file is called.
-pub struct Map {
+pub struct SweepMap {
     pub name: String,
     pub heatmap: Heatmap,
     /// The cells, row by row.
-    pub cells: Vec<Index>,
+    pub cells: Vec<CellIndex>,
 }
 
 /// IIA over the first two axes that have several values, layers by positions where there are fewer.
-pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<Map> {
+pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<SweepMap> {
     let [row, column] = shown(axes.lengths());
     let width = column.length(axes);
-    let mut maps: Vec<(Vec<usize>, Map)> = Vec::new();
+    let mut maps: Vec<(Vec<usize>, SweepMap)> = Vec::new();
     for index in axes.indices() {
         let value = |axis: Axis| index[axis as usize];
         let others: Vec<Axis> = Axis::ALL.into_iter().filter(|axis| ![row, column].contains(axis)).collect();
@@ -39,8 +39,8 @@ pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<Map> {
                 values: vec![vec![None; width]; row.length(axes)],
                 range: (0.0, 1.0),
             };
-            let cells = vec![Index::default(); row.length(axes) * width];
-            maps.push((key, Map { name, heatmap, cells }));
+            let cells = vec![CellIndex::default(); row.length(axes) * width];
+            maps.push((key, SweepMap { name, heatmap, cells }));
             maps.len() - 1
         });
         maps[at].1.cells[value(row) * width + value(column)] = index;
@@ -52,8 +52,7 @@ pub fn maps(title: &str, axes: &Axes, rows: &[&Finished]) -> Vec<Map> {
     maps.into_iter().map(|(_, map)| map).collect()
 }
 
-/// The axes of rows and columns.
-fn shown(lengths: Index) -> [Axis; 2] {
+fn shown(lengths: CellIndex) -> [Axis; 2] {
     let (long, short): (Vec<Axis>, Vec<Axis>) = Axis::ALL.into_iter().partition(|axis| lengths[*axis as usize] > 1);
     let mut two: Vec<Axis> = long.into_iter().chain(short).take(2).collect();
     two.sort_unstable();
@@ -85,7 +84,7 @@ mod tests {
             ranks: vec![Some(1), Some(4)],
             seeds: vec![5, 6, 7],
         };
-        let finished = |(at, index): (usize, Index)| Finished {
+        let finished = |(at, index): (usize, CellIndex)| Finished {
             cell: axes.cell(index),
             judged: Some(Judged {
                 iia: at as f64 / 100.0,

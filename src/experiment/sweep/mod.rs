@@ -20,10 +20,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::axis::{Axes, Axis, Cell};
-use self::cells::Group;
+use self::cells::CellGroup;
 use self::claim::Taken;
-use self::folder::Folder;
-pub use self::maps::{Map, maps};
+use self::folder::SweepFolder;
+pub use self::maps::{SweepMap, maps};
 use self::searcher::{CellPairs, Searcher};
 use self::table::FinishedCells;
 pub use self::table::{Finished, columns};
@@ -57,18 +57,15 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
         return wrong("a sweep searches a language model: set model.source");
     };
     let device = device::find_name(recipe.device, observer)?;
-    let folder = Folder::find(recipe, out)?;
+    let folder = SweepFolder::find(recipe, out)?;
     let whole = folder.path.join("sweep.json");
     if whole.is_file() {
         let axes = files::read_json::<Whole>(&whole)?.axes;
         show(recipe, &axes, &FinishedCells::new(&folder.path, &axes.groups())?, observer);
         return Ok(folder.path);
     }
-    if !device::is_cpu(&device) {
-        observer.note(&format!("device: {}", device::describe(&device)));
-    }
-    let mut session =
-        Session { recipe, device: &device, observer, log: None, folder: folder.path.clone(), trained: None };
+    let mut session = Session::new(recipe, &device, observer, &folder.path);
+    session.note_device();
     let network = LanguageNetwork::open(&mut session, source)?;
     let axes = Axes::new(recipe, &network.model);
     let pairs = CellPairs::new(recipe, &axes, &network)?;
@@ -87,12 +84,11 @@ pub fn sweep(recipe: &Recipe, out: Option<&Path>, observer: &mut dyn Observer) -
 /// A whole sweep, as its folder holds it.
 pub struct Swept {
     pub axes: Axes,
-    /// In the order of the table.
     pub finished: Vec<Finished>,
     pub best: Finished,
 }
 
-/// Is this the folder of a sweep, whole or not?
+/// Whether this is the folder of a sweep, complete or not.
 pub fn is_sweep(folder: &Path) -> bool {
     folder.join("cells").is_dir()
 }
@@ -117,9 +113,9 @@ pub fn read(folder: &Path) -> Result<Swept, Error> {
 /// Takes groups of cells, one after the other, until every one is finished, by this process or by another.
 fn search(
     session: &mut Session<'_>,
-    folder: &Folder,
+    folder: &SweepFolder,
     searcher: &Searcher<'_>,
-    groups: &[Group],
+    groups: &[CellGroup],
     finished: &mut FinishedCells<'_>,
 ) -> Result<(), Error> {
     let before = finished.cells();
@@ -166,7 +162,12 @@ fn search(
 }
 
 /// The heatmaps' pictures, and the best cell's run.
-fn finish(session: &mut Session<'_>, folder: &Folder, axes: &Axes, finished: &FinishedCells<'_>) -> Result<(), Error> {
+fn finish(
+    session: &mut Session<'_>,
+    folder: &SweepFolder,
+    axes: &Axes,
+    finished: &FinishedCells<'_>,
+) -> Result<(), Error> {
     let recipe = session.recipe;
     let board = folder.path.join("tensorboard");
     if board.exists() {

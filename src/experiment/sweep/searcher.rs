@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::axis::{Axes, Cell};
-use super::cells::Group;
+use super::cells::CellGroup;
 use super::table::{Finished, Judged, Point};
 use crate::alignment::evaluate::{Edit, Evaluation};
 use crate::alignment::search::{Logged, search_together, unchanged};
@@ -17,13 +17,12 @@ use crate::device;
 use crate::error::Error;
 use crate::experiment::hypothesis::Hypothesis;
 use crate::experiment::language::LanguageNetwork;
-use crate::experiment::random::{Stream, rng};
+use crate::experiment::random::{RandomStream, rng};
 use crate::experiment::session::{LOWER, Session};
 use crate::recipe::Recipe;
 use crate::saved::interval;
 use crate::tasks::Split;
 
-/// The locations and the pairs of all cells.
 pub struct CellPairs {
     /// Each location with its position, in the order of the cells.
     locations: Vec<Location>,
@@ -105,7 +104,7 @@ impl<'a> Searcher<'a> {
             self.network.among_choices(states.cache(&[place]))
         };
         let order = |recipe: &Recipe| {
-            let order = recipe.training.shuffle.then(|| rng(recipe.search_seed(), Stream::Order));
+            let order = recipe.training.shuffle.then(|| rng(recipe.search_seed(), RandomStream::Order));
             Batches::new(pairs.train.len(), recipe.training.batch, order)
         };
         let orders = recipes.iter().map(order).collect();
@@ -114,8 +113,7 @@ impl<'a> Searcher<'a> {
         Ok(problem.with_validation(Some(cache(&self.validation, &pairs.validation)?)))
     }
 
-    /// Searches the cells of a group, all in one pass.
-    pub fn search(&self, session: &Session<'_>, group: &Group) -> Result<Vec<Finished>, Error> {
+    pub fn search(&self, session: &Session<'_>, group: &CellGroup) -> Result<Vec<Finished>, Error> {
         let started = Instant::now();
         let recipes: Vec<Recipe> = group.cells.iter().map(|cell| cell.searched(session.recipe)).collect();
         let hypothesis = |recipe| Hypothesis::new(recipe, &self.network.model, &self.network.variables);
@@ -124,7 +122,7 @@ impl<'a> Searcher<'a> {
 
         let tracked = session.device.clone().autodiff();
         let start = |(hypothesis, recipe): (&Hypothesis, &Recipe)| {
-            hypothesis.start(&mut rng(recipe.search_seed(), Stream::Rotation), &tracked)
+            hypothesis.start(&mut rng(recipe.search_seed(), RandomStream::Rotation), &tracked)
         };
         let starts = hypotheses.iter().zip(&recipes).map(start).collect::<Result<Vec<Candidate>, Error>>()?;
         let config = recipes[0].search();
@@ -165,9 +163,7 @@ fn judge(
     let validation = Evaluation::new(problem, Split::Validation).expect("a sweep's problem has validation pairs");
     let validated = result.validated.expect("a search with validation pairs is validated");
     let draws = session.recipe.sweep.as_ref().map_or(0, |sweep| sweep.random_rotations);
-    let mut rotations = rng(session.recipe.seed, Stream::RandomRotations);
-    let random = (0..draws).map(|_| hypothesis.random(&result.candidate, &mut rotations, session.device));
-    let random = random.collect::<Result<Vec<Candidate>, Error>>()?;
+    let random = hypothesis.random(&result.candidate, draws, session.recipe.seed, session.device)?;
     let outcomes =
         validation.outcomes(&random.iter().map(|candidate| Edit::Candidate(candidate)).collect::<Vec<_>>(), None)?;
     let means = outcomes.iter().map(|outcomes| validation.scores(outcomes, |_| true).overall().mean());

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::axis::{Axis, Cell};
-use super::cells::Group;
+use super::cells::CellGroup;
 use crate::error::Error;
 use crate::files;
 use crate::report::quoted;
 
-/// What came of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     #[serde(flatten)]
@@ -20,21 +19,16 @@ pub struct Finished {
     /// None where the search diverged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Judged>,
-    /// How the search went.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<Point>,
-    /// How long the cell took.
     pub seconds: f64,
 }
 
 /// How good what a cell's search found is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
-    /// IIA on the validation pairs.
     pub iia: f64,
-    /// Its 95% interval.
     pub iia_interval: [f64; 2],
-    /// The mean cross-entropy on the validation pairs.
     pub loss: f64,
     /// Boundless DAS: the number of columns that a hard mask exchanges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,43 +43,39 @@ pub struct Judged {
 /// What a search logged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// Steps done.
     pub step: usize,
     /// The mean loss of the steps since the last point.
     pub loss: f64,
-    /// IIA on those steps' pairs.
     pub iia: f64,
 }
 
-/// The cells that are finished, whoever did them.
+/// The cells that are finished, by any process.
 pub struct FinishedCells<'a> {
     folder: &'a Path,
-    groups: &'a [Group],
+    groups: &'a [CellGroup],
     found: BTreeMap<String, Vec<Finished>>,
 }
 
-/// The columns of `sweep.csv` behind the axes.
 const MEASURES: [&str; 7] = ["iia", "iia_low", "iia_high", "loss", "hard_rank", "random_rotation", "steps"];
 
-/// The columns of `sweep.csv`.
 pub fn columns() -> impl Iterator<Item = &'static str> {
     Axis::ALL.into_iter().map(Axis::name).chain(MEASURES)
 }
 
 impl<'a> FinishedCells<'a> {
     /// What is there already.
-    pub fn new(folder: &'a Path, groups: &'a [Group]) -> Result<Self, Error> {
+    pub fn new(folder: &'a Path, groups: &'a [CellGroup]) -> Result<Self, Error> {
         let mut finds = Self { folder, groups, found: BTreeMap::new() };
         finds.look()?;
         Ok(finds)
     }
 
-    fn path(&self, group: &Group) -> PathBuf {
+    fn path(&self, group: &CellGroup) -> PathBuf {
         self.folder.join("cells").join(format!("{}.json", group.name))
     }
 
-    /// Has this place been finished? Looks at the disk where that is not known.
-    pub fn has(&self, group: &Group) -> bool {
+    /// Whether a group is finished; looks at the disk where that is not known.
+    pub fn has(&self, group: &CellGroup) -> bool {
         self.found.contains_key(&group.name) || self.path(group).is_file()
     }
 
@@ -105,8 +95,7 @@ impl<'a> FinishedCells<'a> {
         Ok(())
     }
 
-    /// Writes what came of a place, and the table anew.
-    pub fn put(&self, group: &Group, found: &[Finished]) -> Result<(), Error> {
+    pub fn put(&self, group: &CellGroup, found: &[Finished]) -> Result<(), Error> {
         files::write_json(&self.path(group), found)
     }
 
@@ -115,7 +104,7 @@ impl<'a> FinishedCells<'a> {
         self.found.values().map(Vec::len).sum()
     }
 
-    /// Is every place finished, as far as is known?
+    /// Whether every group is finished, as far as is known.
     pub fn whole(&self) -> bool {
         self.found.len() == self.groups.len()
     }

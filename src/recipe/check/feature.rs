@@ -28,7 +28,6 @@ impl Recipe {
         }
     }
 
-    /// The kind of intervention and its site.
     fn check_feature_site(&self) -> Result<(), Mistake> {
         let (intervention, layers) = (&self.intervention, self.model.layers);
         let (kind, component, layer) = (intervention.kind, intervention.component, intervention.layer);
@@ -40,7 +39,7 @@ impl Recipe {
             return wrong("intervention.component", problem);
         }
         if layer >= layers {
-            let problem = format!("layer {layer} is not there: the model has {layers} layers, counted from 0");
+            let problem = format!("layer {layer} does not exist: the model has {layers} layers, counted from 0");
             return wrong("intervention.layer", problem);
         }
         if intervention.rank.is_some_and(|rank| rank != self.model.width) {
@@ -49,7 +48,6 @@ impl Recipe {
         Ok(())
     }
 
-    /// Keys that only a language model has.
     fn check_only_feature(&self) -> Result<(), Mistake> {
         let training = &self.training;
         for (key, is_set) in

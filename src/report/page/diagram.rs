@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::DiagramNode;
+use super::content::DiagramNode;
 
 /// The space between two boxes of a row, in pixels; half of it is left at each side of the picture.
 const GAP: f64 = 22.0;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::colour::{Rgb, text_on, viridis};
 use super::super::heatmap::{Heatmap, cell_text};
-use super::{SweepCell, SweepGrid, plot};
+use super::content::{SweepCell, SweepGrid};
+use super::plot;
 
 /// The template's values for one cell.
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::axis::ValueAxis;
 use super::super::colour::SERIES;
-use super::QuantityCurves;
+use super::content::QuantityCurves;
 
 /// The largest number of steps in the picture and in the table below it; longer curves are thinned.
 const MOST_STEPS: usize = 200;

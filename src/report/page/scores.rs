@@ -56,7 +56,7 @@ pub(super) fn view(columns: &[Column]) -> ScoreTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::table::ScoreRow;
+    use super::super::super::table::TableRow;
     use super::*;
 
     #[test]
@@ -64,9 +64,9 @@ mod tests {
         let column = |name: &str, last: &str| Column {
             name: name.into(),
             rows: vec![
-                ScoreRow::new("IIA", "overall", 0.9, Some((0.8, 0.95))),
-                ScoreRow::new("Controls", "full swap", 0.2, None),
-                ScoreRow::new("Controls", last, 0.4, None),
+                TableRow::new("IIA", "overall", 0.9, Some((0.8, 0.95))),
+                TableRow::new("Controls", "full swap", 0.2, None),
+                TableRow::new("Controls", last, 0.4, None),
             ],
         };
         let columns = [column("a", "random rotation"), column("b", "untrained model")];
