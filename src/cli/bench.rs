@@ -13,11 +13,11 @@ use crate::tap::Component;
 
 #[derive(Subcommand)]
 pub enum BenchCommand {
-    /// Times the steps of a search with a filled cache, on random prompts.
+    /// Measures the steps of a search with a filled cache, on random prompts.
     Step(BenchArgs<WorkloadArgs>),
-    /// Times the steps of a rotation alone, on the manifold, on random rows.
+    /// Measures the steps of a rotation alone, on the manifold, on random rows.
     Rotation(BenchArgs<RotationArgs>),
-    /// Counts what a search's step cannot do without, and what that takes on this machine.
+    /// Computes the lower limit of a search's step: the operations and bytes that it needs, at this machine's rates.
     Limit(BenchArgs<WorkloadArgs>),
 }
 
@@ -26,10 +26,10 @@ pub enum BenchCommand {
 pub struct BenchArgs<W: clap::Args> {
     #[command(flatten)]
     work: W,
-    /// auto, cpu, wgpu:N or cuda:N (without N, the first).
+    /// The device: auto, cpu, wgpu:N or cuda:N (without N, the first).
     #[arg(long, default_value = "auto")]
     device: String,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
@@ -40,19 +40,19 @@ pub struct WorkloadArgs {
     /// A checkpoint folder.
     #[arg(long)]
     model: PathBuf,
-    /// boundless, rotated or lowrank:RANK
+    /// The method: boundless, rotated or lowrank:RANK
     #[arg(long, default_value = "boundless")]
     method: Method,
     #[arg(long, default_value = "block_output")]
     component: Component,
     #[arg(long, default_value_t = 6)]
     layer: usize,
-    /// Counted from 0.
+    /// The position that is intervened on, counted from 0.
     #[arg(long, default_value_t = 31)]
     position: usize,
     #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Tokens in a prompt.
+    /// The number of tokens in a prompt.
     #[arg(long, default_value_t = 32)]
     length: usize,
     #[arg(long, default_value_t = 3)]

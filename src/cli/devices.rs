@@ -7,9 +7,9 @@ use crate::error::Error;
 
 #[derive(clap::Args)]
 pub struct DevicesArgs {
-    /// These instead of all that are found: cpu, wgpu:0, wgpu:cpu (a software driver), cuda:1
+    /// The devices to test instead of all that are found: cpu, wgpu:0, wgpu:cpu (a software driver), cuda:1
     names: Vec<String>,
-    /// One JSON list.
+    /// Print one JSON list.
     #[arg(long)]
     json: bool,
 }

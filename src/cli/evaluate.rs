@@ -12,16 +12,16 @@ use crate::recipe::{self, Override};
 pub struct EvaluateArgs {
     /// The run folder, or its name on the Hub: ORG/NAME[@REVISION]
     dir: PathBuf,
-    /// Of an intervention that no run left there: a recipe whose pairs it is measured on.
+    /// The recipe whose pairs are used, for an intervention that no run left, such as an imported one.
     #[arg(long)]
     recipe: Option<String>,
-    /// Where the same language model is now: a checkpoint folder, or its name on the Hub.
+    /// Another place of the same language model: a checkpoint folder, or its name on the Hub.
     #[arg(long)]
     model: Option<String>,
-    /// Another device than the run's.
+    /// The device, if not the run's.
     #[arg(long)]
     device: Option<String>,
-    /// One JSON object instead of a table.
+    /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
 }

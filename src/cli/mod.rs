@@ -41,30 +41,30 @@ struct Cli {
 enum CliCommand {
     /// Runs a recipe and leaves a run folder.
     Train(train::TrainArgs),
-    /// Searches every cell of a recipe's [sweep], or goes on where the folder's sweep stopped, alone or with others.
+    /// Searches every cell of a recipe's [sweep], or resumes the sweep of a folder; several processes can share one.
     Sweep(sweep::SweepArgs),
-    /// Reads a run folder back and measures its IIA again.
+    /// Reads a run folder and measures its IIA again.
     Evaluate(evaluate::EvaluateArgs),
-    /// Writes a page about runs and sweeps, whole in one file.
+    /// Writes one self-contained HTML page about runs and sweeps.
     Report(report::ReportArgs),
     /// Publishes a run folder on the Hugging Face Hub, with a model card, as one commit.
     Push(push::PushArgs),
-    /// Fetches an intervention of the Hub into a folder.
+    /// Fetches an intervention from the Hub into a folder.
     Pull(push::PullArgs),
-    /// Reads a folder of pyvene's.
+    /// Imports a folder that pyvene saved.
     Import(import::ImportArgs),
-    /// Writes interventions into the files of another library.
+    /// Exports interventions to the files of another library.
     Export(export::ExportArgs),
-    /// Times a training step on a language model, a rotation's alone, and what it could be.
+    /// Measures the time of a training step on a language model, of a rotation's step, or the lower limit of a step.
     Bench {
         #[command(subcommand)]
         what: bench::BenchCommand,
     },
-    /// Lists the devices that there are, and tries each.
+    /// Lists and tests the devices.
     Devices(devices::DevicesArgs),
-    /// Lists the recipes that ship.
+    /// Lists the shipped recipes.
     Recipes,
-    /// Prints the table of a model's sites.
+    /// Lists the sites of a model.
     Sites(sites::SitesArgs),
     /// Activation patching over all layers and positions: a heatmap.
     Patch(patch::PatchArgs),
@@ -72,9 +72,9 @@ enum CliCommand {
     Trace(trace::TraceArgs),
     /// Runs a specification of interventions over a file of inputs.
     Apply(apply::ApplyArgs),
-    /// Collects the activations of a file of inputs.
+    /// Collects activations, or directions for steering, from a file of inputs.
     Collect(collect::CollectArgs),
-    /// Goes on with a prompt.
+    /// Generates text after a prompt, with an intervention if one is named.
     Generate(generate::GenerateArgs),
     /// Validates a recipe without running it.
     Check(recipes::CheckArgs),

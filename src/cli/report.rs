@@ -10,7 +10,7 @@ pub struct ReportArgs {
     /// Run folders and sweep folders; several are compared.
     #[arg(required = true)]
     dirs: Vec<PathBuf>,
-    /// The file; report.html in the folder by default, of several in the present one.
+    /// The file; by default report.html in the folder, or in the current directory if there are several folders.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

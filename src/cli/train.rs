@@ -13,19 +13,20 @@ use crate::report::Observer;
 pub struct RunArgs {
     /// A recipe's file, or the name of a shipped one.
     recipe: String,
-    /// Puts another value at a dotted key of the recipe: training.steps=200
+    /// Set a dotted key of the recipe to another value: training.steps=200
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Override>,
-    /// auto, cpu, wgpu:N or cuda:N (without N, the first): `intervene devices` lists them; the recipe's by default.
+    /// The device: auto, cpu, wgpu:N or cuda:N (without N, the first); `intervene devices` lists them. The default is the
+    /// recipe's.
     #[arg(long)]
     device: Option<String>,
-    /// The folder, a new one; runs/<recipe>-<time> by default. A sweep goes on with one that it has left.
+    /// The folder to create; runs/<recipe>-<time> by default. A sweep resumes in the folder of an earlier one.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// The recipe's by default.
+    /// The seed; the recipe's by default.
     #[arg(long)]
     seed: Option<u32>,
-    /// No progress and no results, only the folder's path.
+    /// Show no progress and no results, only the folder's path.
     #[arg(long)]
     quiet: bool,
 }
