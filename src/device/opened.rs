@@ -23,13 +23,13 @@ pub struct OpenedDevice {
 /// The devices of this process. A driver is started only once; later calls return the same device.
 pub(super) static OPENED: Mutex<Vec<OpenedDevice>> = Mutex::new(Vec::new());
 
-/// Returns the entry of a device, with or without autodiff; `None` if [`find`] did not open it.
+/// Returns the entry of a device, with or without autodiff; `None` if [`find`](super::find) did not open it.
 pub(super) fn known(device: &Device) -> Option<OpenedDevice> {
     let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     opened.iter().find(|known| known.device == *device).cloned()
 }
 
-/// Returns the entry of a device that [`find`] opened; an error for any other device.
+/// Returns the entry of a device that [`find`](super::find) opened; an error for any other device.
 pub fn opened(device: &Device) -> Result<OpenedDevice, Error> {
     let unknown = || Error::Invalid(format!("{device:?} was not opened with `device::find`"));
     known(device).ok_or_else(unknown)
@@ -41,7 +41,7 @@ pub fn is_cpu(device: &Device) -> bool {
     *device == Device::flex()
 }
 
-/// Returns the device's name in run folders, which [`find`] accepts.
+/// Returns the device's name in run folders, which [`find`](super::find) accepts.
 #[must_use]
 pub fn name(device: &Device) -> String {
     match known(device) {

@@ -22,8 +22,14 @@ pub use task::{Examples, FeatureTask, Pairs, Task};
 
 use crate::error::{Error, nearest};
 
-/// The tasks of prompts, by name. The seed divides a task's words into train, validation and test.
-const PROMPT_TASKS: [(&str, fn(u64) -> Box<dyn PromptTask>); 6] = [
+/// Makes a task of prompts from a seed, which divides its words into train, validation and test.
+type MakePromptTask = fn(u64) -> Box<dyn PromptTask>;
+
+/// Makes a task with features as inputs.
+type MakeFeatureTask = fn() -> Box<dyn FeatureTask>;
+
+/// The tasks of prompts, by name.
+const PROMPT_TASKS: [(&str, MakePromptTask); 6] = [
     ("gender_agreement", |seed| Box::new(gender_agreement::gender_agreement(seed))),
     ("ioi", |seed| Box::new(ioi::ioi(seed))),
     ("country_capital", |seed| Box::new(country_capital::country_capital(seed))),
@@ -33,7 +39,7 @@ const PROMPT_TASKS: [(&str, fn(u64) -> Box<dyn PromptTask>); 6] = [
 ];
 
 /// The tasks with features as inputs, by name.
-const FEATURE_TASKS: [(&str, fn() -> Box<dyn FeatureTask>); 1] =
+const FEATURE_TASKS: [(&str, MakeFeatureTask); 1] =
     [("hierarchical_equality", || Box::new(hierarchical_equality::hierarchical_equality()))];
 
 /// The names of the tasks of prompts.

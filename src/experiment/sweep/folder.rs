@@ -89,11 +89,11 @@ fn same(there: &Recipe, asked: &Recipe) -> Result<(), String> {
         Ok::<_, String>(flat(&table))
     };
     let (there, asked) = (values(there)?, values(asked)?);
-    for key in there.keys().chain(asked.keys()).filter(|key| there.get(*key) != asked.get(*key)) {
-        let [old, new] = [&there, &asked].map(|values| values.get(key).map_or("nothing", String::as_str));
-        return Err(format!(
-            "the folder's sweep is another one: its recipe.toml says {key} = {old}, the recipe says {new}; name a new folder"
-        ));
-    }
-    Ok(())
+    let Some(key) = there.keys().chain(asked.keys()).find(|key| there.get(*key) != asked.get(*key)) else {
+        return Ok(());
+    };
+    let [old, new] = [&there, &asked].map(|values| values.get(key).map_or("nothing", String::as_str));
+    Err(format!(
+        "the folder's sweep is another one: its recipe.toml says {key} = {old}, the recipe says {new}; name a new folder"
+    ))
 }
