@@ -1,7 +1,6 @@
 //! Pairs as text for inspection, with the intervened tokens marked.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 
 use super::{Pair, Prompt, Tokenizer};
 
@@ -12,15 +11,6 @@ pub enum Marks {
     Brackets,
     /// Bold and underlined, for a terminal.
     Ansi,
-}
-
-impl Marks {
-    /// Returns the marking for standard error: ANSI codes on a terminal, else brackets.
-    #[must_use]
-    pub fn for_stderr() -> Self {
-        let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        if std::io::stderr().is_terminal() && !dumb { Self::Ansi } else { Self::Brackets }
-    }
 }
 
 /// Returns a pair as text: base, sources and label on a line each, with the intervened tokens marked. Line breaks

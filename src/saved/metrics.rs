@@ -29,7 +29,7 @@ pub struct Measured {
     /// With `training.isolation`: what must change, what must not, and both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disentangled: Option<Disentangled>,
-    /// Of prompts and completions: the mean cross-entropy of a completion's tokens.
+    /// The mean cross-entropy of a completion's tokens, for an intervention that is trained on completions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completions: Option<Completions>,
     /// What the same evaluation gives without what was learned.

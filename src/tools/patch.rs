@@ -60,12 +60,12 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
     let run = |prompt: &Tokenised, component: Component| {
         let embeddings = model.embed(opened.tokens(&[prompt.tokens()]), &Context::full(1, prompt.len()));
         let mut rows = Vec::new();
-        let (kept, hidden) = RecordedRun::new(model, embeddings, &mut tails::recorder(component, &mut rows));
+        let (recorded, hidden) = RecordedRun::new(model, embeddings, &mut tails::recorder(component, &mut rows));
         let last = hidden.narrow(1, prompt.len() - 1, 1);
-        (kept, rows, logits(model.unembed(last).squeeze_dim(1)))
+        (recorded, rows, logits(model.unembed(last).squeeze_dim(1)))
     };
     let (_, rows, source_logits) = run(&source, component);
-    let (kept, _, base_logits) = run(&base, component);
+    let (recorded, _, base_logits) = run(&base, component);
     let (source_logits, base_logits) = (&source_logits[0], &base_logits[0]);
     let token = |name: &Option<String>, logits: &[f32]| match name {
         Some(text) => opened.tokenizer()?.single(text),
@@ -95,7 +95,7 @@ pub fn patch(options: &PatchOptions, observer: &mut dyn Observer) -> Result<Patc
             let taken = Rows::positions(vec![positions.clone()])?.gather(rows.clone());
             let taken = taken.reshape([starts.len(), 1, width]).cast(DType::F32);
             let mut patch = Patch::new(site, first, |_| taken.clone());
-            let patched = logits(kept.logits_from(model, site.layer, &starts, &mut patch)?);
+            let patched = logits(recorded.logits_from(model, site.layer, &starts, &mut patch)?);
             patch.finish()?;
             for (position, logits) in positions.iter().zip(&patched) {
                 values[layer][*position] = Some((difference(logits) - d_base) / (d_source - d_base));

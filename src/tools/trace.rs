@@ -116,9 +116,9 @@ pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Trac
     let parts = options.kind.parts();
     let mut clean: Vec<Vec<Tensor<3>>> = vec![Vec::new(); parts.len()];
     let mut record = |site: Site, activation: Tensor<3>| {
-        for ((_, component, _), kept) in parts.iter().zip(&mut clean) {
+        for ((_, component, _), activations) in parts.iter().zip(&mut clean) {
             if site.component == *component {
-                kept.push(activation.clone());
+                activations.push(activation.clone());
             }
         }
         activation
@@ -130,11 +130,11 @@ pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Trac
 
     let noise = options.noise * deviation(&opened);
     let corrupted = corrupt(embeddings, subject.clone(), noise, options)?;
-    let (kept, hidden) = RecordedRun::new(model, corrupted, &mut ());
+    let (recorded, hidden) = RecordedRun::new(model, corrupted, &mut ());
     let answers = p_answer(model.unembed(hidden.narrow(1, tokens - 1, 1)).squeeze_dim(1), answer);
     let p_corrupted = answers.iter().sum::<f64>() / answers.len() as f64;
 
-    let corrupted = Corrupted { opened: &opened, kept, subject, answer, mean: p_corrupted, options };
+    let corrupted = Corrupted { opened: &opened, recorded, subject, answer, mean: p_corrupted, options };
     observer.begin("trace", parts.len() * layers);
     let mut heatmaps = Vec::new();
     for (part, (kind, clean)) in parts.iter().zip(&clean).enumerate() {
@@ -163,7 +163,7 @@ pub fn trace(options: &TraceOptions, observer: &mut dyn Observer) -> Result<Trac
 /// The corrupted runs, one for each noise sample.
 struct Corrupted<'a> {
     opened: &'a OpenedModel,
-    kept: RecordedRun,
+    recorded: RecordedRun,
     subject: Range<usize>,
     answer: u32,
     /// The mean probability of the answer.
@@ -179,7 +179,7 @@ impl Corrupted<'_> {
         clean: &[Tensor<3>],
         done: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<Option<f64>>>, Error> {
-        let (layers, tokens) = (clean.len(), self.kept.tokens());
+        let (layers, tokens) = (clean.len(), self.recorded.tokens());
         let TraceOptions { samples, window, .. } = *self.options;
         let mut values = Vec::with_capacity(layers);
         for layer in 0..layers {
@@ -198,7 +198,7 @@ impl Corrupted<'_> {
                 let restore = |layer: usize| restoring(&clean[layer], component.at(layer), &positions);
                 let mut patches = restored.clone().map(restore).collect::<Result<Vec<Patch<'_>>, Error>>()?;
                 let mut tap = |site: Site, x: Tensor<3>| patches.iter_mut().fold(x, |x, patch| patch.visit(site, x));
-                let logits = self.kept.logits_from(&self.opened.model, restored.start, &starts, &mut tap)?;
+                let logits = self.recorded.logits_from(&self.opened.model, restored.start, &starts, &mut tap)?;
                 patches.into_iter().try_for_each(Patch::finish)?;
                 starts.iter().zip(p_answer(logits, self.answer)).for_each(|(start, p)| sums[start.position] += p);
             }

@@ -13,7 +13,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Of so many pairs, so many at a time. Without a generator the order is the data's own.
+    /// `pairs` pairs in batches of `size`; without a generator in the order of the data.
     #[must_use]
     pub fn new(pairs: usize, size: usize, shuffle: Option<ChaCha8Rng>) -> Self {
         Self { order: (0..pairs).collect(), next: pairs, size, shuffle }
